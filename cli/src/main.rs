@@ -1,0 +1,2 @@
+//! The `trc2npy` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! One range of a plan into rows of a target.

@@ -1,0 +1,1 @@
+//! What differs between file systems and operating systems, each call with its Windows twin.

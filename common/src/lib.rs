@@ -1,0 +1,21 @@
+//! All that one machine needs to turn `.trc` files into memory-mapped NPY arrays.
+//!
+//! Nothing here knows of a network: the cluster's crates use this one, never the other way round.
+//!
+//! - [`trc`]: the format; bytes in, values out, no files
+//! - [`plan`]: which file holds which rows of which channel, and everything that can be refused beforehand
+//! - [`convert`]: one range of a plan into rows of a target, and a whole plan on one machine
+//! - [`npy`]: headers, the index record, positioned targets
+//! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
+//! - [`resources`]: what the machine has and how much of it is free
+
+pub mod channel;
+pub mod convert;
+pub mod fs;
+pub mod npy;
+pub mod options;
+pub mod plan;
+pub mod resources;
+pub mod status;
+pub mod trc;
+pub mod units;

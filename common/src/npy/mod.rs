@@ -1,0 +1,1 @@
+//! NPY files: headers, the index record, positioned targets.

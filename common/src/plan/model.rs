@@ -1,0 +1,355 @@
+//! The plan as it is held in memory: columns, since a run can have ten million files.
+
+use std::fmt::{self, Write as _};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Channel;
+use crate::options::ByteOptions;
+use crate::trc::SampleWidth;
+use crate::units::{Bytes, RowRange};
+
+/// Names a plan by the SHA-256 of its file's content; two plans of one id make the same bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PlanId(pub [u8; 32]);
+
+impl fmt::Display for PlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for PlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PlanId({self})")
+    }
+}
+
+/// One run: its channels, their rows, and the file behind each row. Row numbers never change once it exists.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Hash of everything below.
+    pub id: PlanId,
+    /// The run's name: its first folder without a trailing `-2`, `-3`.
+    pub run: String,
+    /// What the outputs hold.
+    pub options: ByteOptions,
+    /// The run's folders in row order.
+    pub folders: Vec<Folder>,
+    /// The forms of file names that occur, each in one folder.
+    pub patterns: Vec<NamePattern>,
+    /// In the order of [`Channel`].
+    pub channels: Vec<ChannelPlan>,
+}
+
+/// A folder of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    /// How this machine opens it.
+    pub path: PathBuf,
+    /// Relative to the run's parent, `/` between parts: what the file list shows (`r005-2`).
+    pub label: String,
+}
+
+/// All names of one folder that differ in their index alone: `prefix` + zero-padded index + `suffix`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamePattern {
+    /// Position in [`Plan::folders`].
+    pub folder: u32,
+    /// `C1--Trace--`
+    pub prefix: String,
+    /// Digits the index is padded to; wider indices are written out (`99999`, `100000`).
+    pub width: u8,
+    /// `.trc`
+    pub suffix: String,
+}
+
+impl NamePattern {
+    /// Replaces `name` by the file name of `index`.
+    pub fn write_name(&self, index: u64, name: &mut String) {
+        name.clear();
+        let width = usize::from(self.width);
+        write!(name, "{}{index:0width$}{}", self.prefix, self.suffix).expect("writing to a String cannot fail");
+    }
+}
+
+/// Position in [`Plan::patterns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PatternId(pub u32);
+
+/// Position in [`ChannelPlan::layouts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LayoutId(pub u32);
+
+/// What one element of the output array is: [`crate::options::Dtype`] with `native` resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Element {
+    /// Volts, `<f4`.
+    Float32,
+    /// Codes, `<i2`.
+    Int16,
+    /// Codes, `|i1`.
+    Int8,
+}
+
+impl Element {
+    /// Bytes of one element.
+    pub const fn size(self) -> u64 {
+        match self {
+            Self::Float32 => 4,
+            Self::Int16 => 2,
+            Self::Int8 => 1,
+        }
+    }
+
+    /// The NPY type string.
+    pub const fn descr(self) -> &'static str {
+        match self {
+            Self::Float32 => "<f4",
+            Self::Int16 => "<i2",
+            Self::Int8 => "|i1",
+        }
+    }
+}
+
+/// One channel of a run: the shape of its array and its files in row order.
+#[derive(Clone, Debug)]
+pub struct ChannelPlan {
+    /// Which channel.
+    pub channel: Channel,
+    /// Rows of the array, those of missing events included.
+    pub rows: u64,
+    /// Samples a row of the array has.
+    pub samples: u32,
+    /// What the array holds.
+    pub element: Element,
+    /// The file whose header stands for the channel.
+    pub reference: Reference,
+    /// What files of one (folder, size) are taken to hold.
+    pub layouts: Vec<PlannedLayout>,
+    /// In row order. Rows that no file covers are missing events.
+    pub files: FileTable,
+}
+
+impl ChannelPlan {
+    /// Bytes of one row in the output array.
+    pub fn row_bytes(&self) -> Bytes {
+        Bytes(u64::from(self.samples) * self.element.size())
+    }
+
+    /// Bytes of the output array, without its header.
+    pub fn data_bytes(&self) -> Bytes {
+        self.row_bytes() * self.rows
+    }
+
+    /// All rows.
+    pub fn all_rows(&self) -> RowRange {
+        RowRange::new(0, self.rows)
+    }
+
+    /// What the file is taken to hold.
+    pub fn layout(&self, id: LayoutId) -> &PlannedLayout {
+        &self.layouts[id.0 as usize]
+    }
+}
+
+/// The first file of a channel whose header parses, with that header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Position in the channel's [`FileTable`].
+    pub file: u64,
+    /// The file's first bytes ([`crate::trc::HEAD_BYTES`], or all of a shorter file).
+    pub head: Vec<u8>,
+}
+
+/// What files of one (channel, folder, size) are taken to hold; conversion checks each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlannedLayout {
+    /// Segments in the file.
+    pub segments: u32,
+    /// Samples in each segment.
+    pub samples: u32,
+    /// Bits of a stored sample; none where no header of these files could be read, and the two
+    /// numbers above are those of the channel's commonest files.
+    pub width: Option<SampleWidth>,
+}
+
+/// One file of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Size when planned.
+    pub size: Bytes,
+    /// Time of last modification when planned, nanoseconds since 1970, UTC.
+    pub mtime_ns: i64,
+    /// Row of its first segment.
+    pub first_row: u64,
+    /// How many of its segments, from the first on, are rows. Can be fewer than it has (`--events complete`).
+    pub rows: u32,
+    /// What it is taken to hold.
+    pub layout: LayoutId,
+    /// The form of its name, and its folder.
+    pub pattern: PatternId,
+    /// The number in its name.
+    pub index: u64,
+}
+
+impl FileEntry {
+    /// The rows that it gives.
+    pub fn row_range(&self) -> RowRange {
+        RowRange::new(self.first_row, self.first_row + u64::from(self.rows))
+    }
+}
+
+/// The files of a channel as columns, 44 bytes a file, ordered by first row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileTable {
+    pub(super) sizes: Vec<u64>,
+    pub(super) mtimes: Vec<i64>,
+    pub(super) first_rows: Vec<u64>,
+    pub(super) rows: Vec<u32>,
+    pub(super) layouts: Vec<u32>,
+    pub(super) patterns: Vec<u32>,
+    pub(super) indices: Vec<u64>,
+}
+
+impl FileTable {
+    /// Bytes of memory and of the plan file that each entry takes.
+    pub const BYTES_PER_FILE: u64 = 44;
+
+    /// An empty table with room for `files` entries.
+    pub fn with_capacity(files: usize) -> Self {
+        Self {
+            sizes: Vec::with_capacity(files),
+            mtimes: Vec::with_capacity(files),
+            first_rows: Vec::with_capacity(files),
+            rows: Vec::with_capacity(files),
+            layouts: Vec::with_capacity(files),
+            patterns: Vec::with_capacity(files),
+            indices: Vec::with_capacity(files),
+        }
+    }
+
+    /// How many files.
+    pub fn len(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Whether there is no file.
+    pub fn is_empty(&self) -> bool {
+        self.sizes.is_empty()
+    }
+
+    /// Appends a file.
+    ///
+    /// # Panics
+    /// If its rows do not lie behind those of the file before it: the planner would be wrong, and so every row after.
+    pub fn push(&mut self, file: FileEntry) {
+        if let Some(last) = self.len().checked_sub(1) {
+            assert!(
+                file.first_row >= self.get(last).row_range().end,
+                "files must be pushed in row order"
+            );
+        }
+        self.sizes.push(file.size.0);
+        self.mtimes.push(file.mtime_ns);
+        self.first_rows.push(file.first_row);
+        self.rows.push(file.rows);
+        self.layouts.push(file.layout.0);
+        self.patterns.push(file.pattern.0);
+        self.indices.push(file.index);
+    }
+
+    /// The `i`-th file in row order.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    pub fn get(&self, i: usize) -> FileEntry {
+        FileEntry {
+            size: Bytes(self.sizes[i]),
+            mtime_ns: self.mtimes[i],
+            first_row: self.first_rows[i],
+            rows: self.rows[i],
+            layout: LayoutId(self.layouts[i]),
+            pattern: PatternId(self.patterns[i]),
+            index: self.indices[i],
+        }
+    }
+
+    /// All files in row order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = FileEntry> + '_ {
+        (0..self.len()).map(|i| self.get(i))
+    }
+
+    /// The positions of the files that give at least one of `rows`.
+    pub fn overlapping(&self, rows: RowRange) -> Range<usize> {
+        if rows.is_empty() {
+            return 0..0;
+        }
+        let mut start = self.first_rows.partition_point(|&first| first <= rows.start);
+        // The file before can reach into the range; a file that gives no row cannot.
+        if start > 0 && self.get(start - 1).row_range().end > rows.start {
+            start -= 1;
+        }
+        let end = self.first_rows.partition_point(|&first| first < rows.end).max(start);
+        start..end
+    }
+
+    /// Bytes of all files together.
+    pub fn total_size(&self) -> Bytes {
+        Bytes(self.sizes.iter().sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(first_row: u64, rows: u32) -> FileEntry {
+        FileEntry {
+            size: Bytes(10),
+            mtime_ns: 0,
+            first_row,
+            rows,
+            layout: LayoutId(0),
+            pattern: PatternId(0),
+            index: first_row,
+        }
+    }
+
+    #[test]
+    fn overlapping_agrees_with_looking_at_every_file() {
+        let mut table = FileTable::default();
+        // A gap at 5..7 (missing events) and one behind the last file.
+        for (first, rows) in [(0, 5), (7, 1), (8, 3), (11, 2)] {
+            table.push(entry(first, rows));
+        }
+        for start in 0..16 {
+            for end in start..16 {
+                let range = RowRange::new(start, end);
+                let slow: Vec<usize> = (0..table.len())
+                    .filter(|&i| !table.get(i).row_range().intersection(range).is_empty())
+                    .collect();
+                let fast: Vec<usize> = table.overlapping(range).collect();
+                assert_eq!(fast, slow, "{range}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_made_as_the_instrument_makes_them() {
+        let pattern = NamePattern {
+            folder: 0,
+            prefix: "C1--Trace--".into(),
+            width: 5,
+            suffix: ".trc".into(),
+        };
+        let mut name = String::new();
+        pattern.write_name(7, &mut name);
+        assert_eq!(name, "C1--Trace--00007.trc");
+        pattern.write_name(123_456, &mut name);
+        assert_eq!(name, "C1--Trace--123456.trc");
+    }
+}
