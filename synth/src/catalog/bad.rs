@@ -5,17 +5,6 @@ use super::{Fixture, Refusal, forms};
 use crate::broken::Broken;
 use crate::trace::{Bits, Prefix, Template, TraceFile};
 
-/// What a reader must say of each kind; none where the file is whole or is not there.
-const VERDICTS: [(Broken, Refusal); 7] = [
-    (Broken::Truncated, Refusal::Truncated),
-    (Broken::Empty, Refusal::NotWaveform),
-    (Broken::NotWaveform, Refusal::NotWaveform),
-    (Broken::NegativeLength, Refusal::Malformed),
-    (Broken::UnevenSegments, Refusal::Malformed),
-    (Broken::UnknownWidth, Refusal::Malformed),
-    (Broken::UnknownOrder, Refusal::Malformed),
-];
-
 fn plain() -> TraceFile {
     TraceFile::single(codes(Bits::Sixteen, 502, 1))
 }
@@ -44,9 +33,10 @@ fn every_kind() -> Vec<Fixture> {
             order,
             ..plain()
         };
-        for (kind, verdict) in VERDICTS {
-            let bytes = kind.apply(&file).expect("only a missing file has no bytes");
-            all.push(refused(format!("{form} {kind}"), bytes, verdict));
+        for kind in Broken::ALL {
+            if let (Some(bytes), Some(why)) = (kind.apply(&file), kind.refusal()) {
+                all.push(refused(format!("{form} {kind}"), bytes, why));
+            }
         }
     }
     all
