@@ -220,7 +220,8 @@ def level(window, method):
 
 def deviation(window):
     """Population standard deviation in codes, from exact sums."""
-    n, total, squares = len(window), sum(map(int, window)), sum(int(code) ** 2 for code in window)
+    wide = window.astype("i8")
+    n, total, squares = len(wide), int(wide.sum()), int((wide * wide).sum())
     return float(Fraction(n * squares - total * total, n * n)) ** 0.5
 
 
