@@ -1,1 +1,170 @@
-//! One range of a plan into rows of a target.
+//! From a plan to arrays: one range of it ([`RangeConverter`]), or a whole run on this machine ([`convert`]).
+//!
+//! Mapped memory is touched in [`mapped`] alone. Outputs are written by positioned writes, never through a mapping.
+
+mod budget;
+mod error;
+mod file;
+mod input;
+mod job;
+mod journal;
+pub mod mapped;
+mod publish;
+mod range;
+mod settings;
+mod stream;
+mod watch;
+mod workspace;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub use budget::{BlockSizes, Budget};
+pub use error::ConvertError;
+pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Target};
+pub use settings::{BadName, Io, NameTemplate, Settings};
+pub use stream::Checksum;
+pub use watch::{Phase, Progress, Stop, Watch};
+
+use crate::channel::Channel;
+use crate::plan::{self, Element, Findings, PlanProgress, PlanRequest, PlannedRun};
+use crate::status::Status;
+use crate::units::Bytes;
+use workspace::{Stage, Workspace};
+
+/// What to convert, whereto, and how.
+#[derive(Clone, Debug)]
+pub struct ConvertRun {
+    /// The inputs and the choices that decide about bytes.
+    pub request: PlanRequest,
+    /// The output folder, perhaps with `{run}` in it.
+    pub out: PathBuf,
+    /// The choices that do not.
+    pub settings: Settings,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// All files are there.
+    Finished,
+    /// They were there already, from the same inputs and options.
+    AlreadyDone,
+    /// It was asked to stop; the same command goes on.
+    Interrupted,
+}
+
+/// One run, as far as it came.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its output folder.
+    pub out: PathBuf,
+    /// How it ended.
+    pub state: State,
+    /// Its channels; none where it was interrupted.
+    pub channels: Vec<ChannelOutcome>,
+    /// What planning found.
+    pub findings: Findings,
+    /// Sentences for people about what came up later.
+    pub notes: Vec<String>,
+    /// Some of the bad files with their reasons, in row order.
+    pub bad_files: Vec<BadFile>,
+}
+
+/// One channel of a finished run.
+#[derive(Debug)]
+pub struct ChannelOutcome {
+    /// Which.
+    pub channel: Channel,
+    /// Its array.
+    pub path: PathBuf,
+    /// Rows of the array.
+    pub rows: u64,
+    /// Samples of each row.
+    pub samples: u32,
+    /// What the array holds.
+    pub element: Element,
+    /// Bytes of the array's file.
+    pub bytes: Bytes,
+    /// Seconds that the run took, earlier interrupted ones not counted.
+    pub seconds: f64,
+    /// Bad rows by verdict; empty where all are good.
+    pub bad: Vec<(Status, u64)>,
+}
+
+/// Plans, converts and publishes every run of the request; goes on where an earlier call was stopped.
+///
+/// Ends early, with what was reached, where `stop` is requested.
+pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outcome>, ConvertError> {
+    watch.enter(Phase::Planning);
+    let planned = plan::plan(&run.request, &PlanProgress::default())?;
+    let folders = plan::resolve_outputs(&run.out, &planned)?;
+    let mut outcomes = Vec::with_capacity(planned.len());
+    for (planned, out) in planned.into_iter().zip(folders) {
+        let outcome = convert_one(planned, &out, run, watch, stop)?;
+        let interrupted = outcome.state == State::Interrupted;
+        outcomes.push(outcome);
+        if interrupted {
+            break;
+        }
+    }
+    Ok(outcomes)
+}
+
+fn convert_one(
+    planned: PlannedRun,
+    out: &Path,
+    run: &ConvertRun,
+    watch: &Watch,
+    stop: &Stop,
+) -> Result<Outcome, ConvertError> {
+    let began = Instant::now();
+    let PlannedRun { plan, findings } = planned;
+    check_baseline(&plan)?;
+    let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
+    let found = workspace.stage;
+    let mut outcome = Outcome {
+        out: out.to_owned(),
+        state: State::Finished,
+        channels: Vec::new(),
+        findings,
+        notes: std::mem::take(&mut workspace.notes),
+        bad_files: Vec::new(),
+    };
+    if found == Stage::Converting && !job::run(&mut workspace, &run.settings, watch, stop)? {
+        outcome.state = State::Interrupted;
+        return Ok(outcome);
+    }
+    if found != Stage::Done {
+        watch.enter(Phase::Publishing);
+        publish::publish(&mut workspace, &run.settings, began)?;
+    } else {
+        outcome.state = State::AlreadyDone;
+    }
+    publish::summarise(&workspace, &run.settings, began.elapsed().as_secs_f64(), &mut outcome)?;
+    if outcome.state == State::Finished {
+        publish::write_report(&outcome, &run.settings)?;
+    }
+    watch.enter(Phase::Done);
+    Ok(outcome)
+}
+
+/// A baseline as long as a row would leave nothing to look at.
+fn check_baseline(plan: &plan::Plan) -> Result<(), ConvertError> {
+    let points = plan.options.baseline.points;
+    for channel in &plan.channels {
+        let in_use = channel.layouts.iter().map(|layout| layout.samples);
+        let shortest = match plan.options.ragged {
+            crate::options::Ragged::Bad => channel.samples,
+            _ => in_use.chain([channel.samples]).min().unwrap_or(channel.samples),
+        };
+        if points > 0 && points >= shortest {
+            return Err(ConvertError::BaselineTooLong {
+                channel: channel.channel.to_string(),
+                points,
+                samples: shortest,
+            });
+        }
+    }
+    Ok(())
+}

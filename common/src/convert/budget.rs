@@ -1,0 +1,77 @@
+//! How the memory that a run may use is shared out.
+
+use super::error::ConvertError;
+use crate::units::Bytes;
+
+/// What a thread takes at the least, whatever the pressure.
+const LEAST: Bytes = Bytes::mib(1);
+/// Input and output blocks that together stay in a core's own cache.
+const INPUT: Bytes = Bytes::kib(256);
+/// The least that is mapped at a time.
+const SMALLEST_WINDOW: Bytes = Bytes::kib(128);
+const OUTPUT: Bytes = Bytes::kib(512);
+const INDEX: Bytes = Bytes::kib(72);
+/// Above this a mapped window gains nothing.
+const LARGEST_WINDOW: Bytes = Bytes::mib(16);
+
+/// The buffers of one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockSizes {
+    /// Bytes read at a time.
+    pub input: Bytes,
+    /// Bytes of array written at a time.
+    pub output: Bytes,
+    /// Bytes of index written at a time.
+    pub index: Bytes,
+    /// Bytes of input mapped at a time.
+    pub window: Bytes,
+}
+
+/// Threads and their buffers within a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Threads that fit; at most as many as were asked for.
+    pub threads: usize,
+    /// What each has in ordinary times.
+    pub ample: BlockSizes,
+    /// What each has under memory pressure.
+    pub scarce: BlockSizes,
+}
+
+impl Budget {
+    /// Shares `limit` among up to `threads`, after `plan` bytes for the plan.
+    pub fn new(limit: Bytes, plan: Bytes, threads: usize) -> Result<Self, ConvertError> {
+        let left = limit.saturating_sub(plan);
+        if left < LEAST {
+            return Err(ConvertError::MemoryLimit { limit, needed: plan + LEAST });
+        }
+        let threads = threads.clamp(1, Bytes(left.0 / LEAST.0).as_usize());
+        let share = Bytes(left.0 / threads as u64);
+        let scarce = BlockSizes { input: INPUT, output: OUTPUT, index: INDEX, window: SMALLEST_WINDOW };
+        let window = share.saturating_sub(INPUT + OUTPUT + INDEX).clamp(SMALLEST_WINDOW, LARGEST_WINDOW);
+        Ok(Self { threads, ample: BlockSizes { window, ..scarce }, scarce })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_buffers_of_all_threads_stay_within_the_limit() {
+        for limit in [1, 2, 3, 7, 16, 128, 1024].map(Bytes::mib) {
+            for threads in [1, 2, 8, 64] {
+                let budget = Budget::new(limit, Bytes(1000), threads);
+                let Ok(budget) = budget else {
+                    assert_eq!(limit, Bytes::mib(1), "only the plan beside one thread's least does not fit");
+                    continue;
+                };
+                let sizes = budget.ample;
+                let each = sizes.input + sizes.output + sizes.index + sizes.window;
+                assert!(each * budget.threads as u64 <= limit, "{limit} for {threads}: {budget:?}");
+                assert!(budget.threads >= 1 && budget.threads <= threads);
+                assert!(budget.scarce.input + budget.scarce.output + budget.scarce.index + budget.scarce.window <= LEAST);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Why a conversion ended without its result.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::fs::{LockError, StorageError};
+use crate::plan::{PlanError, PlanFileError};
+use crate::trc::FieldSet;
+
+/// What stopped a conversion. Whatever was converted before is kept, and the same command goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The inputs cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Another process works on the same output.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The output's storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The saved plan cannot be read.
+    #[error("{path}: {source}; remove the folder {folder} to start anew", path = path.display(), folder = folder.display())]
+    PlanFile {
+        /// The plan file.
+        path: PathBuf,
+        /// The folder of the unfinished conversion.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: PlanFileError,
+    },
+    /// The baseline would take the whole row.
+    #[error(
+        "--baseline {points}: channel {channel} has rows of {samples} samples, and the baseline must be shorter; \
+         choose a smaller --baseline"
+    )]
+    BaselineTooLong {
+        /// The channel.
+        channel: String,
+        /// `--baseline`.
+        points: u32,
+        /// Samples of its shortest row.
+        samples: u32,
+    },
+    /// Not enough memory allowed to work at all.
+    #[error("--memory-limit {limit}: at least {needed} are needed for this run (plan and one thread)")]
+    MemoryLimit {
+        /// What was allowed.
+        limit: crate::units::Bytes,
+        /// What one thread needs.
+        needed: crate::units::Bytes,
+    },
+    /// The output does not fit.
+    #[error(
+        "{out}: {needed} are needed, {available} are free; make room, or choose another --out (--dtype native takes half of float32 or less)",
+        out = out.display()
+    )]
+    NoSpace {
+        /// The output folder.
+        out: PathBuf,
+        /// Bytes still to be written.
+        needed: crate::units::Bytes,
+        /// Bytes free.
+        available: crate::units::Bytes,
+    },
+    /// A file of the output's name is there, and not from this conversion.
+    #[error(
+        "{path} is there already and was not made by this command; choose another --out, or add --overwrite to replace it \
+         (it is kept until the new one is whole)",
+        path = path.display()
+    )]
+    Exists {
+        /// The file in the way.
+        path: PathBuf,
+    },
+    /// Another conversion into the same files was interrupted.
+    #[error(
+        "an unfinished conversion with other inputs or options would write the same files in {out} ({settings}); \
+         give that command again to finish it, or add --overwrite to drop it",
+        out = out.display()
+    )]
+    Unfinished {
+        /// The output folder.
+        out: PathBuf,
+        /// What it was asked.
+        settings: String,
+    },
+    /// An input is not what it was when planned.
+    #[error(
+        "{file}: {change} since the conversion was planned; put the planned file back, or add --overwrite to start anew with the files as they are"
+    )]
+    Changed {
+        /// The input.
+        file: String,
+        /// What changed.
+        change: String,
+    },
+    /// A good file holds other rows than it was taken to hold.
+    #[error(
+        "{file}: planned layout wrong: {planned} expected, {found} found; run again with --probe all (and --overwrite, which drops what was converted by the wrong plan)"
+    )]
+    OtherLayout {
+        /// The input.
+        file: String,
+        /// What the plan says.
+        planned: String,
+        /// What the file says.
+        found: String,
+    },
+    /// Sample interval, units or record type changed inside a channel.
+    #[error(
+        "{file}: {fields} differ from the channel's first file: rows of one array would not share a time axis; \
+         run again with --probe all to see every file where they change, or with --mixed warn to go on"
+    )]
+    Mixed {
+        /// The input.
+        file: String,
+        /// Which fields.
+        fields: String,
+    },
+    /// `--on-bad-file fail`.
+    #[error("{file}: {why} (--on-bad-file fail stops here; without it the rows become NaN and the run goes on)")]
+    BadFile {
+        /// The input.
+        file: String,
+        /// The verdict.
+        why: String,
+    },
+    /// `--dtype int8` and samples that need 16 bits.
+    #[error("{file}: a 16-bit sample whose low byte is not zero does not fit --dtype int8; use --dtype int16")]
+    NotEightBit {
+        /// The input.
+        file: String,
+    },
+    /// The storage of the inputs fails too often for the result to mean anything.
+    #[error(
+        "{files} files could not be read, the last of them {last}; more than {allowed} of a run is a storage problem: \
+         mend it and give the same command again, which goes on from here"
+    )]
+    Unreadable {
+        /// How many.
+        files: u64,
+        /// How many are let pass.
+        allowed: u64,
+        /// The last one and its error.
+        last: String,
+    },
+    /// A finished array could not get its name.
+    #[error(
+        "{path} could not be replaced: {source}; the new one is whole and kept as {kept}: close what has the old one open (Jupyter, a viewer) and give the same command again",
+        path = path.display(), kept = kept.display()
+    )]
+    Replace {
+        /// The final name.
+        path: PathBuf,
+        /// Where the finished data are.
+        kept: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl ConvertError {
+    /// 2 where the command must be given differently, 1 elsewhere.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Plan(error) if error.is_usage() => 2,
+            Self::BaselineTooLong { .. } | Self::MemoryLimit { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// The names of fields, for a message.
+pub(super) fn field_names(fields: FieldSet) -> String {
+    fields.iter().map(|field| field.to_string()).collect::<Vec<_>>().join(", ")
+}

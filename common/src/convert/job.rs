@@ -1,0 +1,292 @@
+//! A whole plan on one machine: threads take ranges, one place commits them.
+//!
+//! Order of every commit: the rows' bytes to the disk, then the record, then the record to the disk.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::budget::Budget;
+use super::error::ConvertError;
+use super::journal::{Committed, Record};
+use super::range::{RangeConverter, RangeDone, RangeOptions, Target};
+use super::settings::Settings;
+use super::watch::{Phase, Stop, Watch};
+use super::workspace::Workspace;
+use crate::fs::{self, StorageError};
+use crate::plan::{ChannelPlan, Plan};
+use crate::resources::{MemoryGauge, Pressure};
+use crate::units::{Bytes, RowRange};
+
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// Unreadable files that are let pass in a run of any size.
+const MOST_UNREADABLE: u64 = 100;
+/// Units of work that each thread gets at least, so that all of them end together.
+const RANGES_A_THREAD: u64 = 32;
+const SMALLEST_RANGE: Bytes = Bytes::mib(4);
+const LARGEST_RANGE: Bytes = Bytes::mib(64);
+
+/// A piece of work.
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    /// Position in the plan's channels.
+    channel: usize,
+    rows: RowRange,
+}
+
+/// Converts what is not committed yet. False: it was asked to stop before the end.
+pub(super) fn run(
+    workspace: &mut Workspace,
+    settings: &Settings,
+    watch: &Watch,
+    stop: &Stop,
+) -> Result<bool, ConvertError> {
+    let plan = workspace.plan.clone();
+    let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
+    begin_watch(workspace, &plan, watch);
+    check_space(workspace, &plan)?;
+    let targets: Vec<Target> =
+        plan.channels.iter().map(|channel| workspace.target(channel)).collect::<Result<_, _>>()?;
+    let target_size = settings.range_size.unwrap_or_else(|| range_size(&plan, budget.threads));
+    let tasks = open_tasks(workspace, &plan, target_size);
+    watch.enter(Phase::Converting);
+
+    let files: u64 = plan.channels.iter().map(|channel| channel.files.len() as u64).sum();
+    let mut committer = Committer {
+        workspace,
+        plan: &plan,
+        targets: &targets,
+        sync_every: settings.sync_every,
+        pending: Vec::new(),
+        pending_bytes: Bytes(0),
+        unreadable: 0,
+        allowed: (files / 100).clamp(1, MOST_UNREADABLE),
+    };
+    let crew = Crew { plan: &plan, targets: &targets, settings, budget: &budget, watch, stop };
+    let deferred = crew.work(&tasks, false, &mut committer)?;
+    let settled = if deferred.is_empty() || stop.requested() {
+        deferred
+    } else {
+        watch.enter(Phase::Settling);
+        wait(settings.settle, stop);
+        if stop.requested() { deferred } else { crew.work(&deferred, true, &mut committer)? }
+    };
+    watch.enter(Phase::Syncing);
+    committer.commit()?;
+    Ok(settled.is_empty() && !stop.requested() || is_complete(workspace, &plan))
+}
+
+fn wait(time: Duration, stop: &Stop) {
+    let end = Instant::now() + time;
+    while !stop.requested() && Instant::now() < end {
+        std::thread::sleep(LOOK.min(end.saturating_duration_since(Instant::now())));
+    }
+}
+
+fn is_complete(workspace: &Workspace, plan: &Plan) -> bool {
+    plan.channels.iter().all(|channel| {
+        let done: u64 =
+            workspace.committed.get(&channel.channel).into_iter().flatten().map(|rows| rows.rows.len()).sum();
+        done == channel.rows
+    })
+}
+
+fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
+    let rows = plan.channels.iter().map(|channel| channel.rows).sum();
+    let bytes = plan.channels.iter().map(|channel| channel.files.total_size()).sum();
+    watch.begin(rows, bytes);
+    for rows in workspace.committed.values().flatten() {
+        watch.resume(rows.rows.len(), rows.bad_rows, rows.bytes_in);
+    }
+}
+
+fn range_size(plan: &Plan, threads: usize) -> Bytes {
+    let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
+    Bytes(total.0 / (threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE)
+}
+
+/// Fails before the first byte where the outputs will not fit.
+fn check_space(workspace: &Workspace, plan: &Plan) -> Result<(), ConvertError> {
+    let out = &workspace.out;
+    let space = fs::space(out).map_err(|source| StorageError::new("ask for the free space of", out, source))?;
+    let needed = plan.output_bytes().saturating_sub(workspace.allocated());
+    if needed > space.available {
+        return Err(ConvertError::NoSpace { out: out.clone(), needed, available: space.available });
+    }
+    Ok(())
+}
+
+/// The rows that no earlier run committed, in ranges.
+fn open_tasks(workspace: &Workspace, plan: &Plan, size: Bytes) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for (position, channel) in plan.channels.iter().enumerate() {
+        let mut next = 0;
+        let committed = workspace.committed.get(&channel.channel).map_or(&[][..], Vec::as_slice);
+        let ends = committed.iter().map(|rows| rows.rows).chain([RowRange::new(channel.rows, channel.rows)]);
+        for done in ends {
+            let open = RowRange::new(next, done.start.max(next));
+            tasks.extend(channel.ranges(open, size).map(|rows| Task { channel: position, rows }));
+            next = next.max(done.end);
+        }
+    }
+    tasks
+}
+
+/// What all threads share.
+struct Crew<'c> {
+    plan: &'c Plan,
+    targets: &'c [Target],
+    settings: &'c Settings,
+    budget: &'c Budget,
+    watch: &'c Watch,
+    stop: &'c Stop,
+}
+
+type Report = (Task, Result<RangeDone, ConvertError>);
+
+impl Crew<'_> {
+    /// Works through `tasks`; returns those that must wait for files still being written.
+    fn work(&self, tasks: &[Task], last_try: bool, committer: &mut Committer<'_>) -> Result<Vec<Task>, ConvertError> {
+        let next = AtomicUsize::new(0);
+        let halt = AtomicBool::new(false);
+        let scarce = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (reports, inbox) = mpsc::channel::<Report>();
+            for _ in 0..self.budget.threads.min(tasks.len()) {
+                let reports = reports.clone();
+                let (next, halt, scarce) = (&next, &halt, &scarce);
+                scope.spawn(move || self.thread(tasks, last_try, (next, halt, scarce), &reports));
+            }
+            drop(reports);
+            let result = self.attend(&inbox, &scarce, committer);
+            halt.store(true, Ordering::Relaxed);
+            result
+        })
+    }
+
+    fn thread(
+        &self,
+        tasks: &[Task],
+        last_try: bool,
+        (next, halt, scarce): (&AtomicUsize, &AtomicBool, &AtomicBool),
+        reports: &mpsc::Sender<Report>,
+    ) {
+        let options = RangeOptions {
+            io: self.settings.io,
+            trust_size: self.settings.trust_size,
+            settle: self.settings.settle,
+            last_try,
+        };
+        let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
+        while !self.stop.requested() && !halt.load(Ordering::Relaxed) {
+            let Some(&task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let sizes = if scarce.load(Ordering::Relaxed) { &self.budget.scarce } else { &self.budget.ample };
+            converter.resize(sizes);
+            let channel = &self.plan.channels[task.channel];
+            let done = converter.convert(channel, task.rows, &self.targets[task.channel], &options, self.watch);
+            if reports.send((task, done)).is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Commits what the threads report, and looks at the memory meanwhile.
+    fn attend(
+        &self,
+        inbox: &mpsc::Receiver<Report>,
+        scarce: &AtomicBool,
+        committer: &mut Committer<'_>,
+    ) -> Result<Vec<Task>, ConvertError> {
+        let mut deferred = Vec::new();
+        let mut gauge = MemoryGauge::new();
+        let mut pressure = Pressure::new(self.settings.memory_threshold);
+        let mut looked: Option<Instant> = None;
+        loop {
+            if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+                let memory = gauge.sample();
+                self.watch.note_memory(memory.resident);
+                scarce.store(pressure.update(memory.used_fraction), Ordering::Relaxed);
+                looked = Some(Instant::now());
+            }
+            match inbox.recv_timeout(LOOK) {
+                Ok((task, done)) => {
+                    let done = done?;
+                    if done.deferred > 0 {
+                        self.watch.take_back(task.rows.len(), done.bad_rows, done.bytes_in);
+                        deferred.push(task);
+                    } else {
+                        committer.take(task, done)?;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(deferred),
+            }
+        }
+    }
+}
+
+/// The one place that says rows are done.
+struct Committer<'c> {
+    workspace: &'c mut Workspace,
+    plan: &'c Plan,
+    targets: &'c [Target],
+    sync_every: Bytes,
+    pending: Vec<(usize, Committed)>,
+    pending_bytes: Bytes,
+    unreadable: u64,
+    allowed: u64,
+}
+
+impl Committer<'_> {
+    fn take(&mut self, task: Task, done: RangeDone) -> Result<(), ConvertError> {
+        self.unreadable += done.unreadable;
+        if self.unreadable > self.allowed {
+            let last = done.bad.iter().rev().find(|bad| bad.status == crate::status::Status::Unreadable);
+            let last = last.map_or_else(String::new, |bad| format!("{}: {}", bad.file, bad.why));
+            return Err(ConvertError::Unreadable { files: self.unreadable, allowed: self.allowed, last });
+        }
+        self.pending_bytes += Bytes(done.data.len + done.index.len);
+        let committed = Committed {
+            channel: self.plan.channels[task.channel].channel,
+            rows: task.rows,
+            data_crc: done.data.crc,
+            data_len: done.data.len,
+            index_crc: done.index.crc,
+            index_len: done.index.len,
+            varying: done.varying,
+            bad_rows: done.bad_rows,
+            unreadable: done.unreadable,
+            bytes_in: done.bytes_in,
+            bad: done.bad,
+        };
+        self.pending.push((task.channel, committed));
+        if self.pending_bytes >= self.sync_every {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), ConvertError> {
+        let mut touched: Vec<usize> = self.pending.iter().map(|(channel, _)| *channel).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        for channel in touched {
+            let target = &self.targets[channel];
+            for file in [&target.data, &target.index] {
+                let path = &self.workspace.out;
+                fs::sync_data(file).map_err(|source| StorageError::new("bring to the disk the arrays in", path, source))?;
+            }
+        }
+        let committed: Vec<Committed> = self.pending.drain(..).map(|(_, committed)| committed).collect();
+        let records: Vec<Record> = committed.iter().cloned().map(Record::Committed).collect();
+        if !records.is_empty() {
+            self.workspace.journal.append(&records)?;
+        }
+        for rows in committed {
+            self.workspace.committed.entry(rows.channel).or_default().push(rows);
+        }
+        self.pending_bytes = Bytes(0);
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! What an interrupted run has finished: one checked line a record, appended and synced.
+//!
+//! A record only ever says that something is done, so that a torn or damaged one costs work and never a row.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::range::BadFile;
+use super::stream::Checksum;
+use crate::channel::Channel;
+use crate::fs::{self, StorageError};
+use crate::trc::FieldSet;
+use crate::units::{Bytes, RowRange};
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "lowercase")]
+pub(super) enum Record {
+    /// The first: whose journal it is.
+    Opened {
+        /// Plan id.
+        plan: String,
+        /// Whether finals of another conversion may be replaced.
+        overwrite: bool,
+        /// Final names of the arrays.
+        arrays: Vec<String>,
+        /// What was asked, for people.
+        settings: String,
+    },
+    /// These rows are on the disk.
+    Committed(Committed),
+    /// All rows are there; the files are getting their names.
+    Publishing,
+    /// All files have their names.
+    Done {
+        /// Bytes of each array's file, to notice one that was replaced or removed.
+        arrays: Vec<(String, u64)>,
+        /// Seconds of work.
+        seconds: f64,
+    },
+}
+
+/// A converted range whose bytes are synced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Committed {
+    pub(super) channel: Channel,
+    pub(super) rows: RowRange,
+    pub(super) data_crc: u32,
+    pub(super) data_len: u64,
+    pub(super) index_crc: u32,
+    pub(super) index_len: u64,
+    pub(super) varying: FieldSet,
+    pub(super) bad_rows: u64,
+    pub(super) unreadable: u64,
+    pub(super) bytes_in: Bytes,
+    pub(super) bad: Vec<BadFile>,
+}
+
+impl Committed {
+    pub(super) const fn data(&self) -> Checksum {
+        Checksum { crc: self.data_crc, len: self.data_len }
+    }
+
+    pub(super) const fn index(&self) -> Checksum {
+        Checksum { crc: self.index_crc, len: self.index_len }
+    }
+}
+
+/// An open journal. Records are appended; nothing is ever changed.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// A new journal that begins with `first`.
+    pub(super) fn create(path: &Path, first: &Record) -> Result<Self, StorageError> {
+        fs::write_file(path, line(first).as_bytes())?;
+        Self::append_to(path)
+    }
+
+    /// The journal at `path` and its records up to the first damaged one; none where there is no journal.
+    pub(super) fn open(path: &Path) -> Result<Option<(Self, Vec<Record>)>, StorageError> {
+        let failed = |source| StorageError::new("read the journal", path, source);
+        let mut text = Vec::new();
+        match File::open(path) {
+            Ok(mut file) => file.read_to_end(&mut text).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let (records, good) = parse(&text);
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let journal = Self::append_to(path)?;
+        if good < text.len() {
+            // A torn end would make one line with the next record.
+            journal.file.set_len(good as u64).map_err(failed)?;
+        }
+        Ok(Some((journal, records)))
+    }
+
+    /// Appends records and brings them to the disk.
+    pub(super) fn append(&mut self, records: &[Record]) -> Result<(), StorageError> {
+        let text: String = records.iter().map(line).collect();
+        let result = self.file.write_all(text.as_bytes()).and_then(|()| fs::sync_data(&self.file));
+        result.map_err(|source| StorageError::new("write the journal", &self.path, source))
+    }
+
+    fn append_to(path: &Path) -> Result<Self, StorageError> {
+        let file = OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map_err(|source| StorageError::new("open the journal", path, source))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+}
+
+/// `{json} crc32c` and a newline.
+fn line(record: &Record) -> String {
+    let json = serde_json::to_string(record).expect("records hold nothing that JSON cannot");
+    format!("{json} {:08x}\n", Checksum::of(json.as_bytes()).crc)
+}
+
+/// The good records from the front, and how many bytes they take.
+fn parse(text: &[u8]) -> (Vec<Record>, usize) {
+    let (mut records, mut good) = (Vec::new(), 0);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let Some(record) = parse_line(line) else { break };
+        records.push(record);
+        good += line.len();
+    }
+    (records, good)
+}
+
+fn parse_line(line: &[u8]) -> Option<Record> {
+    let line = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
+    let (json, crc) = line.rsplit_once(' ')?;
+    (u32::from_str_radix(crc, 16).ok()? == Checksum::of(json.as_bytes()).crc).then_some(())?;
+    serde_json::from_str(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_or_flipped_record_ends_the_journal_and_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let opened = Record::Opened { plan: "p".into(), overwrite: false, arrays: vec![], settings: String::new() };
+        Journal::create(&path, &opened).unwrap().append(&[Record::Publishing]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let first = line(&opened).len();
+        for cut in first..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let (mut journal, records) = Journal::open(&path).unwrap().unwrap();
+            assert_eq!(records, [opened.clone()], "cut at {cut}");
+            journal.append(&[Record::Publishing]).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), whole);
+        }
+        for flipped in first..whole.len() - 1 {
+            let mut text = whole.clone();
+            text[flipped] ^= 1;
+            assert_eq!(parse(&text).0, [opened.clone()], "flipped at {flipped}");
+        }
+        std::fs::write(&path, b"rubbish").unwrap();
+        assert!(Journal::open(&path).unwrap().is_none());
+    }
+}

@@ -1,0 +1,399 @@
+//! One range of a plan into rows of a target: the work of a thread here, and of a worker anywhere.
+//!
+//! Must never: change an input, write outside the range's rows, or let a file's rows be partly its samples.
+
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::budget::BlockSizes;
+use super::error::ConvertError;
+use super::file::{FileFault, FileJob, Halt, Scratch};
+use super::settings::Io;
+use super::stream::{Checksum, Stream};
+use super::watch::Watch;
+use crate::fs::{self, Dir, Stamp, StorageError};
+use crate::npy::index::IndexRecord;
+use crate::options::OnBadFile;
+use crate::plan::{ChannelPlan, Element, FileEntry, Plan};
+use crate::status::Status;
+use crate::trc::{FieldSet, Header};
+use crate::units::{Bytes, RowRange};
+
+/// How often a file is tried before its storage is believed to be broken.
+const TRIES: u32 = 3;
+/// Before the second try; before the third four times as long.
+const BACK_OFF: Duration = Duration::from_millis(100);
+/// Bad files that one range remembers with their reasons; all of them are in the index.
+const REMEMBERED: usize = 50;
+
+/// Where the rows of a channel go: the array and its index, both open for positioned writes.
+#[derive(Debug)]
+pub struct Target {
+    /// The array's file.
+    pub data: File,
+    /// The index's file.
+    pub index: File,
+    /// Where row `first_row` begins in the array's file.
+    pub data_start: u64,
+    /// Where the record of row `first_row` begins in the index's file.
+    pub index_start: u64,
+    /// The row at both starts.
+    pub first_row: u64,
+}
+
+/// What is asked of a range besides its rows.
+#[derive(Clone, Copy, Debug)]
+pub struct RangeOptions {
+    /// How input is read.
+    pub io: Io,
+    /// Whether a changed modification time alone is a changed file.
+    pub trust_size: bool,
+    /// A bad file younger than this may still be written.
+    pub settle: Duration,
+    /// Whether such a file is given up now instead of being reported in [`RangeDone::deferred`].
+    pub last_try: bool,
+}
+
+/// A bad file, with its reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadFile {
+    /// As the file list names it.
+    pub file: String,
+    /// The verdict.
+    pub status: Status,
+    /// Expected and found.
+    pub why: String,
+}
+
+/// A range, converted.
+#[derive(Clone, Debug, Default)]
+pub struct RangeDone {
+    /// CRC32C of the rows' bytes.
+    pub data: Checksum,
+    /// CRC32C of the index records.
+    pub index: Checksum,
+    /// Header fields in which a good file differs from the channel's reference.
+    pub varying: FieldSet,
+    /// Rows whose status is not good.
+    pub bad_rows: u64,
+    /// Some of the bad files with their reasons.
+    pub bad: Vec<BadFile>,
+    /// Files whose storage failed.
+    pub unreadable: u64,
+    /// Files that may still be written: the range must be converted again once they have settled.
+    pub deferred: u64,
+    /// Input bytes of its files.
+    pub bytes_in: Bytes,
+}
+
+/// A thread's means to convert ranges: buffers, and the folder it reads from.
+pub struct RangeConverter<'p> {
+    plan: &'p Plan,
+    scratch: Scratch,
+    data: Vec<u64>,
+    index: Vec<u64>,
+    folder: Option<OpenFolder>,
+    name: String,
+}
+
+struct OpenFolder {
+    position: u32,
+    dir: Dir,
+    local: bool,
+}
+
+impl<'p> RangeConverter<'p> {
+    /// Buffers of these sizes.
+    pub fn new(plan: &'p Plan, sizes: &BlockSizes) -> Self {
+        Self {
+            plan,
+            scratch: Scratch::new(sizes),
+            data: vec![0; sizes.output.as_usize() / 8],
+            index: vec![0; sizes.index.as_usize() / 8],
+            folder: None,
+            name: String::new(),
+        }
+    }
+
+    /// Other buffers, when memory has become scarce or plenty.
+    pub fn resize(&mut self, sizes: &BlockSizes) {
+        if self.data.len() * 8 != sizes.output.as_usize() {
+            *self = Self::new(self.plan, sizes);
+        }
+    }
+
+    /// Converts `rows` of `channel` into `target`.
+    pub fn convert(
+        &mut self,
+        channel: &ChannelPlan,
+        rows: RowRange,
+        target: &Target,
+        options: &RangeOptions,
+        watch: &Watch,
+    ) -> Result<RangeDone, ConvertError> {
+        let mut data = std::mem::take(&mut self.data);
+        let mut index = std::mem::take(&mut self.index);
+        let result = self.convert_into(channel, rows, target, options, watch, (&mut data, &mut index));
+        self.data = data;
+        self.index = index;
+        result
+    }
+
+    fn convert_into(
+        &mut self,
+        channel: &ChannelPlan,
+        rows: RowRange,
+        target: &Target,
+        options: &RangeOptions,
+        watch: &Watch,
+        (data, index): (&mut [u64], &mut [u64]),
+    ) -> Result<RangeDone, ConvertError> {
+        let behind = rows.start - target.first_row;
+        let mut out = Rows {
+            channel,
+            data: Stream::new(&target.data, target.data_start + behind * channel.row_bytes().0, data),
+            index: Stream::new(&target.index, target.index_start + behind * IndexRecord::BYTES, index),
+        };
+        let mut done = RangeDone::default();
+        let reference = Header::parse(&channel.reference.head)
+            .expect("a plan's reference header was parsed when the plan was made or read");
+        let mut next = rows.start;
+        for position in channel.files.overlapping(rows) {
+            let file = channel.files.get(position);
+            let wanted = file.row_range().intersection(rows);
+            missing(&mut out, RowRange::new(next, wanted.start), &mut done, watch)?;
+            next = wanted.end;
+            let job = FileJob {
+                channel,
+                options: &self.plan.options,
+                reference: &reference,
+                file,
+                position: u32::try_from(position).unwrap_or(u32::MAX),
+                rows: wanted,
+            };
+            let before = done.bad_rows;
+            self.convert_file(&job, &mut out, options, &mut done)?;
+            let bytes = Bytes(file.size.0 / u64::from(file.rows.max(1)) * wanted.len());
+            done.bytes_in += bytes;
+            watch.add_read(bytes);
+            watch.add_rows(wanted.len(), done.bad_rows - before);
+        }
+        missing(&mut out, RowRange::new(next, rows.end), &mut done, watch)?;
+        done.data = out.data.finish().map_err(|source| write_failed("write the array", source))?;
+        done.index = out.index.finish().map_err(|source| write_failed("write the index", source))?;
+        watch.add_written(Bytes(done.data.len));
+        Ok(done)
+    }
+
+    /// One file's rows: its samples, or, where it is bad, the mark of bad rows for all of them.
+    fn convert_file(
+        &mut self,
+        job: &FileJob<'_>,
+        out: &mut Rows<'_, '_>,
+        options: &RangeOptions,
+        done: &mut RangeDone,
+    ) -> Result<(), ConvertError> {
+        out.data.mark();
+        out.index.mark();
+        let mut tries = 0;
+        let mut io = options.io;
+        let (status, why) = loop {
+            let fault = match self.try_file(job, out, options, io) {
+                Ok(varying) => {
+                    done.varying = done.varying.union(varying);
+                    return Ok(());
+                }
+                Err(fault) => fault,
+            };
+            out.data.rewind();
+            out.index.rewind();
+            match fault {
+                FileFault::Bad { status, why, young } => {
+                    if young && !options.last_try {
+                        done.deferred += 1;
+                    }
+                    break if young { (Status::StillWriting, why) } else { (status, why) };
+                }
+                FileFault::Mapping => io = Io::Read,
+                FileFault::Storage(source) => {
+                    tries += 1;
+                    if tries < TRIES {
+                        std::thread::sleep(BACK_OFF * 4u32.pow(tries - 1));
+                        // The folder's own handle can be what went stale.
+                        self.folder = None;
+                        continue;
+                    }
+                    if source.kind() == std::io::ErrorKind::NotFound {
+                        return Err(ConvertError::Changed { file: self.label(job), change: "it is gone".to_owned() });
+                    }
+                    done.unreadable += 1;
+                    break (Status::Unreadable, source.to_string());
+                }
+                FileFault::Halt(halt) => return Err(self.stop(job, halt)),
+            }
+        };
+        if self.plan.options.on_bad_file == OnBadFile::Fail && status != Status::StillWriting {
+            return Err(ConvertError::BadFile { file: self.label(job), why });
+        }
+        if done.bad.len() < REMEMBERED {
+            done.bad.push(BadFile { file: self.label(job), status, why });
+        }
+        done.bad_rows += job.rows.len();
+        out.bad(job.rows, Some(job), status)
+    }
+
+    fn try_file(
+        &mut self,
+        job: &FileJob<'_>,
+        out: &mut Rows<'_, '_>,
+        options: &RangeOptions,
+        io: Io,
+    ) -> Result<FieldSet, FileFault> {
+        let pattern = &self.plan.patterns[job.file.pattern.0 as usize];
+        pattern.write_name(job.file.index, &mut self.name);
+        let (file, local) = {
+            let folder = self.open_folder(pattern.folder)?;
+            (folder.dir.open_file(&self.name), folder.local)
+        };
+        let file = match file {
+            Ok(file) => file,
+            Err(error) if fs::held_by_writer(&error) => {
+                return Err(FileFault::Bad {
+                    status: Status::StillWriting,
+                    why: "another program has it open for itself alone".to_owned(),
+                    young: true,
+                });
+            }
+            Err(error) => return Err(FileFault::Storage(error)),
+        };
+        let stamp = Stamp::of(&file).map_err(FileFault::Storage)?;
+        let young = is_young(stamp, options.settle);
+        let whole = job.channel.layout(job.file.layout).whole;
+        let changed = changed_since(&job.file, stamp, options.trust_size);
+        if let (Some(change), true) = (&changed, whole) {
+            return Err(FileFault::Halt(Halt::Changed(change.clone())));
+        }
+        let maps = io.maps(stamp.size, local);
+        let result = self.scratch.decode(job, &file, stamp.size, maps, out);
+        match result {
+            // What was cut short when planned, and is other now, is being written.
+            Err(FileFault::Bad { status, why, .. }) => {
+                Err(FileFault::Bad { status, why, young: young || changed.is_some() })
+            }
+            Err(FileFault::Short { at }) => match Stamp::of(&file) {
+                Ok(now) if now.size < stamp.size && whole => Err(FileFault::Halt(Halt::Changed(format!(
+                    "it shrank from {} to {} bytes while it was read",
+                    stamp.size.0, now.size.0
+                )))),
+                Ok(now) if now.size < stamp.size => Err(FileFault::Bad {
+                    status: Status::Truncated,
+                    why: format!("cut short: {} bytes expected, {} found", stamp.size.0, now.size.0),
+                    young: true,
+                }),
+                Ok(_) => Err(FileFault::Storage(std::io::Error::other(format!(
+                    "the storage ended the file at byte {at} of {}",
+                    stamp.size.0
+                )))),
+                Err(error) => Err(FileFault::Storage(error)),
+            },
+            other => other,
+        }
+    }
+
+    fn open_folder(&mut self, position: u32) -> Result<&OpenFolder, FileFault> {
+        if self.folder.as_ref().is_none_or(|open| open.position != position) {
+            let path = &self.plan.folders[position as usize].path;
+            let dir = Dir::open(path).map_err(FileFault::Storage)?;
+            let local = fs::kind(path).is_ok_and(|kind| !kind.network);
+            self.folder = Some(OpenFolder { position, dir, local });
+        }
+        Ok(self.folder.as_ref().expect("opened above"))
+    }
+
+    fn label(&self, job: &FileJob<'_>) -> String {
+        self.plan.label_of(&job.file)
+    }
+
+    fn stop(&self, job: &FileJob<'_>, halt: Halt) -> ConvertError {
+        let file = self.label(job);
+        match halt {
+            Halt::Changed(change) => ConvertError::Changed { file, change },
+            Halt::OtherLayout { planned, found } => ConvertError::OtherLayout { file, planned, found },
+            Halt::Mixed { fields } => ConvertError::Mixed { file, fields },
+            Halt::NotEightBit => ConvertError::NotEightBit { file },
+            Halt::Write(source) => write_failed("write the array", source),
+        }
+    }
+}
+
+/// The rows of a range as they are written: array and index side by side.
+pub(super) struct Rows<'c, 't> {
+    pub(super) channel: &'c ChannelPlan,
+    pub(super) data: Stream<'t>,
+    pub(super) index: Stream<'t>,
+}
+
+impl Rows<'_, '_> {
+    /// `count` elements of no value: NaN, or the smallest code.
+    pub(super) fn blank(&mut self, count: u64) -> std::io::Result<()> {
+        match self.channel.element {
+            Element::Float32 => self.data.repeat(f32::NAN, count),
+            Element::Int16 => self.data.repeat(i16::MIN, count),
+            Element::Int8 => self.data.repeat(i8::MIN, count),
+        }
+    }
+
+    /// One index record.
+    pub(super) fn record(&mut self, record: IndexRecord) -> std::io::Result<()> {
+        self.index.repeat(record, 1)
+    }
+
+    /// Rows that hold nothing, and why.
+    fn bad(&mut self, rows: RowRange, job: Option<&FileJob<'_>>, status: Status) -> Result<(), ConvertError> {
+        let failed = |source| write_failed("write the array", source);
+        for row in rows.start..rows.end {
+            self.blank(u64::from(self.channel.samples)).map_err(failed)?;
+            let (file, segment) = job.map_or((u32::MAX, 0), |job| {
+                (job.position, u32::try_from(row - job.file.first_row).unwrap_or(u32::MAX))
+            });
+            self.record(IndexRecord::bad(file, segment, status)).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn missing(out: &mut Rows<'_, '_>, rows: RowRange, done: &mut RangeDone, watch: &Watch) -> Result<(), ConvertError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    out.bad(rows, None, Status::Missing)?;
+    done.bad_rows += rows.len();
+    watch.add_rows(rows.len(), rows.len());
+    Ok(())
+}
+
+fn write_failed(action: &'static str, source: std::io::Error) -> ConvertError {
+    ConvertError::Storage(StorageError::new(action, std::path::Path::new("the output folder"), source))
+}
+
+fn is_young(stamp: Stamp, settle: Duration) -> bool {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+    // A server's clock can run ahead of ours: a file from the near future is young as well.
+    u128::from(now.abs_diff(stamp.mtime_ns)) < settle.as_nanos()
+}
+
+/// FAT and some servers keep modification times in steps of two seconds.
+const MTIME_STEP_NS: u64 = 2_000_000_000;
+
+fn changed_since(planned: &FileEntry, now: Stamp, trust_size: bool) -> Option<String> {
+    if planned.size != now.size {
+        return Some(format!("its size was {} bytes and is {} now", planned.size.0, now.size.0));
+    }
+    let moved = planned.mtime_ns.abs_diff(now.mtime_ns) > MTIME_STEP_NS;
+    (moved && !trust_size)
+        .then(|| "it was written again (another modification time; --trust-size ignores it)".to_owned())
+}

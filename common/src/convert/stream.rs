@@ -1,0 +1,215 @@
+//! Consecutive bytes into a file by positioned writes from one bounded buffer, with their CRC32C.
+
+use std::fs::File;
+use std::io;
+
+use zerocopy::{FromBytes, IntoBytes, KnownLayout, Immutable};
+
+use crate::fs;
+
+#[cfg(target_endian = "big")]
+compile_error!("outputs are little-endian and are written from memory as it is: a big-endian host would need swapping here");
+
+/// CRC32C (Castagnoli) of a run of bytes, joinable with that of the bytes behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checksum {
+    /// The CRC itself.
+    pub crc: u32,
+    /// How many bytes it covers.
+    pub len: u64,
+}
+
+impl Checksum {
+    /// The checksum of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        // The algorithm is 32 bits wide.
+        let crc = u32::try_from(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes)).unwrap_or(u32::MAX);
+        Self { crc, len: bytes.len() as u64 }
+    }
+
+    /// The checksum of these bytes followed by `next`'s.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        if self.len == 0 {
+            return next;
+        }
+        if next.len == 0 {
+            return self;
+        }
+        let crc = crc_fast::checksum_combine(
+            crc_fast::CrcAlgorithm::Crc32Iscsi,
+            u64::from(self.crc),
+            u64::from(next.crc),
+            next.len,
+        );
+        Self { crc: u32::try_from(crc).unwrap_or(u32::MAX), len: self.len + next.len }
+    }
+}
+
+/// A writer of consecutive bytes that can go back to its last mark, as if nothing had been written since.
+#[derive(Debug)]
+pub struct Stream<'t> {
+    file: &'t File,
+    /// Where the buffer's first byte belongs in the file.
+    position: u64,
+    /// Whole words, so that elements and index records lie aligned.
+    buffer: &'t mut [u64],
+    filled: usize,
+    /// Of all bytes before `position`.
+    checksum: Checksum,
+    /// Where a bad file's rows begin, and the checksum up to there once the mark has left the buffer.
+    mark: u64,
+    at_mark: Option<Checksum>,
+}
+
+impl<'t> Stream<'t> {
+    /// Writes from `position` on.
+    pub fn new(file: &'t File, position: u64, buffer: &'t mut [u64]) -> Self {
+        Self { file, position, buffer, filled: 0, checksum: Checksum::default(), mark: position, at_mark: None }
+    }
+
+    /// Room for up to `count` elements of `T` (at least one): fill all of them.
+    ///
+    /// `T` must have a size that divides every size written before, as the elements of one array do.
+    pub fn room<T>(&mut self, count: usize) -> io::Result<&mut [T]>
+    where
+        T: FromBytes + IntoBytes + KnownLayout + Immutable,
+    {
+        let size = size_of::<T>();
+        if self.capacity() - self.filled < size {
+            self.flush()?;
+        }
+        let take = count.min((self.capacity() - self.filled) / size);
+        let from = self.filled;
+        self.filled += take * size;
+        let bytes = &mut self.buffer.as_mut_bytes()[from..from + take * size];
+        Ok(<[T]>::mut_from_bytes(bytes).expect("the buffer is 8-byte aligned and every element's size divides its place"))
+    }
+
+    /// Appends `count` times `value`.
+    pub fn repeat<T>(&mut self, value: T, mut count: u64) -> io::Result<()>
+    where
+        T: FromBytes + IntoBytes + KnownLayout + Immutable + Copy,
+    {
+        while count > 0 {
+            let room = self.room::<T>(usize::try_from(count).unwrap_or(usize::MAX))?;
+            room.fill(value);
+            count -= room.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Marks the present end: [`Stream::rewind`] comes back here.
+    pub fn mark(&mut self) {
+        self.mark = self.position + self.filled as u64;
+        self.at_mark = None;
+    }
+
+    /// Forgets all that was written since the mark.
+    pub fn rewind(&mut self) {
+        match self.at_mark.take() {
+            Some(checksum) => {
+                self.position = self.mark;
+                self.filled = 0;
+                self.checksum = checksum;
+            }
+            // The mark is still in the buffer.
+            None => self.filled = usize::try_from(self.mark - self.position).expect("the mark lies in the buffer"),
+        }
+    }
+
+    /// Writes what is buffered and returns the checksum of everything.
+    pub fn finish(mut self) -> io::Result<Checksum> {
+        self.flush()?;
+        Ok(self.checksum)
+    }
+
+    fn capacity(&self) -> usize {
+        size_of_val(self.buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let bytes = &self.buffer.as_bytes()[..self.filled];
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.at_mark.is_none() {
+            let before = usize::try_from(self.mark - self.position).expect("an unsaved mark lies in the buffer");
+            let (head, tail) = bytes.split_at(before);
+            let at_mark = self.checksum.then(Checksum::of(head));
+            self.at_mark = Some(at_mark);
+            self.checksum = at_mark.then(Checksum::of(tail));
+        } else {
+            self.checksum = self.checksum.then(Checksum::of(bytes));
+        }
+        fs::write_all_at(self.file, bytes, self.position)?;
+        self.position += self.filled as u64;
+        self.filled = 0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Bit by bit, from the polynomial (RFC 3720, appendix B.4).
+    fn slow_crc32c(bytes: &[u8]) -> u32 {
+        let mut crc = u32::MAX;
+        for byte in bytes {
+            crc ^= u32::from(*byte);
+            for _ in 0..8 {
+                crc = (crc >> 1) ^ if crc & 1 == 1 { 0x82F6_3B78 } else { 0 };
+            }
+        }
+        !crc
+    }
+
+    #[test]
+    fn the_checksum_is_crc32c() {
+        assert_eq!(Checksum::of(b"123456789").crc, 0xE306_9283);
+        assert_eq!(slow_crc32c(b"123456789"), 0xE306_9283);
+        assert_eq!(Checksum::of(b"").crc, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn joined_checksums_are_those_of_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..300) {
+            let at = at.min(bytes.len());
+            let joined = Checksum::of(&bytes[..at]).then(Checksum::of(&bytes[at..]));
+            prop_assert_eq!(joined, Checksum { crc: slow_crc32c(&bytes), len: bytes.len() as u64 });
+        }
+
+        /// Any sequence of writes, marks and rewinds leaves the file and the checksum of what remained.
+        #[test]
+        fn what_was_rewound_leaves_no_trace(
+            steps in proptest::collection::vec((0u8..4, 1u64..40, any::<i16>()), 1..60),
+            words in 1usize..9,
+        ) {
+            let mut file = tempfile::tempfile().unwrap();
+            let mut buffer = vec![0u64; words];
+            let (mut model, mut marked) = (Vec::<u8>::new(), 0);
+            let mut stream = Stream::new(&file, 0, &mut buffer);
+            for (step, count, value) in steps {
+                match step {
+                    0 => { stream.mark(); marked = model.len(); }
+                    1 => { stream.rewind(); model.truncate(marked); }
+                    _ => {
+                        stream.repeat(value, count).unwrap();
+                        (0..count).for_each(|_| model.extend_from_slice(&value.to_le_bytes()));
+                    }
+                }
+            }
+            let checksum = stream.finish().unwrap();
+            let mut written = Vec::new();
+            file.read_to_end(&mut written).unwrap();
+            // A rewind leaves old bytes behind the end; the range's last row always overwrites them.
+            prop_assert_eq!(&written[..model.len()], &model[..]);
+            prop_assert_eq!(checksum, Checksum { crc: slow_crc32c(&model), len: model.len() as u64 });
+        }
+    }
+}

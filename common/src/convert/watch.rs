@@ -1,0 +1,165 @@
+//! What a conversion shows while it runs, and how it is asked to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::units::Bytes;
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Phase {
+    /// Listing folders and opening headers.
+    #[default]
+    Planning = 0,
+    /// Reading, decoding, writing.
+    Converting = 1,
+    /// Waiting for files that were still being written.
+    Settling = 2,
+    /// Bringing the last bytes to the disk.
+    Syncing = 3,
+    /// Giving the files their final names.
+    Publishing = 4,
+    /// Nothing more to do.
+    Done = 5,
+}
+
+impl Phase {
+    const ALL: [Self; 6] =
+        [Self::Planning, Self::Converting, Self::Settling, Self::Syncing, Self::Publishing, Self::Done];
+}
+
+/// A look at a running conversion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: Phase,
+    /// Input bytes of finished files, those of an earlier, interrupted run included.
+    pub bytes_in: Bytes,
+    /// Input bytes of the whole plan.
+    pub bytes_in_total: Bytes,
+    /// Input bytes that an earlier, interrupted run had finished: no part of this run's speed.
+    pub bytes_in_before: Bytes,
+    /// Bytes written to the arrays.
+    pub bytes_out: Bytes,
+    /// Rows finished.
+    pub rows: u64,
+    /// Rows finished by an earlier, interrupted run.
+    pub rows_before: u64,
+    /// Rows of the whole plan.
+    pub rows_total: u64,
+    /// Rows found bad so far.
+    pub bad_rows: u64,
+    /// Bytes of memory this process occupies.
+    pub memory: Bytes,
+}
+
+/// Counters that the working threads raise and a display reads.
+#[derive(Debug, Default)]
+pub struct Watch {
+    phase: AtomicU8,
+    bytes_in: AtomicU64,
+    bytes_in_total: AtomicU64,
+    bytes_in_before: AtomicU64,
+    bytes_out: AtomicU64,
+    rows: AtomicU64,
+    rows_before: AtomicU64,
+    rows_total: AtomicU64,
+    bad_rows: AtomicU64,
+    memory: AtomicU64,
+}
+
+impl Watch {
+    /// All counters at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The counters as they are now. Each is right; together they may be a moment apart.
+    pub fn read(&self) -> Progress {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let phase = usize::from(self.phase.load(Ordering::Relaxed));
+        Progress {
+            phase: Phase::ALL.get(phase).copied().unwrap_or_default(),
+            bytes_in: Bytes(get(&self.bytes_in)),
+            bytes_in_total: Bytes(get(&self.bytes_in_total)),
+            bytes_in_before: Bytes(get(&self.bytes_in_before)),
+            bytes_out: Bytes(get(&self.bytes_out)),
+            rows: get(&self.rows),
+            rows_before: get(&self.rows_before),
+            rows_total: get(&self.rows_total),
+            bad_rows: get(&self.bad_rows),
+            memory: Bytes(get(&self.memory)),
+        }
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn begin(&self, rows_total: u64, bytes_in_total: Bytes) {
+        self.rows_total.store(rows_total, Ordering::Relaxed);
+        self.bytes_in_total.store(bytes_in_total.0, Ordering::Relaxed);
+        for counter in [&self.bytes_in, &self.bytes_out, &self.rows, &self.bad_rows, &self.rows_before, &self.bytes_in_before] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn resume(&self, rows: u64, bad_rows: u64, bytes_in: Bytes) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.rows_before.fetch_add(rows, Ordering::Relaxed);
+        self.bad_rows.fetch_add(bad_rows, Ordering::Relaxed);
+        self.bytes_in.fetch_add(bytes_in.0, Ordering::Relaxed);
+        self.bytes_in_before.fetch_add(bytes_in.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_rows(&self, rows: u64, bad: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        if bad > 0 {
+            self.bad_rows.fetch_add(bad, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn add_read(&self, bytes: Bytes) {
+        self.bytes_in.fetch_add(bytes.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_written(&self, bytes: Bytes) {
+        self.bytes_out.fetch_add(bytes.0, Ordering::Relaxed);
+    }
+
+    /// Takes back what a range that is to be converted again had counted.
+    pub(super) fn take_back(&self, rows: u64, bad: u64, bytes_in: Bytes) {
+        self.rows.fetch_sub(rows, Ordering::Relaxed);
+        self.bad_rows.fetch_sub(bad, Ordering::Relaxed);
+        self.bytes_in.fetch_sub(bytes_in.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_memory(&self, bytes: Bytes) {
+        self.memory.store(bytes.0, Ordering::Relaxed);
+    }
+}
+
+/// Asks a conversion to stop: what is in flight is finished and kept.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Not asked yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks. Cannot be taken back.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was asked.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}

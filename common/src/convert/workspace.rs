@@ -1,0 +1,291 @@
+//! `OUT/.trc2npy/`: the plan, the journal and the unfinished files of a conversion, so that it can be gone on with.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::ConvertError;
+use super::journal::{Committed, Journal, Record};
+use super::range::Target;
+use super::settings::Settings;
+use crate::channel::Channel;
+use crate::fs::{self, Lock, StorageError};
+use crate::npy;
+use crate::plan::{self, ChannelPlan, Plan, PlanRequest};
+use crate::units::Bytes;
+
+/// The folder's name inside the output folder.
+const FOLDER: &str = ".trc2npy";
+const PLAN: &str = "plan.bin";
+const JOURNAL: &str = "journal";
+
+/// How far an earlier run of the same command came.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(super) enum Stage {
+    /// Rows are missing.
+    Converting,
+    /// All rows are there, not all names.
+    Publishing,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// The locked state of one conversion.
+pub(super) struct Workspace {
+    pub(super) out: PathBuf,
+    folder: PathBuf,
+    pub(super) plan: Plan,
+    pub(super) journal: Journal,
+    pub(super) stage: Stage,
+    pub(super) committed: BTreeMap<Channel, Vec<Committed>>,
+    pub(super) seconds_before: f64,
+    /// Sentences for people: new inputs since the plan.
+    pub(super) notes: Vec<String>,
+    _lock: Lock,
+}
+
+/// An unfinished or finished conversion as found on the disk.
+struct Found {
+    folder: PathBuf,
+    journal: Journal,
+    records: Vec<Record>,
+}
+
+impl Workspace {
+    /// Takes the output folder for itself, and either goes on with what the same command left there or begins.
+    pub(super) fn open(out: &Path, plan: Plan, request: &PlanRequest, settings: &Settings) -> Result<Self, ConvertError> {
+        let state = out.join(FOLDER);
+        create_folder(&state)?;
+        let lock = Lock::acquire(&state)?;
+        let key = key(request, settings);
+        let mine = state.join(&key);
+        if let Some(found) = find(&mine)? {
+            if let Some(resumed) = resume(found, out, request, settings)? {
+                let Resumed { folder, plan, journal, records, notes } = resumed;
+                return Ok(Self::restore(out.to_owned(), folder, plan, journal, records, notes, lock));
+            }
+        }
+        clear_the_way(&state, out, &plan, settings)?;
+        remove_folder(&mine)?;
+        create_folder(&mine)?;
+        let path = mine.join(PLAN);
+        plan.write_to(&path)?;
+        let arrays = plan.channels.iter().map(|channel| settings.name.array(channel.channel)).collect();
+        let opened = Record::Opened {
+            plan: plan.id.to_string(),
+            overwrite: settings.overwrite,
+            arrays,
+            settings: describe(request),
+        };
+        let journal = Journal::create(&mine.join(JOURNAL), &opened)?;
+        Ok(Self::restore(out.to_owned(), mine, plan, journal, vec![opened], Vec::new(), lock))
+    }
+
+    fn restore(
+        out: PathBuf,
+        folder: PathBuf,
+        plan: Plan,
+        journal: Journal,
+        records: Vec<Record>,
+        notes: Vec<String>,
+        lock: Lock,
+    ) -> Self {
+        let mut workspace = Self {
+            out,
+            folder,
+            plan,
+            journal,
+            stage: Stage::Converting,
+            committed: BTreeMap::new(),
+            seconds_before: 0.0,
+            notes,
+            _lock: lock,
+        };
+        for record in records {
+            match record {
+                Record::Opened { .. } => {}
+                Record::Committed(rows) => workspace.committed.entry(rows.channel).or_default().push(rows),
+                Record::Publishing => workspace.stage = Stage::Publishing,
+                Record::Done { seconds, .. } => {
+                    workspace.stage = Stage::Done;
+                    workspace.seconds_before = seconds;
+                }
+            }
+        }
+        for rows in workspace.committed.values_mut() {
+            rows.sort_by_key(|rows| rows.rows);
+        }
+        workspace
+    }
+
+    /// An unfinished file of a channel.
+    pub(super) fn temporary(&self, channel: Channel, what: &str) -> PathBuf {
+        self.folder.join(format!("{channel}.{what}"))
+    }
+
+    /// Opens a channel's array and index for writing, as long as they will be, with their headers.
+    pub(super) fn target(&self, channel: &ChannelPlan) -> Result<Target, ConvertError> {
+        let shape = [channel.rows, u64::from(channel.samples)];
+        let data_header = npy::header(&format!("'{}'", channel.element.descr()), &shape);
+        let index_header = npy::index::header(channel.rows);
+        let data = prepare(
+            &self.temporary(channel.channel, "npy"),
+            &data_header,
+            npy::DATA_START + channel.data_bytes().0,
+        )?;
+        let index = prepare(
+            &self.temporary(channel.channel, "index.npy"),
+            &index_header,
+            npy::DATA_START + channel.rows * npy::index::IndexRecord::BYTES,
+        )?;
+        Ok(Target { data, index, data_start: npy::DATA_START, index_start: npy::DATA_START, first_row: 0 })
+    }
+
+    /// Bytes that the unfinished files take on the disk already.
+    pub(super) fn allocated(&self) -> Bytes {
+        let files = self.plan.channels.iter().flat_map(|channel| {
+            ["npy", "index.npy"].map(|what| self.temporary(channel.channel, what))
+        });
+        files.filter_map(|path| File::open(path).ok()).filter_map(|file| fs::allocated(&file).ok()).sum()
+    }
+
+    /// Leaves only what tells that the conversion is done.
+    pub(super) fn finish(&mut self, arrays: Vec<(String, u64)>, seconds: f64) -> Result<(), ConvertError> {
+        self.journal.append(&[Record::Done { arrays, seconds }])?;
+        self.stage = Stage::Done;
+        Ok(())
+    }
+}
+
+/// Opens or makes a file of `length` that begins with `header`.
+fn prepare(path: &Path, header: &[u8], length: u64) -> Result<File, ConvertError> {
+    let failed = |source| StorageError::new("write", path, source);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(failed)?;
+    file.set_len(length).map_err(failed)?;
+    fs::write_all_at(&file, header, 0).map_err(failed)?;
+    Ok(file)
+}
+
+struct Resumed {
+    folder: PathBuf,
+    plan: Plan,
+    journal: Journal,
+    records: Vec<Record>,
+    notes: Vec<String>,
+}
+
+/// Decides whether what the same command left can be gone on with; nothing where it must begin anew.
+fn resume(
+    found: Found,
+    out: &Path,
+    request: &PlanRequest,
+    settings: &Settings,
+) -> Result<Option<Resumed>, ConvertError> {
+    let Found { folder, journal, records } = found;
+    let done = records.iter().rev().find_map(|record| match record {
+        Record::Done { arrays, .. } => Some(arrays),
+        _ => None,
+    });
+    if let Some(arrays) = done {
+        let there = |(name, bytes): &(String, u64)| {
+            std::fs::metadata(out.join(name)).is_ok_and(|metadata| metadata.len() == *bytes)
+        };
+        if settings.overwrite || !arrays.iter().all(there) {
+            return Ok(None);
+        }
+    }
+    let path = folder.join(PLAN);
+    let plan = Plan::read_from(&path).map_err(|source| ConvertError::PlanFile {
+        path: path.clone(),
+        folder: folder.clone(),
+        source,
+    })?;
+    let changes = plan::compare(&plan, request, settings.trust_size)?;
+    if let Some((file, change)) = changes.first_difference() {
+        if settings.overwrite {
+            return Ok(None);
+        }
+        return Err(ConvertError::Changed { file, change });
+    }
+    let notes = changes.new_files_note().into_iter().collect();
+    Ok(Some(Resumed { folder, plan, journal, records, notes }))
+}
+
+/// Refuses, or with `--overwrite` removes, what other commands left under the names that this one will use.
+fn clear_the_way(state: &Path, out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
+    let names: Vec<String> = plan.channels.iter().map(|channel| settings.name.array(channel.channel)).collect();
+    let mut others = Vec::new();
+    let listing = std::fs::read_dir(state).map_err(|source| StorageError::new("list", state, source))?;
+    for entry in listing.flatten().filter(|entry| entry.path().is_dir()) {
+        let Some(found) = find(&entry.path())? else { continue };
+        let Some(Record::Opened { arrays, settings: asked, .. }) = found.records.first() else { continue };
+        if !arrays.iter().any(|array| names.contains(array)) {
+            continue;
+        }
+        let done = found.records.iter().any(|record| matches!(record, Record::Done { .. }));
+        if !done && !settings.overwrite {
+            return Err(ConvertError::Unfinished { out: out.to_owned(), settings: asked.clone() });
+        }
+        others.push(found.folder);
+    }
+    if !settings.overwrite {
+        let suffixes = [".npy", ".index.npy", ".json", ".files.txt"];
+        for channel in &plan.channels {
+            for suffix in suffixes {
+                let path = out.join(settings.name.sibling(channel.channel, suffix));
+                if path.exists() {
+                    return Err(ConvertError::Exists { path });
+                }
+            }
+        }
+    }
+    others.iter().try_for_each(|folder| remove_folder(folder))
+}
+
+fn find(folder: &Path) -> Result<Option<Found>, ConvertError> {
+    let opened = Journal::open(&folder.join(JOURNAL))?;
+    Ok(opened.map(|(journal, records)| Found { folder: folder.to_owned(), journal, records }))
+}
+
+fn create_folder(path: &Path) -> Result<(), StorageError> {
+    std::fs::create_dir_all(path).map_err(|source| StorageError::new("create the folder", path, source))
+}
+
+fn remove_folder(path: &Path) -> Result<(), StorageError> {
+    match std::fs::remove_dir_all(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StorageError::new("remove the folder", path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names a command by all that decides about its bytes: its inputs, its choices, and what the arrays are called.
+fn key(request: &PlanRequest, settings: &Settings) -> String {
+    let inputs: Vec<PathBuf> = request
+        .inputs
+        .iter()
+        .map(|input| std::path::absolute(input).unwrap_or_else(|_| PathBuf::from(input)))
+        .collect();
+    let text = format!(
+        "{inputs:?} {:?} {:?} {} {} {:?} {}",
+        request.channels, request.stem, request.recursive, request.join, request.options, settings.name
+    );
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What was asked, in a line for people.
+fn describe(request: &PlanRequest) -> String {
+    let inputs: Vec<String> = request.inputs.iter().map(|input| PathBuf::from(input).display().to_string()).collect();
+    let options = serde_json::to_string(&request.options).unwrap_or_default();
+    format!("inputs {}; options {options}", inputs.join(" "))
+}
