@@ -1,6 +1,7 @@
 //! The reader against the writer that shares no code with it: every kind of file is read as it was meant.
 
 use trc2npy_common::status::Status;
+use trc2npy_common::trc::decode::{self, Codes};
 use trc2npy_common::trc::{
     self, ByteOrder, CountMismatch, Family, FormatError, HEAD_BYTES, Header, Layout, SampleWidth, SegmentTime, Shape,
 };
@@ -15,7 +16,7 @@ fn read(bytes: &[u8]) -> Result<(Header, Layout), FormatError> {
 }
 
 fn part(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
-    &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
+    &bytes[Bytes(range.start).as_usize()..Bytes(range.end).as_usize()]
 }
 
 fn good() -> impl Iterator<Item = (Fixture, Expected, Header, Layout)> {
@@ -119,6 +120,69 @@ fn segments_have_their_own_times() {
             );
         }
     }
+}
+
+#[test]
+fn samples_are_the_codes_that_were_written() {
+    for (fixture, expected, header, layout) in good() {
+        let name = &fixture.name;
+        for (k, meant) in (0..).zip(expected.codes.chunks(expected.samples as usize)) {
+            let codes = || Codes {
+                bytes: part(&fixture.bytes, layout.segment(k)),
+                width: header.width(),
+                order: header.order(),
+            };
+            let mut words = vec![0; meant.len()];
+            let extrema = decode::words(codes(), &mut words);
+            assert_eq!(words, meant, "{name}: segment {k}");
+            assert_eq!(
+                (Some(extrema.min), Some(extrema.max)),
+                (meant.iter().copied().min(), meant.iter().copied().max()),
+                "{name}: extremes of segment {k}"
+            );
+            let mut volts = vec![0.0; meant.len()];
+            decode::volts(codes(), header.gain(), header.offset(), &mut volts);
+            for (i, (found, &code)) in volts.iter().zip(meant).enumerate() {
+                let wanted = expected.gain * f32::from(code) - expected.offset;
+                assert_eq!(found.to_bits(), wanted.to_bits(), "{name}: sample {i} of segment {k}");
+            }
+        }
+    }
+}
+
+#[test]
+fn octets_are_high_bytes_or_an_error() {
+    let (mut narrowed, mut refused) = (0, 0);
+    for (fixture, expected, header, layout) in good() {
+        let codes = Codes {
+            bytes: part(&fixture.bytes, layout.data.clone()),
+            width: header.width(),
+            order: header.order(),
+        };
+        let shift = match expected.bits {
+            Bits::Eight => 0,
+            Bits::Sixteen => 8,
+        };
+        let meant: Option<Vec<i8>> = expected
+            .codes
+            .iter()
+            .map(|&code| {
+                i8::try_from(code >> shift)
+                    .ok()
+                    .filter(|&high| i16::from(high) << shift == code)
+            })
+            .collect();
+        let mut octets = vec![0; expected.codes.len()];
+        match (decode::octets(codes, &mut octets), meant) {
+            (Ok(_), Some(meant)) => {
+                assert_eq!(octets, meant, "{}", fixture.name);
+                narrowed += usize::from(shift == 8);
+            }
+            (Err(_), None) => refused += 1,
+            (found, meant) => panic!("{}: {found:?}, codes that fit: {}", fixture.name, meant.is_some()),
+        }
+    }
+    assert!(narrowed > 0 && refused > 0, "{narrowed} narrowed, {refused} refused");
 }
 
 #[test]
