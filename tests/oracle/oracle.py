@@ -101,11 +101,10 @@ class Trace:
         self.source = get("h", 296) if old else get("h", 344) + 1
 
         trigger = trigger_seconds(get, 250 if old else 296)
-        pairs = [(0.0, horiz_offset)] * segments
-        if lengths["trigtime"]:
-            if lengths["trigtime"] < 16 * segments:
-                raise Bad(MALFORMED, segments, samples)
-            pairs = list(struct.iter_unpack(order + "dd", d[begin["trigtime"]:][:16 * segments]))
+        entries = d[begin["trigtime"]:][:min(lengths["trigtime"] // 16, segments) * 16]
+        pairs = list(struct.iter_unpack(order + "dd", entries))
+        # A segment without an entry of its own is taken to lie at the file's trigger.
+        pairs += [(0.0, horiz_offset)] * (segments - len(pairs))
         self.trigger_offsets = [time for time, _ in pairs]
         self.horiz_offsets = [offset for _, offset in pairs]
         self.times = [np.datetime64("NaT", "ns") if trigger is None
