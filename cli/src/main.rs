@@ -1,18 +1,21 @@
 //! The `trc2npy` command: reads what is asked, and hands it to a subcommand.
 
+mod commands;
 mod failure;
 mod options;
 mod screen;
 
 use std::process::ExitCode;
 
-use failure::Failure;
+use options::Request;
 
 fn main() -> ExitCode {
     failure::guarded(|| {
         let argv: Vec<_> = std::env::args_os().collect();
-        let r = options::read(&argv)?;
-        println!("{r:?}");
-        Ok::<_, Failure>(ExitCode::SUCCESS)
+        match options::read(&argv)? {
+            Request::Convert(_options, _settled) => Ok(0.into()),
+            Request::Synth(options) => commands::synth::run(&options),
+            Request::Demo(_options) => Ok(0.into()),
+        }
     })
 }

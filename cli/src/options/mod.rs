@@ -3,6 +3,7 @@
 mod convert;
 mod layers;
 mod parsers;
+mod synth;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcomman
 
 pub(crate) use convert::{ConvertOptions, ProgressStyle};
 pub(crate) use layers::{Origin, Setting, Settled};
+pub(crate) use synth::SynthOptions;
 
 use crate::failure::Failure;
 
@@ -29,7 +31,7 @@ enum Asked {
     #[command(after_help = CONVERT_AFTER)]
     Convert(Box<ConvertOptions>),
     /// Write .trc files to try things with
-    Synth(SynthOptions),
+    Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
     Demo(DemoOptions),
 }
@@ -46,14 +48,6 @@ Examples:
   trc2npy convert run/r005 run/r005-2 --out out --baseline 2000
   trc2npy convert 'lab/r*' --out 'npy/{run}' --channels C1,C3 --dry-run";
 
-/// The options of `synth`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct SynthOptions {
-    /// Folder for the files; made if needed
-    #[arg(value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-}
-
 /// The options of `demo`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DemoOptions {
@@ -66,7 +60,7 @@ pub(crate) struct DemoOptions {
 #[derive(Debug)]
 pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
-    Synth(SynthOptions),
+    Synth(Box<SynthOptions>),
     Demo(DemoOptions),
 }
 
