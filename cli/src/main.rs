@@ -13,9 +13,9 @@ fn main() -> ExitCode {
     failure::guarded(|| {
         let argv: Vec<_> = std::env::args_os().collect();
         match options::read(&argv)? {
-            Request::Convert(_options, _settled) => Ok(0.into()),
+            Request::Convert(options, settled) => commands::convert::run(&options, &settled, &argv),
             Request::Synth(options) => commands::synth::run(&options),
-            Request::Demo(_options) => Ok(0.into()),
+            Request::Demo(options) => commands::demo::run(&options),
         }
     })
 }

@@ -1,5 +1,10 @@
 //! Where options come from, and what is said of wrong ones: the real program in a folder of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy knows tests by their attribute, and their helpers have none"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::Output;

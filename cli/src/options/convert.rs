@@ -188,7 +188,7 @@ pub(crate) struct ValueOptions {
     pub(crate) dtype: Dtype,
 
     /// Take off each row the level of its first N samples; 0: nothing
-    #[arg(long, value_name = "N", value_parser = samples, default_value = "0")]
+    #[arg(long, value_name = "N", value_parser = samples, allow_negative_numbers = true, default_value = "0")]
     pub(crate) baseline: u32,
 
     /// How that level is found

@@ -1,5 +1,6 @@
 //! What a user can ask for: the command line, and below it the environment and `trc2npy.toml`.
 
+mod chosen;
 mod convert;
 mod layers;
 mod parsers;
@@ -10,8 +11,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub(crate) use chosen::{settings, shown};
 pub(crate) use convert::{ConvertOptions, ProgressStyle};
-pub(crate) use layers::{Origin, Setting, Settled};
+pub(crate) use layers::Settled;
 pub(crate) use synth::SynthOptions;
 
 use crate::failure::Failure;

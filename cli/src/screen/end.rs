@@ -39,6 +39,15 @@ pub(crate) fn bad_rows(channel: &ChannelOutcome) -> u64 {
     channel.bad.iter().map(|(_, rows)| rows).sum()
 }
 
+/// numpy's name of the type.
+pub(crate) const fn type_name(element: Element) -> &'static str {
+    match element {
+        Element::Float32 => "float32",
+        Element::Int16 => "int16",
+        Element::Int8 => "int8",
+    }
+}
+
 /// The lines that open an array.
 fn loading(channel: &ChannelOutcome) -> String {
     format!(
@@ -48,16 +57,11 @@ fn loading(channel: &ChannelOutcome) -> String {
 }
 
 fn row(channel: &ChannelOutcome) -> Vec<String> {
-    let kind = match channel.element {
-        Element::Float32 => "float32",
-        Element::Int16 => "int16",
-        Element::Int8 => "int8",
-    };
     let speed = channel.bytes.0 as f64 / 1e6 / channel.seconds;
     vec![
         channel.channel.to_string(),
         count(channel.rows),
-        format!("({}, {}) {kind}", channel.rows, channel.samples),
+        format!("({}, {}) {}", channel.rows, channel.samples, type_name(channel.element)),
         channel.bytes.to_string(),
         format!("{:.1}", channel.seconds),
         // A channel that was done before took no time.

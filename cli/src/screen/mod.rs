@@ -4,11 +4,13 @@
 mod end;
 mod pace;
 mod progress;
+mod start;
 mod text;
 
-pub(crate) use end::summary;
+pub(crate) use end::{bad_rows, summary, type_name};
 pub(crate) use progress::{Display, Event};
-pub(crate) use text::{clock, command_line, count, facts, python_text, table};
+pub(crate) use start::{Start, existing};
+pub(crate) use text::{command_line, count, counted, python_text, table};
 
 use std::io::{self, Write as _};
 

@@ -103,6 +103,11 @@ impl Display {
         }
     }
 
+    /// Cleans the screen and ends the program.
+    pub(crate) fn leave(&self, code: i32) -> ! {
+        self.bar.suspend(|| std::process::exit(code))
+    }
+
     /// Shows `watch` until the returned guard is dropped. `run` names one of several runs.
     pub(crate) fn follow(&self, watch: Arc<Watch>, run: Option<String>) -> Following {
         let (stop, stopped) = mpsc::channel();

@@ -19,6 +19,11 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
+/// `1 file`, `2 files`
+pub(crate) fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// `0:31`, `1:02:03`, `3 d 04:00`
 pub(crate) fn clock(time: Duration) -> String {
     let s = time.as_secs();
