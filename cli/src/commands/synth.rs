@@ -40,18 +40,17 @@ pub(crate) fn run(options: &SynthOptions) -> Result<ExitCode, Failure> {
         of_kind(|kind| kind == Broken::Missing),
         of_kind(|kind| kind != Broken::Missing),
     );
-    let mut text = format!(
-        "{} files, {}, in {}",
-        screen::count(spec.file_count() - missing),
-        Bytes(bytes.into_inner()),
-        options.dir.display()
-    );
-    for (files, what) in [(broken, "broken"), (missing, "missing")] {
-        if files > 0 {
-            text += &format!(", {} {what} as asked", screen::count(files));
-        }
-    }
-    screen::show(&text)?;
+    let asked: Vec<String> = [(broken, "broken"), (missing, "missing")]
+        .iter()
+        .filter(|(files, _)| *files > 0)
+        .map(|(files, what)| format!(", {} {what} as asked", screen::count(*files)))
+        .collect();
+    let (files, size) = (screen::count(spec.file_count() - missing), Bytes(bytes.into_inner()));
+    screen::show(&format!(
+        "{files} files, {size}, in {}{}",
+        options.dir.display(),
+        asked.concat()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -246,7 +246,6 @@ pub(crate) struct ResourceOptions {
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Display")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct DisplayOptions {
     /// Options from this file [default: ./trc2npy.toml where there is one]
     #[arg(long, value_name = "FILE", env = "TRC2NPY_CONFIG", hide_env = true)]

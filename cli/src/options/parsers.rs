@@ -10,9 +10,7 @@ use jiff::SignedDuration;
 pub(super) type Choice<T> = (&'static str, &'static str, T);
 
 /// Reads one of `table`'s words.
-pub(super) fn choice<T: Copy + Send + Sync + 'static>(
-    table: &'static [Choice<T>],
-) -> impl TypedValueParser<Value = T> + Clone {
+pub(super) fn choice<T: Copy + Send + Sync + 'static>(table: &'static [Choice<T>]) -> impl TypedValueParser<Value = T> {
     let words = table
         .iter()
         .map(|(word, meaning, _)| PossibleValue::new(*word).help(*meaning));
