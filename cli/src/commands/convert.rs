@@ -32,6 +32,7 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     let display = Display::new(options.display.progress);
     if !display.is_json() {
         screen::remark(&job.start(options, &machine));
+        screen::remark("");
     }
     let outcomes = job.convert(&display)?;
     tell(&outcomes, &job.settings, &display, argv)

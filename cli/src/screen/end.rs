@@ -61,7 +61,7 @@ fn row(channel: &ChannelOutcome) -> Vec<String> {
     vec![
         channel.channel.to_string(),
         count(channel.rows),
-        format!("({}, {}) {}", channel.rows, channel.samples, type_name(channel.element)),
+        format!("({}, {})", channel.rows, channel.samples),
         channel.bytes.to_string(),
         format!("{:.1}", channel.seconds),
         // A channel that was done before took no time.
@@ -146,7 +146,7 @@ mod tests {
             [
                 "C1",
                 "125,000",
-                "(125000, 402) float32",
+                "(125000, 402)",
                 "201.0 MB",
                 "0.5",
                 "402",

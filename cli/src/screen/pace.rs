@@ -29,18 +29,11 @@ impl Pace {
             // Nothing is planned yet: the speed would begin with the planning's standstill.
             return;
         }
-        if self.points.is_empty() {
-            // What an earlier run did is no speed of this one.
-            self.points.push_back(Point {
-                at,
-                bytes: progress.bytes_in_before.0,
-                rows: progress.rows_before,
-            });
-        }
+        // What an earlier run did is no speed of this one.
         self.points.push_back(Point {
             at,
-            bytes: progress.bytes_in.0,
-            rows: progress.rows,
+            bytes: progress.bytes_in.saturating_sub(progress.bytes_in_before).0,
+            rows: progress.rows.saturating_sub(progress.rows_before),
         });
         // The first point stays until a second one is old enough to take its place.
         while self
@@ -96,7 +89,16 @@ mod tests {
     fn an_earlier_runs_rows_do_not_make_this_one_fast() {
         let mut pace = Pace::default();
         pace.note(Duration::ZERO, &Progress::default());
-        pace.note(Duration::from_secs(1), &at(10_000, 10));
+        // The plan is there; what was done before is not counted yet.
+        let bare = Progress {
+            bytes_in_before: Bytes(0),
+            rows_before: 0,
+            ..at(0, 0)
+        };
+        pace.note(Duration::from_secs(1), &bare);
+        assert_eq!(pace.left(&bare), None);
+        pace.note(Duration::from_secs(2), &at(10_000, 10));
+        assert_eq!(pace.bytes_per_second(), Some(0.0));
         assert_eq!(pace.left(&at(10_000, 10)), None);
         pace.note(Duration::from_secs(3), &at(14_000, 14));
         assert_eq!(pace.bytes_per_second(), Some(2_000.0));

@@ -16,6 +16,8 @@ use super::text::{clock, count};
 use super::{remark, show};
 use crate::options::ProgressStyle;
 
+/// Time between two looks at the counters.
+const LOOK: Duration = Duration::from_millis(150);
 /// A bar that stands for a blink only disturbs.
 const BAR_AFTER: Duration = Duration::from_millis(300);
 
@@ -29,10 +31,10 @@ enum Style {
 }
 
 impl Style {
-    /// Time between two looks at the counters.
+    /// Time between two signs of life.
     const fn period(self) -> Duration {
         match self {
-            Self::Bar => Duration::from_millis(150),
+            Self::Bar => LOOK,
             Self::Json => Duration::from_secs(1),
             Self::Plain | Self::None => Duration::from_secs(5),
         }
@@ -127,11 +129,19 @@ impl Display {
     fn draw_until(&self, stopped: &mpsc::Receiver<()>, watch: &Watch, run: Option<&str>) {
         let start = Instant::now();
         let mut pace = Pace::default();
-        while stopped.recv_timeout(self.style.period()) == Err(RecvTimeoutError::Timeout) {
+        let mut next = if self.style == Style::Bar {
+            BAR_AFTER
+        } else {
+            self.style.period()
+        };
+        while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             let (at, progress) = (start.elapsed(), watch.read());
             pace.note(at, &progress);
+            if at < next {
+                continue;
+            }
+            next = at + self.style.period();
             match self.style {
-                Style::Bar if at < BAR_AFTER => {}
                 Style::Bar => self.draw_bar(&progress, &pace, run),
                 Style::Plain => remark(&plain_line(&progress, &pace, run)),
                 Style::Json => progress_event(at, progress, &pace, run).emit(),
@@ -143,7 +153,8 @@ impl Display {
 
     fn draw_bar(&self, progress: &Progress, pace: &Pace, run: Option<&str>) {
         if self.bar.is_hidden() {
-            let style = BarStyle::with_template("{wide_bar:.cyan/dim} {prefix}\n{wide_msg}")
+            // The last line ends where its text ends: the terminal's own `^C` must not open another one.
+            let style = BarStyle::with_template("{wide_bar:.cyan/dim} {prefix}\n{msg}")
                 .expect("the template is fixed")
                 .progress_chars("━╸─");
             self.bar.set_style(style);
@@ -195,12 +206,11 @@ fn bar_line(progress: &Progress, pace: &Pace) -> String {
         progress.bytes_in,
         progress.bytes_in_total
     );
-    for part in [
-        speed(pace),
-        pace.left(progress).map(|left| format!("{} left", clock(left))),
-    ]
-    .into_iter()
-    .flatten()
+    let left = pace.left(progress).map(|left| format!("{} left", clock(left)));
+    for part in [speed(pace), left]
+        .into_iter()
+        .flatten()
+        .filter(|_| progress.phase == Phase::Converting)
     {
         text += "  ";
         text += &part;
@@ -217,7 +227,7 @@ fn detail_line(progress: &Progress, pace: &Pace, run: Option<&str>) -> String {
             count(progress.rows),
             count(progress.rows_total)
         ));
-        parts.extend(per_minute(pace));
+        parts.extend(per_minute(pace).filter(|_| progress.phase == Phase::Converting));
     }
     if progress.bad_rows > 0 {
         parts.push(format!("{} BAD", count(progress.bad_rows)));
@@ -259,9 +269,9 @@ const fn describe(phase: Phase) -> &'static str {
     match phase {
         Phase::Planning => "planning",
         Phase::Converting => "converting",
-        Phase::Settling => "waiting for files still being written",
-        Phase::Syncing => "bringing the last bytes to the disk",
-        Phase::Publishing => "naming the finished files",
+        Phase::Settling => "waiting for files",
+        Phase::Syncing => "syncing to disk",
+        Phase::Publishing => "naming the files",
         Phase::Done => "done",
     }
 }
@@ -313,6 +323,10 @@ mod tests {
                 .replace("87,654/min", &per_minute(&pace).unwrap())
         );
         assert!(bar.len() <= 60, "no room for the bar: {bar}");
+        for phase in [Phase::Settling, Phase::Syncing, Phase::Publishing] {
+            let detail = detail_line(&Progress { phase, ..progress }, &pace, None);
+            assert!(detail.len() <= 80, "{} columns: {detail}", detail.len());
+        }
         assert!(detail.len() <= 80, "{} columns: {detail}", detail.len());
     }
 

@@ -47,16 +47,12 @@ impl Start<'_> {
             ("output", self.output()),
             (
                 "threads",
-                format!(
-                    "{} ({})",
-                    settings.threads,
-                    why(self.threads_asked, "physical cores that may be used")
-                ),
+                format!("{} ({})", settings.threads, why(self.threads_asked, "physical cores")),
             ),
             (
                 "memory",
                 format!(
-                    "at most {} ({}), less when {:.0} % of the machine's is in use",
+                    "at most {} ({}), less from {:.0} % in use on",
                     settings.memory_limit,
                     why(self.memory_asked, "half of what is free"),
                     settings.memory_threshold * 100.0
