@@ -88,7 +88,7 @@ const IOS: &[Choice<Io>] = &[
 ];
 const PROGRESS: &[Choice<ProgressStyle>] = &[
     ("auto", "bar on a terminal, else plain", ProgressStyle::Auto),
-    ("bar", "a bar on stderr", ProgressStyle::Bar),
+    ("bar", "a bar on stderr, where that is a terminal", ProgressStyle::Bar),
     ("plain", "a line on stderr every 5 s", ProgressStyle::Plain),
     (
         "json",

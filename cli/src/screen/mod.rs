@@ -5,6 +5,7 @@ mod end;
 mod pace;
 mod progress;
 mod start;
+mod terminal;
 mod text;
 
 pub(crate) use end::{bad_rows, summary, type_name};

@@ -6,14 +6,14 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+use indicatif::{ProgressBar, ProgressStyle as BarStyle};
 use serde::Serialize;
 use trc2npy_common::convert::{Phase, Progress, Watch};
 use trc2npy_common::units::Bytes;
 
 use super::pace::Pace;
 use super::text::{clock, count};
-use super::{remark, show};
+use super::{remark, show, terminal};
 use crate::options::ProgressStyle;
 
 /// Time between two looks at the counters.
@@ -79,9 +79,9 @@ pub(crate) struct Display {
 impl Display {
     pub(crate) fn new(asked: ProgressStyle) -> Self {
         let style = match asked {
-            ProgressStyle::Auto if stderr().is_terminal() => Style::Bar,
-            ProgressStyle::Auto | ProgressStyle::Plain => Style::Plain,
-            ProgressStyle::Bar => Style::Bar,
+            ProgressStyle::Auto | ProgressStyle::Bar if stderr().is_terminal() => Style::Bar,
+            // In a file a bar is only noise.
+            ProgressStyle::Auto | ProgressStyle::Bar | ProgressStyle::Plain => Style::Plain,
             ProgressStyle::Json => Style::Json,
             ProgressStyle::None => Style::None,
         };
@@ -153,13 +153,12 @@ impl Display {
 
     fn draw_bar(&self, progress: &Progress, pace: &Pace, run: Option<&str>) {
         if self.bar.is_hidden() {
-            // The last line ends where its text ends: the terminal's own `^C` must not open another one.
             let style = BarStyle::with_template("{wide_bar:.cyan/dim} {prefix}\n{msg}")
                 .expect("the template is fixed")
                 .progress_chars("━╸─");
             self.bar.set_style(style);
             self.bar.reset();
-            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            self.bar.set_draw_target(terminal::target(10));
         }
         self.bar.set_length(progress.bytes_in_total.0.max(1));
         self.bar.set_position(progress.bytes_in.0);
