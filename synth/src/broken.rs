@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::catalog::Refusal;
 use crate::trace::TraceFile;
 
 /// A way in which a file is no good. Where not said otherwise, the file keeps its size.
@@ -126,9 +127,16 @@ impl Broken {
         Some(bytes)
     }
 
-    /// Whether [`Broken::apply`] makes something that a reader must refuse (the others are whole, or not there).
-    pub const fn is_refused(self) -> bool {
-        !matches!(self, Self::Missing | Self::OtherLength)
+    /// What a reader must say of it; none where the file is whole, or not there.
+    pub const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Missing | Self::OtherLength => None,
+            Self::Truncated => Some(Refusal::Truncated),
+            Self::Empty | Self::NotWaveform => Some(Refusal::NotWaveform),
+            Self::NegativeLength | Self::UnevenSegments | Self::UnknownWidth | Self::UnknownOrder => {
+                Some(Refusal::Malformed)
+            }
+        }
     }
 }
 

@@ -1,0 +1,1 @@
+//! Codes into values: volts, words, octets, and the level of a baseline.

@@ -1,0 +1,75 @@
+//! Where the programs and files are that the tests need.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The workspace's root.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this crate lies inside the workspace")
+}
+
+/// The folder of the profile that the running test was built with (`target/release`).
+fn profile_folder() -> PathBuf {
+    let test = env::current_exe().expect("a running program has a path");
+    // target/PROFILE/deps/test-0123456789abcdef
+    test.ancestors()
+        .nth(2)
+        .expect("cargo puts tests into target/PROFILE/deps")
+        .to_owned()
+}
+
+/// The Python that has numpy: `TRC2NPY_PYTHON`, else `target/venv/bin/python`.
+///
+/// # Panics
+/// Where there is none, saying how to get it.
+pub fn python() -> PathBuf {
+    let path = env::var_os("TRC2NPY_PYTHON").map_or_else(
+        || {
+            let target = profile_folder().parent().map(Path::to_owned);
+            let venv = target.unwrap_or_else(|| workspace().join("target")).join("venv");
+            if cfg!(windows) {
+                venv.join("Scripts").join("python.exe")
+            } else {
+                venv.join("bin").join("python")
+            }
+        },
+        PathBuf::from,
+    );
+    assert!(
+        path.exists(),
+        "{}: no Python with numpy; run tests/run once (it installs one), or set TRC2NPY_PYTHON",
+        path.display()
+    );
+    path
+}
+
+/// The real `trc2npy`: `TRC2NPY_BIN`, else the one of the profile that the running test was built with.
+///
+/// # Panics
+/// Where there is none, saying how to get it.
+pub fn binary() -> PathBuf {
+    let name = format!("trc2npy{}", env::consts::EXE_SUFFIX);
+    let path = env::var_os("TRC2NPY_BIN").map_or_else(|| profile_folder().join(name), PathBuf::from);
+    assert!(
+        path.exists(),
+        "{}: not built; run tests/run, or `cargo build -p trc2npy` in the same profile",
+        path.display()
+    );
+    path
+}
+
+/// The folder of real LeCroy files, where `TRC2NPY_SAMPLES` or a `shared/trc-samples` beside the workspace has them.
+pub fn samples() -> Option<PathBuf> {
+    let named = env::var_os("TRC2NPY_SAMPLES").map(|path| workspace().join(path));
+    if let Some(path) = &named {
+        assert!(
+            path.join("expected.jsonl").exists(),
+            "{}: TRC2NPY_SAMPLES names no folder of samples",
+            path.display()
+        );
+    }
+    let beside = workspace().parent().map(|parent| parent.join("shared/trc-samples"));
+    named.or(beside).filter(|path| path.join("expected.jsonl").exists())
+}
