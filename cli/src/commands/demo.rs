@@ -88,8 +88,8 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
 
 /// Whether every file of the run is there, byte for byte.
 fn is_written(spec: &RunSpec, folder: &Path) -> bool {
-    CHANNELS.iter().all(|&channel| {
-        (0..FILES).all(|position| {
+    spec.channels.iter().all(|&channel| {
+        (0..spec.files).all(|position| {
             let path = spec.path(folder, channel, position);
             fs::read(path).is_ok_and(|bytes| bytes == spec.file(channel, position).to_bytes())
         })
@@ -99,7 +99,7 @@ fn is_written(spec: &RunSpec, folder: &Path) -> bool {
 /// Compares an array with the files, by the formula as the README states it and by none of the converter's kernels.
 fn check(spec: &RunSpec, folder: &Path, channel: u8, array: &Path) -> Result<(), Failure> {
     let traces: Array2<f32> = ndarray_npy::read_npy(array).map_err(|error| wrong(array, &error.to_string()))?;
-    if traces.dim() != (usize::try_from(FILES).unwrap_or(usize::MAX), SAMPLES) {
+    if traces.dim() != (usize::try_from(spec.files).unwrap_or(usize::MAX), spec.samples) {
         return Err(wrong(array, &format!("its shape is {:?}", traces.dim())));
     }
     for (position, row) in (0..).zip(traces.rows()) {
@@ -168,4 +168,60 @@ fn plotting(array: &Path, index: &Path) -> String {
         python_text(array),
         python_text(index)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A small run with the arrays that belong to it, made from the writer's own codes.
+    #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what the array holds")]
+    fn made() -> (TempDir, RunSpec, Array2<f32>) {
+        let folder = TempDir::new().unwrap();
+        let spec = RunSpec::new(3, 600);
+        spec.write(folder.path(), &|_| ControlFlow::Continue(())).unwrap();
+        let array = Array2::from_shape_fn((3, 600), |(row, sample)| {
+            let file = spec.file(1, row as u64);
+            let codes = &file.segments[0].codes;
+            let level = codes[..BASELINE].iter().map(|&code| i64::from(code)).sum::<i64>() as f64 / BASELINE as f64;
+            (f64::from(file.gain) * (f64::from(codes[sample]) - level)) as f32
+        });
+        (folder, spec, array)
+    }
+
+    #[test]
+    fn the_check_passes_right_arrays_and_finds_one_wrong_bit() {
+        let (folder, spec, mut array) = made();
+        let path = folder.path().join("C1--Trace.npy");
+        ndarray_npy::write_npy(&path, &array).unwrap();
+        check(&spec, folder.path(), 1, &path).unwrap();
+
+        let value = &mut array[(2, 599)];
+        *value = f32::from_bits(value.to_bits() ^ 1);
+        ndarray_npy::write_npy(&path, &array).unwrap();
+        let failure = check(&spec, folder.path(), 1, &path).unwrap_err().to_string();
+        assert!(
+            failure.contains("row 2 is not what") && failure.contains("C1--Trace--00002.trc"),
+            "{failure}"
+        );
+
+        ndarray_npy::write_npy(&path, &array.slice(ndarray::s![..2, ..])).unwrap();
+        let failure = check(&spec, folder.path(), 1, &path).unwrap_err().to_string();
+        assert!(failure.contains("its shape is (2, 600)"), "{failure}");
+    }
+
+    #[test]
+    fn a_run_is_written_anew_only_where_a_byte_differs() {
+        let (folder, spec, _) = made();
+        assert!(is_written(&spec, folder.path()));
+        let path = spec.path(folder.path(), 1, 1);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(!is_written(&spec, folder.path()));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_written(&spec, folder.path()));
+    }
 }
