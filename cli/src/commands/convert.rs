@@ -83,11 +83,10 @@ impl Job {
     }
 
     fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
-        let inputs: Vec<PathBuf> = self.request.inputs.iter().map(PathBuf::from).collect();
         let start = Start {
             machine,
             settings: &self.settings,
-            inputs: &inputs,
+            inputs: &self.request.inputs,
             out: &self.out,
             threads_asked: options.resources.threads.is_some(),
             memory_asked: options.resources.memory_limit.is_some(),
@@ -199,7 +198,7 @@ fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
                 State::AlreadyDone => "already done",
                 State::Interrupted => "interrupted",
             };
-            json!({"state": state, "channels": channels(outcome)})
+            json!({"state": state, "channels": channels(outcome), "findings": outcome.findings})
         })
         .collect();
     json!({"runs": runs, "command": again})
@@ -208,7 +207,7 @@ fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         Self::Work {
-            code: 1,
+            code: if error.is_usage() { 2 } else { 1 },
             message: error.to_string(),
         }
     }

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 use serde::Serialize;
 use trc2npy_common::channel::Channel;
 use trc2npy_common::fs;
-use trc2npy_common::plan::{self, ChannelPlan, Element, FileTable, Findings, PlannedRun};
+use trc2npy_common::plan::{self, ChannelPlan, Element, FileTable, Findings, PlannedRun, Severity};
 use trc2npy_common::units::Bytes;
 
 use super::convert::Job;
 use crate::failure::Failure;
 use crate::screen::{self, count, counted};
+
+/// Bytes of a row in the index.
+const INDEX_ROW: Bytes = Bytes(72);
 
 /// What would be done, as `--json` shows it.
 #[derive(Debug, Serialize)]
@@ -45,7 +48,8 @@ struct ChannelRow {
     dtype: Element,
     bytes_in: Bytes,
     bytes_out: Bytes,
-    ranges: u64,
+    /// Units of work; none where their size is chosen when the conversion starts.
+    ranges: Option<u64>,
     path: PathBuf,
 }
 
@@ -81,7 +85,7 @@ fn describe<'a>(job: &Job, planned: &'a PlannedRun) -> Run<'a> {
             dtype: channel.element,
             bytes_in: channel.files.total_size(),
             bytes_out: channel.data_bytes(),
-            ranges: 0,
+            ranges: job.settings.range_size.map(|size| channel.ranges(size).len() as u64),
             path: out.join(job.settings.name.array(channel.channel)),
         })
         .collect();
@@ -132,20 +136,27 @@ impl fmt::Display for Run<'_> {
                 screen::type_name(row.dtype).to_owned(),
                 row.bytes_in.to_string(),
                 row.bytes_out.to_string(),
-                count(row.ranges),
+                row.ranges.map_or_else(|| "-".to_owned(), count),
                 row.path.display().to_string(),
             ]
         });
         f.write_str(&screen::table(&heads, rows))?;
-        let needed: Bytes = self.channels.iter().map(|row| row.bytes_out).sum();
+        let needed: Bytes = self
+            .channels
+            .iter()
+            .map(|row| row.bytes_out + INDEX_ROW * row.rows)
+            .sum();
         let free = self
             .space_free
             .map(|free| format!(", {free} are free"))
             .unwrap_or_default();
         writeln!(f, "\n{needed} to write into {}{free}", self.out.display())?;
         self.findings
-            .sentences()
+            .all
             .iter()
-            .try_for_each(|finding| writeln!(f, "  {finding}"))
+            .try_for_each(|finding| match finding.severity() {
+                Severity::Note => writeln!(f, "note: {finding}"),
+                Severity::Warning => writeln!(f, "warning: {finding}"),
+            })
     }
 }

@@ -1,7 +1,6 @@
 //! The options of `convert`. Each that has a long name and is not an action can also come from the environment
 //! and from `trc2npy.toml` (see [`super::layers`]).
 
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -133,7 +132,7 @@ pub(crate) struct ConvertOptions {
 pub(crate) struct InputOptions {
     /// Folders, .trc files or patterns (quote them). X, X-2, X-3, ... are one run
     #[arg(value_name = "INPUT", id = "input")]
-    pub(crate) inputs: Vec<OsString>,
+    pub(crate) inputs: Vec<PathBuf>,
 
     /// Only these channels, as C1,C3 or 1,3 [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
