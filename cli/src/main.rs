@@ -1,2 +1,21 @@
-//! The `trc2npy` command.
-fn main() {}
+//! The `trc2npy` command: reads what is asked, and hands it to a subcommand.
+
+mod commands;
+mod failure;
+mod options;
+mod screen;
+
+use std::process::ExitCode;
+
+use options::Request;
+
+fn main() -> ExitCode {
+    failure::guarded(|| {
+        let argv: Vec<_> = std::env::args_os().collect();
+        match options::read(&argv)? {
+            Request::Convert(options, settled) => commands::convert::run(&options, &settled, &argv),
+            Request::Synth(options) => commands::synth::run(&options),
+            Request::Demo(options) => commands::demo::run(&options),
+        }
+    })
+}

@@ -1,0 +1,223 @@
+//! `convert`: `.trc` files in, one array a channel out.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+use trc2npy_common::convert::{self, ConvertError, ConvertRun, Outcome, Settings, State, Stop, Watch};
+use trc2npy_common::options::{Baseline, ByteOptions};
+use trc2npy_common::plan::{PlanError, PlanRequest};
+use trc2npy_common::resources::Machine;
+
+use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
+use crate::options::{self, ConvertOptions, Settled};
+use crate::screen::{self, Display, Event, Start};
+
+/// Does what was asked: shows the settings, shows what would be done, or does it.
+pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]) -> Result<ExitCode, Failure> {
+    let machine = Machine::detect();
+    if options.display.print_config {
+        screen::show(&screen::table(
+            &["option", "value", "from"],
+            options::shown(settled, &machine),
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let job = Job::new(options, &machine)?;
+    if options.display.dry_run {
+        return super::dry_run::run(&job, options.display.json);
+    }
+    let display = Display::new(options.display.progress);
+    if !display.is_json() {
+        screen::remark(&job.start(options, &machine));
+        screen::remark("");
+    }
+    let outcomes = job.convert(&display)?;
+    tell(&outcomes, &job.settings, &display, argv)
+}
+
+/// What is to be converted, whereto and how: complete, and nothing of it looked at yet.
+pub(crate) struct Job {
+    pub(crate) request: PlanRequest,
+    /// Perhaps with `{run}` in it.
+    pub(crate) out: PathBuf,
+    pub(crate) settings: Settings,
+}
+
+impl Job {
+    pub(crate) fn new(options: &ConvertOptions, machine: &Machine) -> Result<Self, Failure> {
+        let input = &options.input;
+        if input.inputs.is_empty() {
+            return Err(Failure::Options(
+                "no INPUT: name folders, .trc files or patterns (trc2npy convert INPUT... --out DIR)".to_owned(),
+            ));
+        }
+        let Some(out) = options.output.out.clone() else {
+            return Err(Failure::Options(
+                "no --out: name the folder for the arrays (trc2npy convert INPUT... --out DIR)".to_owned(),
+            ));
+        };
+        let settings = options::settings(options, machine);
+        let request = PlanRequest {
+            inputs: input.inputs.clone(),
+            recursive: input.recursive,
+            join: input.join,
+            channels: (!input.channels.is_empty()).then(|| input.channels.clone()),
+            stem: input.stem.clone(),
+            probe: input.probe,
+            settle: settings.settle,
+            threads: settings.threads,
+            options: byte_options(options),
+        };
+        Ok(Self { request, out, settings })
+    }
+
+    /// The output folder of a run.
+    pub(crate) fn out_of(&self, run: &str) -> PathBuf {
+        // A path that is not Unicode holds no `{run}`.
+        self.out
+            .to_str()
+            .map_or_else(|| self.out.clone(), |out| out.replace("{run}", run).into())
+    }
+
+    fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
+        let start = Start {
+            machine,
+            settings: &self.settings,
+            inputs: &self.request.inputs,
+            out: &self.out,
+            threads_asked: options.resources.threads.is_some(),
+            memory_asked: options.resources.memory_limit.is_some(),
+        };
+        start.block()
+    }
+
+    /// Converts, shows progress meanwhile, and stops in good order when Ctrl-C is pressed.
+    pub(crate) fn convert(&self, display: &Display) -> Result<Vec<Outcome>, Failure> {
+        let stop = stop_on_ctrl_c(display.clone());
+        let run = ConvertRun {
+            request: self.request.clone(),
+            out: self.out.clone(),
+            settings: self.settings.clone(),
+        };
+        let watch = Arc::new(Watch::new());
+        let following = display.follow(Arc::clone(&watch), None);
+        let outcome = convert::convert(&run, &watch, &stop);
+        drop(following);
+        Ok(vec![outcome?])
+    }
+}
+
+fn byte_options(options: &ConvertOptions) -> ByteOptions {
+    ByteOptions {
+        dtype: options.values.dtype,
+        baseline: Baseline {
+            points: options.values.baseline,
+            method: options.values.baseline_method,
+        },
+        events: options.input.events,
+        ragged: options.bad.ragged,
+        mixed: options.bad.mixed,
+        on_bad_file: options.bad.on_bad_file,
+    }
+}
+
+/// The first Ctrl-C lets the work in flight end; the second ends the program.
+fn stop_on_ctrl_c(display: Display) -> Stop {
+    let stop = Stop::new();
+    let asked = stop.clone();
+    let handler = move || {
+        if asked.requested() {
+            display.leave(i32::from(INTERRUPTED));
+        }
+        asked.request();
+        display.note("finishing what is in flight; press Ctrl-C again to stop at once");
+    };
+    // Without it Ctrl-C ends the program at once: the next run goes on from the last record all the same.
+    let _ = ctrlc::set_handler(handler);
+    stop
+}
+
+/// The end: the table, bad rows, how to load the arrays or how to go on.
+fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+    let bad: u64 = outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.channels)
+        .map(screen::bad_rows)
+        .sum();
+    let interrupted = outcomes.iter().any(|outcome| outcome.state == State::Interrupted);
+    let again = screen::command_line(argv);
+    if display.is_json() {
+        Event::End(&end_record(outcomes, &again)).emit();
+    } else {
+        for outcome in outcomes.iter().filter(|outcome| outcome.state != State::Interrupted) {
+            if outcome.state == State::AlreadyDone {
+                screen::remark("nothing to do: these arrays are finished, from the same files with the same options\n");
+            }
+            screen::show(&screen::summary(&outcome.channels, &settings.name))?;
+        }
+        if interrupted {
+            screen::remark(&format!(
+                "interrupted; what is done is kept. To go on, give the same command:\n\n  {again}\n"
+            ));
+        }
+    }
+    Ok(match (interrupted, bad) {
+        (true, _) => INTERRUPTED.into(),
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => BAD_ROWS.into(),
+    })
+}
+
+fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
+    let channels = |outcome: &Outcome| -> Vec<serde_json::Value> {
+        outcome
+            .channels
+            .iter()
+            .map(|channel| {
+                json!({
+                    "channel": channel.channel,
+                    "path": channel.path,
+                    "rows": channel.rows,
+                    "samples": channel.samples,
+                    "dtype": channel.element,
+                    "bytes": channel.bytes,
+                    "seconds": channel.seconds,
+                    "bad": channel.bad.iter().map(|(status, rows)| json!({"status": status, "rows": rows})).collect::<Vec<_>>(),
+                })
+            })
+            .collect()
+    };
+    let runs: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| {
+            let state = match outcome.state {
+                State::Finished => "finished",
+                State::AlreadyDone => "already done",
+                State::Interrupted => "interrupted",
+            };
+            json!({"state": state, "channels": channels(outcome), "findings": outcome.findings})
+        })
+        .collect();
+    json!({"runs": runs, "command": again})
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::Work {
+            code: if error.is_usage() { 2 } else { 1 },
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<ConvertError> for Failure {
+    fn from(error: ConvertError) -> Self {
+        Self::Work {
+            code: error.exit_code(),
+            message: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The subcommands, a file each.
+
+pub(crate) mod convert;
+pub(crate) mod demo;
+mod dry_run;
+pub(crate) mod synth;

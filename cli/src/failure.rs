@@ -1,0 +1,80 @@
+//! How the program ends: exit codes, the last sentence on stderr, and what is shown where a panic would be.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::panic;
+use std::process::ExitCode;
+
+/// Finished, and some rows are bad.
+pub(crate) const BAD_ROWS: u8 = 3;
+/// Stopped by Ctrl-C; the same command goes on.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Why the program ends without having done what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line is wrong, or help was asked for.
+    #[error(transparent)]
+    Usage(clap::Error),
+    /// An option is wrong, whoever set it.
+    #[error("{0}")]
+    Options(String),
+    /// The work failed.
+    #[error("{message}")]
+    Work { code: u8, message: String },
+    /// The terminal, or whoever reads our output, is gone or refuses it.
+    #[error("cannot write to the standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Says it, and gives the exit code.
+    pub(crate) fn tell(&self) -> ExitCode {
+        match self {
+            Self::Usage(error) => {
+                // Help and version go to stdout, which may be closed (`| head`).
+                let _ = error.print();
+                u8::try_from(error.exit_code()).unwrap_or(2).into()
+            }
+            // `trc2npy ... | head` is no error.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Options(_) => end(2, self),
+            Self::Work { code, .. } => end(*code, self),
+            Self::Output(_) => end(1, self),
+        }
+    }
+}
+
+fn end(code: u8, why: &Failure) -> ExitCode {
+    complain(format_args!("error: {why}"));
+    code.into()
+}
+
+/// A line on stderr; where that is closed there is nobody left to tell.
+fn complain(line: fmt::Arguments) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Runs the program. A panic is a mistake in it: says so in a sentence, with what its author needs to find it.
+pub(crate) fn guarded(run: impl FnOnce() -> Result<ExitCode, Failure> + panic::UnwindSafe) -> ExitCode {
+    explain_panics();
+    match panic::catch_unwind(run) {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => failure.tell(),
+        // The hook has said what there is to say.
+        Err(_) => 1.into(),
+    }
+}
+
+fn explain_panics() {
+    panic::set_hook(Box::new(|info| {
+        let what = info.payload_as_str().unwrap_or("no message");
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        complain(format_args!(
+            "error: trc2npy {} met a state that must not occur: {what} ({place})\n\
+             This is a mistake in trc2npy, not in your files: please report the line above. \
+             What is written so far is kept; the same command goes on.",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }));
+}

@@ -1,0 +1,298 @@
+//! Where an option's value comes from: the command line, else the environment, else `trc2npy.toml`, else its default.
+//!
+//! The file's values become command-line arguments for those options that nothing above it sets, and everything is
+//! parsed once more: one set of parsers checks every layer.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+
+use super::command;
+use crate::failure::Failure;
+
+/// Looked for where the program is started.
+const DEFAULT_FILE: &str = "trc2npy.toml";
+/// What is asked of one call, not a setting to keep.
+const ACTIONS: [&str; 5] = ["help", "config", "print-config", "dry-run", "json"];
+/// The positional arguments' key in the file.
+const INPUT: &str = "input";
+
+/// Who set an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag,
+    Variable(String),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.pad("command line"),
+            Self::Variable(name) => f.pad(name),
+            Self::File(path) => f.pad(&path.display().to_string()),
+            Self::Default => f.pad("default"),
+        }
+    }
+}
+
+/// An option as it stands in the end.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    /// As on the command line, without dashes.
+    pub(crate) name: String,
+    /// As it was written; none where nobody wrote one and there is no fixed default.
+    pub(crate) value: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+/// Every setting of `convert`, in the order of the help.
+pub(crate) type Settled = Vec<Setting>;
+
+/// The environment variable of a setting; none for actions and arguments without a name.
+pub(super) fn variable(arg: &Arg) -> Option<String> {
+    setting_name(arg).map(|name| format!("TRC2NPY_{}", name.replace('-', "_").to_uppercase()))
+}
+
+fn setting_name(arg: &Arg) -> Option<&str> {
+    arg.get_long().filter(|name| !ACTIONS.contains(name))
+}
+
+/// Reads all layers. The settings are empty for subcommands that take none from the file.
+pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> {
+    let matches = parse(argv)?;
+    let Some(("convert", convert)) = matches.subcommand() else {
+        return Ok((matches, Settled::new()));
+    };
+    let command = command();
+    let options = command.find_subcommand("convert").expect("it is defined there");
+    let file = match convert.get_one::<PathBuf>("config") {
+        Some(path) => Some(OptionFile::read(path, options)?),
+        None => OptionFile::read_if_there(Path::new(DEFAULT_FILE), options)?,
+    };
+    let Some(file) = file else {
+        let settled = settle(options, convert, None);
+        return Ok((matches, settled));
+    };
+
+    let missing = |name: &str| {
+        let id = options
+            .get_arguments()
+            .find(|arg| key_of(arg) == Some(name))
+            .map(Arg::get_id);
+        id.is_some_and(|id| !is_set(convert, id.as_str()))
+    };
+    let used: BTreeMap<&str, &Value> = file
+        .values
+        .iter()
+        .filter(|(name, _)| missing(name))
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
+    // Each alone first: what fails is then this key's value.
+    for (name, value) in &used {
+        parse(&with(argv, [(*name, *value)])).map_err(|error| file.refuse(name, error))?;
+    }
+    let matches = parse(&with(argv, used.iter().map(|(name, value)| (*name, *value))))?;
+    let (_, convert) = matches.subcommand().expect("the same subcommand as before");
+    let settled = settle(options, convert, Some((&file.path, &used)));
+    Ok((matches, settled))
+}
+
+fn parse(argv: &[OsString]) -> Result<ArgMatches, Failure> {
+    command().try_get_matches_from(argv).map_err(name_the_variable)
+}
+
+/// A wrong value from the environment looks like one from the command line: says where it stands.
+fn name_the_variable(error: clap::Error) -> Failure {
+    let mut command = command();
+    // Until then an argument does not know how it is written.
+    command.build();
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let variable = text(ContextKind::InvalidArg)
+        .zip(text(ContextKind::InvalidValue))
+        .and_then(|(shown, value)| {
+            let convert = command.find_subcommand("convert")?;
+            let arg = convert.get_arguments().find(|arg| arg.to_string() == shown)?;
+            let name = arg.get_env()?.to_str()?.to_owned();
+            // A flag would have won; that it holds the same wrong text as the variable matters to nobody.
+            let held = std::env::var(&name).ok()?;
+            held.split(',').any(|part| part == value).then_some(name)
+        });
+    match variable {
+        Some(name) => Failure::Options(format!("environment variable {name}: {}", first_line(&error))),
+        None => Failure::Usage(error),
+    }
+}
+
+/// What clap says, without its frame.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let body = text.strip_prefix("error: ").unwrap_or(&text);
+    let end = body
+        .find("\n\nFor more information")
+        .or_else(|| body.find("\n\nUsage:"))
+        .unwrap_or(body.len());
+    body[..end].trim_end().to_owned()
+}
+
+fn is_set(matches: &ArgMatches, id: &str) -> bool {
+    matches
+        .value_source(id)
+        .is_some_and(|source| source != ValueSource::DefaultValue)
+}
+
+/// `argv` with these settings as arguments of the subcommand.
+fn with<'a>(argv: &[OsString], settings: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Vec<OsString> {
+    let mut inputs = Vec::new();
+    // The program's and the subcommand's names stand in front.
+    let mut all = argv[..2].to_vec();
+    for (name, value) in settings {
+        if name == INPUT {
+            inputs.push(OsString::from("--"));
+            inputs.extend(value.0.iter().map(OsString::from));
+        } else {
+            all.push(format!("--{name}={}", value.0.join(",")).into());
+        }
+    }
+    all.extend_from_slice(&argv[2..]);
+    all.append(&mut inputs);
+    all
+}
+
+/// Each setting with the layer that it comes from.
+fn settle(options: &Command, matches: &ArgMatches, file: Option<(&PathBuf, &BTreeMap<&str, &Value>)>) -> Settled {
+    options
+        .get_arguments()
+        .filter_map(|arg| key_of(arg).map(|name| (name, arg)))
+        .map(|(name, arg)| {
+            let id = arg.get_id().as_str();
+            let origin = match (file, matches.value_source(id)) {
+                (Some((path, used)), _) if used.contains_key(name) => Origin::File(path.clone()),
+                (_, Some(ValueSource::CommandLine)) => Origin::Flag,
+                (_, Some(ValueSource::EnvVariable)) => Origin::Variable(variable(arg).unwrap_or_default()),
+                _ => Origin::Default,
+            };
+            let value = if super::is_switch(arg) {
+                matches.get_one(id).map(|on| if *on { "yes" } else { "no" }.to_owned())
+            } else {
+                matches
+                    .get_raw(id)
+                    .map(|raw| raw.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(","))
+            };
+            Setting {
+                name: name.to_owned(),
+                value,
+                origin,
+            }
+        })
+        .collect()
+}
+
+/// The key of an option in the file.
+fn key_of(arg: &Arg) -> Option<&str> {
+    setting_name(arg).or_else(|| (arg.get_id() == INPUT).then_some(INPUT))
+}
+
+/// A value of the file as the texts that the command line would hold.
+struct Value(Vec<String>);
+
+struct OptionFile {
+    path: PathBuf,
+    /// By the option's name.
+    values: BTreeMap<String, Value>,
+}
+
+impl OptionFile {
+    fn read_if_there(path: &Path, options: &Command) -> Result<Option<Self>, Failure> {
+        match fs::exists(path) {
+            Ok(false) => Ok(None),
+            _ => Self::read(path, options).map(Some),
+        }
+    }
+
+    fn read(path: &Path, options: &Command) -> Result<Self, Failure> {
+        let shown = path.display();
+        let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Failure::Options(format!("{shown}: no such option file (see --config)")),
+            _ => Failure::Options(format!("{shown}: cannot be read: {error}")),
+        })?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error| Failure::Options(format!("{shown}: not TOML: {error}").trim_end().to_owned()))?;
+        let known: Vec<&str> = options.get_arguments().filter_map(key_of).collect();
+        let mut values = BTreeMap::new();
+        for (key, value) in table {
+            let name = key.replace('_', "-");
+            let Some(known_name) = known.iter().find(|known| **known == name) else {
+                return Err(Failure::Options(format!("{shown}: {}", unknown(&key, &name, &known))));
+            };
+            let list = options
+                .get_arguments()
+                .any(|arg| key_of(arg) == Some(known_name) && (arg.get_value_delimiter().is_some() || name == INPUT));
+            let value = texts(&value, list)
+                .map_err(|expected| Failure::Options(format!("{shown}: {key} = {value}: expected {expected}")))?;
+            if values.insert(name, value).is_some() {
+                return Err(Failure::Options(format!(
+                    "{shown}: {key} is set twice (with - and with _)"
+                )));
+            }
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            values,
+        })
+    }
+
+    fn refuse(&self, name: &str, error: Failure) -> Failure {
+        let shown = self.path.display();
+        match error {
+            Failure::Usage(error) => Failure::Options(format!("{shown}: {name}: {}", first_line(&error))),
+            other => other,
+        }
+    }
+}
+
+fn unknown(key: &str, name: &str, known: &[&str]) -> String {
+    let likeness = |known: &&&str| strsim::jaro_winkler(name, known);
+    if ACTIONS.contains(&name) {
+        return format!("{key} belongs on the command line, not in a file");
+    }
+    match known
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .filter(|near| likeness(near) > 0.75)
+    {
+        Some(near) => format!("unknown option {key} (did you mean {near}?)"),
+        None => format!("unknown option {key} (keys are the long options of `trc2npy convert --help`)"),
+    }
+}
+
+fn texts(value: &toml::Value, list: bool) -> Result<Value, &'static str> {
+    let scalar = |value: &toml::Value| match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => Some(value.to_string()),
+        toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => None,
+    };
+    match value {
+        toml::Value::Array(items) if list => items
+            .iter()
+            .map(scalar)
+            .collect::<Option<_>>()
+            .map(Value)
+            .ok_or("a list of texts or numbers"),
+        _ => scalar(value)
+            .map(|text| Value(vec![text]))
+            .ok_or("a text, a number, true or false"),
+    }
+}

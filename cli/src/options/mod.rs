@@ -1,0 +1,124 @@
+//! What a user can ask for: the command line, and below it the environment and `trc2npy.toml`.
+
+mod chosen;
+mod convert;
+mod layers;
+mod parsers;
+mod synth;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub(crate) use chosen::{settings, shown};
+pub(crate) use convert::{ConvertOptions, ProgressStyle};
+pub(crate) use layers::Settled;
+pub(crate) use synth::SynthOptions;
+
+use crate::failure::Failure;
+
+/// The command line.
+#[derive(Parser, Debug)]
+#[command(name = "trc2npy", version, about, long_about = None, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 good, 1 failed, 2 wrong usage, 3 finished with bad rows, 130 interrupted")]
+struct Cli {
+    #[command(subcommand)]
+    command: Asked,
+}
+
+#[derive(Subcommand, Debug)]
+enum Asked {
+    /// Convert .trc files into one memory-mapped .npy array a channel
+    #[command(after_help = CONVERT_AFTER)]
+    Convert(Box<ConvertOptions>),
+    /// Write .trc files to try things with
+    Synth(Box<SynthOptions>),
+    /// Make a small run, convert it, check it, and show how to load it
+    Demo(DemoOptions),
+}
+
+const CONVERT_AFTER: &str = "\
+Every option from --channels to --sync-every, and --progress, can also be set
+by an environment variable (TRC2NPY_BASELINE=2000) or in the file trc2npy.toml
+(baseline = 2000). The command line wins over the environment, and that over
+the file; --print-config shows what came from where.
+
+The same command goes on where an interrupted one stopped.
+
+Examples:
+  trc2npy convert run/r005 run/r005-2 --out out --baseline 2000
+  trc2npy convert 'lab/r*' --out 'npy/{run}' --channels C1,C3 --dry-run";
+
+/// The options of `demo`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DemoOptions {
+    /// Folder for the run and its arrays; an earlier demo in it is replaced
+    #[arg(value_name = "DIR", default_value = "trc2npy-demo")]
+    pub(crate) dir: PathBuf,
+}
+
+/// A subcommand with its options.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Convert(Box<ConvertOptions>, Settled),
+    Synth(Box<SynthOptions>),
+    Demo(DemoOptions),
+}
+
+/// Reads the command line, the environment and the option file.
+pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
+    let (matches, settled) = layers::read(argv)?;
+    Ok(match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
+        Asked::Convert(options) => Request::Convert(options, settled),
+        Asked::Synth(options) => Request::Synth(options),
+        Asked::Demo(options) => Request::Demo(options),
+    })
+}
+
+/// The options of `convert` when nothing is asked for, with these inputs: what `demo` converts with.
+pub(crate) fn convert_defaults(arguments: &[OsString]) -> Result<ConvertOptions, Failure> {
+    let argv = ["trc2npy", "convert"]
+        .map(OsString::from)
+        .into_iter()
+        .chain(arguments.iter().cloned());
+    let matches = Cli::command()
+        .mut_subcommand("convert", switches)
+        .try_get_matches_from(argv)
+        .map_err(Failure::Usage)?;
+    match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
+        Asked::Convert(options) => Ok(*options),
+        Asked::Synth(_) | Asked::Demo(_) => unreachable!("the subcommand was given"),
+    }
+}
+
+/// The command line with the parts that derive cannot say once for all options.
+fn command() -> Command {
+    Cli::command().mut_subcommand("convert", |convert| {
+        switches(convert).mut_args(|arg| match layers::variable(&arg) {
+            // The help's end says it once; on each option it would be noise.
+            Some(name) => arg.env(name).hide_env(true),
+            None => arg,
+        })
+    })
+}
+
+fn switches(convert: Command) -> Command {
+    convert.mut_args(|arg| {
+        if is_switch(&arg) {
+            arg.num_args(0..=1)
+                .require_equals(true)
+                .required(false)
+                .default_value("no")
+                .default_missing_value("yes")
+                .hide_default_value(true)
+        } else {
+            arg
+        }
+    })
+}
+
+fn is_switch(arg: &Arg) -> bool {
+    arg.get_value_names()
+        .is_some_and(|names| names.iter().any(|name| name == convert::SWITCH))
+}

@@ -1,0 +1,172 @@
+//! What is said when a conversion has ended: the table, bad rows loudly, and how to load the arrays.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use trc2npy_common::convert::{ChannelOutcome, NameTemplate};
+use trc2npy_common::plan::Element;
+
+use super::text::{count, python_text, table};
+
+/// The table of the channels, then what their rows need to be used.
+pub(crate) fn summary(channels: &[ChannelOutcome], name: &NameTemplate) -> String {
+    let mut text = table(
+        &[
+            "channel",
+            ">rows",
+            "shape",
+            ">size",
+            ">seconds",
+            ">MB/s",
+            ">bad rows",
+            "file",
+        ],
+        channels.iter().map(row),
+    );
+    text.push('\n');
+    let bad: Vec<&ChannelOutcome> = channels.iter().filter(|channel| bad_rows(channel) > 0).collect();
+    if bad.is_empty() {
+        let Some(first) = channels.first() else { return text };
+        let _ = writeln!(text, "Load it in Python:\n\n{}", loading(first));
+    } else {
+        text += &bad_part(channels, &bad, name);
+    }
+    text
+}
+
+/// How many rows of a channel are bad.
+pub(crate) fn bad_rows(channel: &ChannelOutcome) -> u64 {
+    channel.bad.iter().map(|(_, rows)| rows).sum()
+}
+
+/// numpy's name of the type.
+pub(crate) const fn type_name(element: Element) -> &'static str {
+    match element {
+        Element::Float32 => "float32",
+        Element::Int16 => "int16",
+        Element::Int8 => "int8",
+    }
+}
+
+/// The lines that open an array.
+fn loading(channel: &ChannelOutcome) -> String {
+    format!(
+        "  import numpy as np\n  traces = np.load({}, mmap_mode=\"r\")",
+        python_text(&channel.path)
+    )
+}
+
+fn row(channel: &ChannelOutcome) -> Vec<String> {
+    let speed = channel.bytes.0 as f64 / 1e6 / channel.seconds;
+    vec![
+        channel.channel.to_string(),
+        count(channel.rows),
+        format!("({}, {})", channel.rows, channel.samples),
+        channel.bytes.to_string(),
+        format!("{:.1}", channel.seconds),
+        // A channel that was done before took no time.
+        if speed.is_finite() {
+            format!("{speed:.0}")
+        } else {
+            "-".to_owned()
+        },
+        count(bad_rows(channel)),
+        channel.path.display().to_string(),
+    ]
+}
+
+fn bad_part(channels: &[ChannelOutcome], bad: &[&ChannelOutcome], name: &NameTemplate) -> String {
+    let (rows, of): (u64, u64) = (
+        bad.iter().map(|c| bad_rows(c)).sum(),
+        channels.iter().map(|c| c.rows).sum(),
+    );
+    let mut text = format!("BAD ROWS: {} of {} are not to be used.\n", count(rows), count(of));
+    for channel in bad {
+        let why: Vec<String> = channel
+            .bad
+            .iter()
+            .map(|(status, rows)| format!("{} {}", count(*rows), status.describe()))
+            .collect();
+        let _ = writeln!(text, "  {}: {}", channel.channel, why.join(", "));
+    }
+    let first = bad[0];
+    let index = first
+        .path
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join(name.sibling(first.channel, ".index.npy"));
+    let _ = writeln!(
+        text,
+        "\nThe index says which rows are good; in Python:\n\n{}\n  index = np.load({})\n  good = index[\"status\"] == 0",
+        loading(first),
+        python_text(&index),
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use trc2npy_common::status::Status;
+    use trc2npy_common::units::Bytes;
+
+    use super::*;
+
+    fn channel(name: &str, bad: Vec<(Status, u64)>) -> ChannelOutcome {
+        ChannelOutcome {
+            channel: name.parse().unwrap(),
+            path: Path::new("out").join(format!("{name}--Trace.npy")),
+            rows: 125_000,
+            samples: 402,
+            element: Element::Float32,
+            bytes: Bytes(201_000_000),
+            seconds: 0.5,
+            bad,
+        }
+    }
+
+    #[test]
+    fn good_rows_end_with_how_to_load_them() {
+        let text = summary(
+            &[channel("C1", vec![]), channel("C2", vec![])],
+            &NameTemplate::default(),
+        );
+        assert!(
+            text.contains("traces = np.load(\"out/C1--Trace.npy\", mmap_mode=\"r\")"),
+            "{text}"
+        );
+        assert!(!text.contains("BAD"), "{text}");
+        let line = text.lines().nth(1).unwrap();
+        let cells: Vec<&str> = line
+            .split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        assert_eq!(
+            cells,
+            [
+                "C1",
+                "125,000",
+                "(125000, 402)",
+                "201.0 MB",
+                "0.5",
+                "402",
+                "0",
+                "out/C1--Trace.npy"
+            ]
+        );
+    }
+
+    #[test]
+    fn bad_rows_are_counted_and_masked() {
+        let bad = vec![(Status::Truncated, 1_200), (Status::NotWaveform, 1)];
+        let text = summary(&[channel("C1", vec![]), channel("C2", bad)], &NameTemplate::default());
+        for part in [
+            "BAD ROWS: 1,201 of 250,000",
+            "C2: 1,200 cut short, 1 not a LeCroy waveform",
+            "index = np.load(\"out/C2--Trace.index.npy\")",
+            "good = index[\"status\"] == 0",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}

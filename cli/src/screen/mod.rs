@@ -1,0 +1,31 @@
+//! What people see: the block at the start, progress, the tables. Results go to stdout, all else to stderr, so that
+//! a pipe carries results alone.
+
+mod end;
+mod pace;
+mod progress;
+mod start;
+mod terminal;
+mod text;
+
+pub(crate) use end::{bad_rows, summary, type_name};
+pub(crate) use progress::{Display, Event};
+pub(crate) use start::{Start, existing};
+pub(crate) use text::{command_line, count, counted, python_text, table};
+
+use std::io::{self, Write as _};
+
+/// A result, on stdout.
+pub(crate) fn show(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// A remark, on stderr. Where that is closed there is nobody to tell.
+pub(crate) fn remark(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+}
