@@ -43,13 +43,27 @@ impl Budget {
     pub fn new(limit: Bytes, plan: Bytes, threads: usize) -> Result<Self, ConvertError> {
         let left = limit.saturating_sub(plan);
         if left < LEAST {
-            return Err(ConvertError::MemoryLimit { limit, needed: plan + LEAST });
+            return Err(ConvertError::MemoryLimit {
+                limit,
+                needed: plan + LEAST,
+            });
         }
         let threads = threads.clamp(1, Bytes(left.0 / LEAST.0).as_usize());
         let share = Bytes(left.0 / threads as u64);
-        let scarce = BlockSizes { input: INPUT, output: OUTPUT, index: INDEX, window: SMALLEST_WINDOW };
-        let window = share.saturating_sub(INPUT + OUTPUT + INDEX).clamp(SMALLEST_WINDOW, LARGEST_WINDOW);
-        Ok(Self { threads, ample: BlockSizes { window, ..scarce }, scarce })
+        let scarce = BlockSizes {
+            input: INPUT,
+            output: OUTPUT,
+            index: INDEX,
+            window: SMALLEST_WINDOW,
+        };
+        let window = share
+            .saturating_sub(INPUT + OUTPUT + INDEX)
+            .clamp(SMALLEST_WINDOW, LARGEST_WINDOW);
+        Ok(Self {
+            threads,
+            ample: BlockSizes { window, ..scarce },
+            scarce,
+        })
     }
 }
 
@@ -63,14 +77,23 @@ mod tests {
             for threads in [1, 2, 8, 64] {
                 let budget = Budget::new(limit, Bytes(1000), threads);
                 let Ok(budget) = budget else {
-                    assert_eq!(limit, Bytes::mib(1), "only the plan beside one thread's least does not fit");
+                    assert_eq!(
+                        limit,
+                        Bytes::mib(1),
+                        "only the plan beside one thread's least does not fit"
+                    );
                     continue;
                 };
                 let sizes = budget.ample;
                 let each = sizes.input + sizes.output + sizes.index + sizes.window;
-                assert!(each * budget.threads as u64 <= limit, "{limit} for {threads}: {budget:?}");
+                assert!(
+                    each * budget.threads as u64 <= limit,
+                    "{limit} for {threads}: {budget:?}"
+                );
                 assert!(budget.threads >= 1 && budget.threads <= threads);
-                assert!(budget.scarce.input + budget.scarce.output + budget.scarce.index + budget.scarce.window <= LEAST);
+                assert!(
+                    budget.scarce.input + budget.scarce.output + budget.scarce.index + budget.scarce.window <= LEAST
+                );
             }
         }
     }

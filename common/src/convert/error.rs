@@ -95,6 +95,12 @@ pub enum ConvertError {
         /// What changed.
         change: String,
     },
+    /// Inputs are not what they were when planned.
+    #[error("{changes}; put the planned files back, or add --overwrite to start anew with the files as they are")]
+    Inputs {
+        /// Which files, and how.
+        changes: String,
+    },
     /// A good file holds other rows than it was taken to hold.
     #[error(
         "{file}: planned layout wrong: {planned} expected, {found} found; run again with --probe all (and --overwrite, which drops what was converted by the wrong plan)"
@@ -173,5 +179,9 @@ impl ConvertError {
 
 /// The names of fields, for a message.
 pub(super) fn field_names(fields: FieldSet) -> String {
-    fields.iter().map(|field| field.to_string()).collect::<Vec<_>>().join(", ")
+    fields
+        .iter()
+        .map(|field| field.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -67,7 +67,11 @@ impl From<ReadFault> for FileFault {
 
 impl From<trc::FormatError> for FileFault {
     fn from(error: trc::FormatError) -> Self {
-        Self::Bad { status: error.status(), why: error.to_string(), young: false }
+        Self::Bad {
+            status: error.status(),
+            why: error.to_string(),
+            young: false,
+        }
     }
 }
 
@@ -85,7 +89,11 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new(sizes: &BlockSizes) -> Self {
-        Self { block: vec![0; sizes.input.as_usize()], window: sizes.window, median: MedianFinder::default() }
+        Self {
+            block: vec![0; sizes.input.as_usize()],
+            window: sizes.window,
+            median: MedianFinder::new(),
+        }
     }
 
     /// Decodes the job's rows from an open file of `size`; returns the fields that differ from the reference.
@@ -119,7 +127,13 @@ impl Scratch {
         check_layout(job, &header, &layout)?;
         let varying = header.differing(job.reference);
         check_mixed(job, varying)?;
-        let mut segments = Segments { job, header: &header, layout: &layout, input, median: &mut self.median };
+        let mut segments = Segments {
+            job,
+            header: &header,
+            layout: &layout,
+            input,
+            median: &mut self.median,
+        };
         segments.decode(out)?;
         segments.input.check()?;
         Ok(varying)
@@ -143,7 +157,10 @@ fn check_layout(job: &FileJob<'_>, header: &Header, layout: &Layout) -> Result<(
     if shape.samples != job.channel.samples && job.options.ragged == Ragged::Bad {
         return Err(FileFault::Bad {
             status: Status::OtherLength,
-            why: format!("other length: {} samples expected, {} found", job.channel.samples, shape.samples),
+            why: format!(
+                "other length: {} samples expected, {} found",
+                job.channel.samples, shape.samples
+            ),
             young: false,
         });
     }
@@ -151,13 +168,16 @@ fn check_layout(job: &FileJob<'_>, header: &Header, layout: &Layout) -> Result<(
 }
 
 fn check_mixed(job: &FileJob<'_>, varying: FieldSet) -> Result<(), FileFault> {
-    let one_axis: FieldSet =
-        [Field::HorizInterval, Field::VertUnit, Field::HorUnit, Field::RecordType].into_iter().collect();
+    let one_axis: FieldSet = [Field::HorizInterval, Field::VertUnit, Field::HorUnit, Field::RecordType]
+        .into_iter()
+        .collect();
     let mixed = varying.intersection(one_axis);
     if mixed.is_empty() || job.options.mixed == Mixed::Warn {
         return Ok(());
     }
-    Err(FileFault::Halt(Halt::Mixed { fields: field_names(mixed) }))
+    Err(FileFault::Halt(Halt::Mixed {
+        fields: field_names(mixed),
+    }))
 }
 
 /// The segments of one file on their way into rows.
@@ -200,9 +220,19 @@ impl Segments<'_, '_, '_> {
         let mut at = range.start;
         while at < range.end {
             let bytes = self.input.block(at..range.end, ahead)?;
-            let codes = Codes { bytes, width: header.width(), order: header.order() };
+            let codes = Codes {
+                bytes,
+                width: header.width(),
+                order: header.order(),
+            };
             at += bytes.len() as u64;
-            let found = write_codes(codes, header, level.map(|level| level.code), self.job.channel.element, out)?;
+            let found = write_codes(
+                codes,
+                header,
+                level.map(|level| level.code),
+                self.job.channel.element,
+                out,
+            )?;
             extrema = Some(extrema.map_or(found, |so_far| so_far.merge(found)));
         }
         let padding = u64::from(self.job.channel.samples - samples);
@@ -213,15 +243,19 @@ impl Segments<'_, '_, '_> {
 
     /// The level of the first samples, in codes.
     fn level(&mut self, range: std::ops::Range<u64>, ahead: u64) -> Result<Level, FileFault> {
-        let mut sums = LevelSums::default();
+        let mut sums = LevelSums::new();
         let median = self.job.options.baseline.method == BaselineMethod::Median;
         if median {
-            self.median.begin((range.end - range.start) as usize / self.header.width().bytes());
+            self.median.clear();
         }
         let mut at = range.start;
         while at < range.end {
             let bytes = self.input.block(at..range.end, ahead)?;
-            let codes = Codes { bytes, width: self.header.width(), order: self.header.order() };
+            let codes = Codes {
+                bytes,
+                width: self.header.width(),
+                order: self.header.order(),
+            };
             at += bytes.len() as u64;
             sums.add(codes);
             if median {
@@ -229,7 +263,10 @@ impl Segments<'_, '_, '_> {
             }
         }
         let code = if median { self.median.median() } else { sums.mean() };
-        Ok(Level { code, deviation: sums.deviation() })
+        Ok(Level {
+            code,
+            deviation: sums.deviation(),
+        })
     }
 
     fn record(&self, k: u32, time: SegmentTime, samples: u32, level: Option<Level>, extrema: Extrema) -> IndexRecord {
@@ -239,15 +276,21 @@ impl Segments<'_, '_, '_> {
         // A code of an int8 array is the high byte of a stored word: the gain that belongs to it is 256 times as large.
         let widened = self.job.channel.element == Element::Int8 && self.header.width() == SampleWidth::Sixteen;
         IndexRecord {
-            time: trc::row_time(self.header.trigger_time(), time.time).unwrap_or(i64::MIN).into(),
+            time: trc::row_time(self.header.trigger_time(), time.time)
+                .unwrap_or(i64::MIN)
+                .into(),
             trigger_offset: time.time.into(),
             horiz_offset: time.offset.into(),
-            baseline: level.map_or(f64::NAN, |level| f64::from(gain) * level.code - f64::from(offset)).into(),
+            baseline: level
+                .map_or(f64::NAN, |level| f64::from(gain) * level.code - f64::from(offset))
+                .into(),
             horiz_interval: self.header.horiz_interval().into(),
             gain: if widened { gain * 256.0 } else { gain }.into(),
             offset: offset.into(),
             #[expect(clippy::cast_possible_truncation, reason = "the column is f32")]
-            baseline_std: level.map_or(f32::NAN, |level| (f64::from(gain).abs() * level.deviation) as f32).into(),
+            baseline_std: level
+                .map_or(f32::NAN, |level| (f64::from(gain).abs() * level.deviation) as f32)
+                .into(),
             min: a.min(b).into(),
             max: a.max(b).into(),
             file: self.job.position.into(),
@@ -281,7 +324,7 @@ fn write_codes(
         let (taken, found) = match element {
             Element::Float32 => {
                 let room = written(out.data.room::<f32>(count))?;
-                let piece = codes.first(room.len());
+                let piece = codes.slice(0..room.len());
                 let found = match level {
                     None => decode::volts(piece, gain, offset, room),
                     Some(level) => decode::volts_from_level(piece, gain, level, room),
@@ -290,12 +333,12 @@ fn write_codes(
             }
             Element::Int16 => {
                 let room = written(out.data.room::<i16>(count))?;
-                (room.len(), decode::words(codes.first(room.len()), room))
+                (room.len(), decode::words(codes.slice(0..room.len()), room))
             }
             Element::Int8 => {
                 let room = written(out.data.room::<i8>(count))?;
-                let found = decode::octets(codes.first(room.len()), room)
-                    .map_err(|_| FileFault::Halt(Halt::NotEightBit))?;
+                let found =
+                    decode::octets(codes.slice(0..room.len()), room).map_err(|_| FileFault::Halt(Halt::NotEightBit))?;
                 (room.len(), found)
             }
         };

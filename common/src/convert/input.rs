@@ -37,12 +37,23 @@ pub(super) struct Input<'b> {
 impl<'b> Input<'b> {
     /// Reads through `buffer`.
     pub(super) fn read(file: &'b File, buffer: &'b mut [u8]) -> Self {
-        Self { file, source: Source::Read(buffer), loaded: 0..0 }
+        Self {
+            file,
+            source: Source::Read(buffer),
+            loaded: 0..0,
+        }
     }
 
     /// Maps windows of `bytes` at a time.
     pub(super) fn mapped(file: &'b File, bytes: Bytes) -> Self {
-        Self { file, source: Source::Mapped { window: None, bytes: bytes.0 }, loaded: 0..0 }
+        Self {
+            file,
+            source: Source::Mapped {
+                window: None,
+                bytes: bytes.0,
+            },
+            loaded: 0..0,
+        }
     }
 
     /// Bytes from `want.start` on, at least one of them and at most up to `want.end`: what one block holds.
@@ -55,7 +66,9 @@ impl<'b> Input<'b> {
         let inside = position(want.start - self.loaded.start)..position(end - self.loaded.start);
         match &self.source {
             Source::Read(buffer) => Ok(&buffer[inside]),
-            Source::Mapped { window: Some(window), .. } => Ok(&window.bytes()[inside]),
+            Source::Mapped {
+                window: Some(window), ..
+            } => Ok(&window.bytes()[inside]),
             Source::Mapped { window: None, .. } => Ok(&[]),
         }
     }
@@ -72,7 +85,9 @@ impl<'b> Input<'b> {
     /// Whether everything handed out so far was really the file's: to be asked before it is believed.
     pub(super) fn check(&self) -> Result<(), ReadFault> {
         match &self.source {
-            Source::Mapped { window: Some(window), .. } if window.faulted() => Err(ReadFault::Mapping),
+            Source::Mapped {
+                window: Some(window), ..
+            } if window.faulted() => Err(ReadFault::Mapping),
             _ => Ok(()),
         }
     }
@@ -85,7 +100,9 @@ impl<'b> Input<'b> {
                 let take = position(end - start).min(buffer.len());
                 let found = fs::read_at(self.file, &mut buffer[..take], start).map_err(ReadFault::Io)?;
                 if found < take {
-                    return Err(ReadFault::Short { at: start + found as u64 });
+                    return Err(ReadFault::Short {
+                        at: start + found as u64,
+                    });
                 }
                 self.loaded = start..start + take as u64;
             }

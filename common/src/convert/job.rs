@@ -46,8 +46,11 @@ pub(super) fn run(
     let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
     begin_watch(workspace, &plan, watch);
     check_space(workspace, &plan)?;
-    let targets: Vec<Target> =
-        plan.channels.iter().map(|channel| workspace.target(channel)).collect::<Result<_, _>>()?;
+    let targets: Vec<Target> = plan
+        .channels
+        .iter()
+        .map(|channel| workspace.target(channel))
+        .collect::<Result<_, _>>()?;
     let target_size = settings.range_size.unwrap_or_else(|| range_size(&plan, budget.threads));
     let tasks = open_tasks(workspace, &plan, target_size);
     watch.enter(Phase::Converting);
@@ -63,14 +66,25 @@ pub(super) fn run(
         unreadable: 0,
         allowed: (files / 100).clamp(1, MOST_UNREADABLE),
     };
-    let crew = Crew { plan: &plan, targets: &targets, settings, budget: &budget, watch, stop };
+    let crew = Crew {
+        plan: &plan,
+        targets: &targets,
+        settings,
+        budget: &budget,
+        watch,
+        stop,
+    };
     let deferred = crew.work(&tasks, false, &mut committer)?;
     let settled = if deferred.is_empty() || stop.requested() {
         deferred
     } else {
         watch.enter(Phase::Settling);
         wait(settings.settle, stop);
-        if stop.requested() { deferred } else { crew.work(&deferred, true, &mut committer)? }
+        if stop.requested() {
+            deferred
+        } else {
+            crew.work(&deferred, true, &mut committer)?
+        }
     };
     watch.enter(Phase::Syncing);
     committer.commit()?;
@@ -86,8 +100,13 @@ fn wait(time: Duration, stop: &Stop) {
 
 fn is_complete(workspace: &Workspace, plan: &Plan) -> bool {
     plan.channels.iter().all(|channel| {
-        let done: u64 =
-            workspace.committed.get(&channel.channel).into_iter().flatten().map(|rows| rows.rows.len()).sum();
+        let done: u64 = workspace
+            .committed
+            .get(&channel.channel)
+            .into_iter()
+            .flatten()
+            .map(|rows| rows.rows.len())
+            .sum();
         done == channel.rows
     })
 }
@@ -112,7 +131,11 @@ fn check_space(workspace: &Workspace, plan: &Plan) -> Result<(), ConvertError> {
     let space = fs::space(out).map_err(|source| StorageError::new("ask for the free space of", out, source))?;
     let needed = plan.output_bytes().saturating_sub(workspace.allocated());
     if needed > space.available {
-        return Err(ConvertError::NoSpace { out: out.clone(), needed, available: space.available });
+        return Err(ConvertError::NoSpace {
+            out: out.clone(),
+            needed,
+            available: space.available,
+        });
     }
     Ok(())
 }
@@ -122,11 +145,22 @@ fn open_tasks(workspace: &Workspace, plan: &Plan, size: Bytes) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (position, channel) in plan.channels.iter().enumerate() {
         let mut next = 0;
+        let ranges = channel.ranges(size);
         let committed = workspace.committed.get(&channel.channel).map_or(&[][..], Vec::as_slice);
-        let ends = committed.iter().map(|rows| rows.rows).chain([RowRange::new(channel.rows, channel.rows)]);
+        let ends = committed
+            .iter()
+            .map(|rows| rows.rows)
+            .chain([RowRange::new(channel.rows, channel.rows)]);
         for done in ends {
             let open = RowRange::new(next, done.start.max(next));
-            tasks.extend(channel.ranges(open, size).map(|rows| Task { channel: position, rows }));
+            let parts = ranges
+                .iter()
+                .map(|rows| rows.intersection(open))
+                .filter(|rows| !rows.is_empty());
+            tasks.extend(parts.map(|rows| Task {
+                channel: position,
+                rows,
+            }));
             next = next.max(done.end);
         }
     }
@@ -180,8 +214,14 @@ impl Crew<'_> {
         };
         let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
         while !self.stop.requested() && !halt.load(Ordering::Relaxed) {
-            let Some(&task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let sizes = if scarce.load(Ordering::Relaxed) { &self.budget.scarce } else { &self.budget.ample };
+            let Some(&task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                break;
+            };
+            let sizes = if scarce.load(Ordering::Relaxed) {
+                &self.budget.scarce
+            } else {
+                &self.budget.ample
+            };
             converter.resize(sizes);
             let channel = &self.plan.channels[task.channel];
             let done = converter.convert(channel, task.rows, &self.targets[task.channel], &options, self.watch);
@@ -242,9 +282,17 @@ impl Committer<'_> {
     fn take(&mut self, task: Task, done: RangeDone) -> Result<(), ConvertError> {
         self.unreadable += done.unreadable;
         if self.unreadable > self.allowed {
-            let last = done.bad.iter().rev().find(|bad| bad.status == crate::status::Status::Unreadable);
+            let last = done
+                .bad
+                .iter()
+                .rev()
+                .find(|bad| bad.status == crate::status::Status::Unreadable);
             let last = last.map_or_else(String::new, |bad| format!("{}: {}", bad.file, bad.why));
-            return Err(ConvertError::Unreadable { files: self.unreadable, allowed: self.allowed, last });
+            return Err(ConvertError::Unreadable {
+                files: self.unreadable,
+                allowed: self.allowed,
+                last,
+            });
         }
         self.pending_bytes += Bytes(done.data.len + done.index.len);
         let committed = Committed {
@@ -275,7 +323,8 @@ impl Committer<'_> {
             let target = &self.targets[channel];
             for file in [&target.data, &target.index] {
                 let path = &self.workspace.out;
-                fs::sync_data(file).map_err(|source| StorageError::new("bring to the disk the arrays in", path, source))?;
+                fs::sync_data(file)
+                    .map_err(|source| StorageError::new("bring to the disk the arrays in", path, source))?;
             }
         }
         let committed: Vec<Committed> = self.pending.drain(..).map(|(_, committed)| committed).collect();

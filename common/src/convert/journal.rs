@@ -61,11 +61,17 @@ pub(super) struct Committed {
 
 impl Committed {
     pub(super) const fn data(&self) -> Checksum {
-        Checksum { crc: self.data_crc, len: self.data_len }
+        Checksum {
+            crc: self.data_crc,
+            len: self.data_len,
+        }
     }
 
     pub(super) const fn index(&self) -> Checksum {
-        Checksum { crc: self.index_crc, len: self.index_len }
+        Checksum {
+            crc: self.index_crc,
+            len: self.index_len,
+        }
     }
 }
 
@@ -107,7 +113,10 @@ impl Journal {
     /// Appends records and brings them to the disk.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<(), StorageError> {
         let text: String = records.iter().map(line).collect();
-        let result = self.file.write_all(text.as_bytes()).and_then(|()| fs::sync_data(&self.file));
+        let result = self
+            .file
+            .write_all(text.as_bytes())
+            .and_then(|()| fs::sync_data(&self.file));
         result.map_err(|source| StorageError::new("write the journal", &self.path, source))
     }
 
@@ -116,7 +125,10 @@ impl Journal {
             .append(true)
             .open(path)
             .map_err(|source| StorageError::new("open the journal", path, source))?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
     }
 }
 
@@ -152,8 +164,16 @@ mod tests {
     fn a_torn_or_flipped_record_ends_the_journal_and_is_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let opened = Record::Opened { plan: "p".into(), overwrite: false, arrays: vec![], settings: String::new() };
-        Journal::create(&path, &opened).unwrap().append(&[Record::Publishing]).unwrap();
+        let opened = Record::Opened {
+            plan: "p".into(),
+            overwrite: false,
+            arrays: vec![],
+            settings: String::new(),
+        };
+        Journal::create(&path, &opened)
+            .unwrap()
+            .append(&[Record::Publishing])
+            .unwrap();
         let whole = std::fs::read(&path).unwrap();
         let first = line(&opened).len();
         for cut in first..whole.len() {

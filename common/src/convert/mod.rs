@@ -38,7 +38,7 @@ pub struct ConvertRun {
     /// The inputs and the choices that decide about bytes.
     pub request: PlanRequest,
     /// The output folder, perhaps with `{run}` in it.
-    pub out: PathBuf,
+    pub out: String,
     /// The choices that do not.
     pub settings: Settings,
 }

@@ -53,7 +53,9 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings, began: Ins
         }
         for part in PARTS {
             let from = workspace.temporary(channel.channel, part);
-            let to = workspace.out.join(settings.name.sibling(channel.channel, &format!(".{part}")));
+            let to = workspace
+                .out
+                .join(settings.name.sibling(channel.channel, &format!(".{part}")));
             if from.exists() {
                 fs::rename(&from, &to).map_err(|source| replace_failed(&to, &from, source))?;
             }
@@ -62,21 +64,32 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings, began: Ins
     let arrays = plan
         .channels
         .iter()
-        .map(|channel| (settings.name.array(channel.channel), npy::DATA_START + channel.data_bytes().0))
+        .map(|channel| {
+            (
+                settings.name.array(channel.channel),
+                npy::DATA_START + channel.data_bytes().0,
+            )
+        })
         .collect();
     workspace.finish(arrays, began.elapsed().as_secs_f64())
 }
 
 fn replace_failed(path: &Path, kept: &Path, source: std::io::Error) -> ConvertError {
-    ConvertError::Replace { path: path.to_owned(), kept: kept.to_owned(), source }
+    ConvertError::Replace {
+        path: path.to_owned(),
+        kept: kept.to_owned(),
+        source,
+    }
 }
 
 fn write_list(workspace: &Workspace, plan: &Plan, channel: &ChannelPlan) -> Result<(), ConvertError> {
     let path = workspace.temporary(channel.channel, "files.txt");
     let write = || -> std::io::Result<()> {
         let mut out = BufWriter::new(File::create(&path)?);
-        for file in channel.files.iter() {
-            writeln!(out, "{}", plan.label_of(&file))?;
+        let mut label = String::new();
+        for position in 0..channel.files.len() {
+            plan.file_label(channel, position, &mut label);
+            writeln!(out, "{label}")?;
         }
         let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         fs::sync_data(&file)
@@ -96,17 +109,26 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
     let mut in_order: Vec<&Committed> = committed.iter().collect();
     in_order.sort_by_key(|rows| rows.rows);
     let part = |checksum: fn(&Committed) -> Checksum| {
-        let whole = in_order.iter().fold(Checksum::default(), |so_far, rows| so_far.then(checksum(rows)));
-        Part { offset: npy::DATA_START, bytes: whole.len, crc32c: format!("{:08x}", whole.crc) }
+        let whole = in_order
+            .iter()
+            .fold(Checksum::default(), |so_far, rows| so_far.then(checksum(rows)));
+        Part {
+            offset: npy::DATA_START,
+            bytes: whole.len,
+            crc32c: format!("{:08x}", whole.crc),
+        }
     };
-    let varying = in_order.iter().fold(FieldSet::EMPTY, |so_far, rows| so_far.union(rows.varying));
+    let varying = in_order
+        .iter()
+        .fold(FieldSet::EMPTY, |so_far, rows| so_far.union(rows.varying));
     let reference = Header::parse(&channel.reference.head)
         .expect("a plan's reference header was parsed when the plan was made or read");
     let fields: Map<String, Json> = reference
         .fields()
         .map(|(field, value)| (field.to_string(), serde_json::to_value(value).unwrap_or(Json::Null)))
         .collect();
-    let file = channel.files.get(Bytes(channel.reference.file).as_usize());
+    let mut reference_file = String::new();
+    plan.file_label(channel, Bytes(channel.reference.file).as_usize(), &mut reference_file);
     let json = json!({
         "format": "trc2npy channel 1",
         "version": env!("CARGO_PKG_VERSION"),
@@ -121,7 +143,7 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
         "options": plan.options,
         "data": part(Committed::data),
         "index": part(Committed::index),
-        "reference_file": plan.label_of(&file),
+        "reference_file": reference_file,
         "fields": fields,
         "varying_fields": varying,
     });
@@ -168,7 +190,10 @@ fn count_bad(index: &Path) -> std::io::Result<Vec<(Status, u64)>> {
             *count += 1;
         }
     }
-    let bad = Status::ALL.into_iter().zip(counts).filter(|(status, count)| !status.is_good() && *count > 0);
+    let bad = Status::ALL
+        .into_iter()
+        .zip(counts)
+        .filter(|(status, count)| !status.is_good() && *count > 0);
     Ok(bad.collect())
 }
 
@@ -212,5 +237,8 @@ pub(super) fn write_report(outcome: &Outcome, settings: &Settings) -> Result<(),
 }
 
 fn bad_files(files: &[BadFile]) -> Json {
-    files.iter().map(|bad| json!({"file": bad.file, "status": bad.status, "why": bad.why})).collect()
+    files
+        .iter()
+        .map(|bad| json!({"file": bad.file, "status": bad.status, "why": bad.why}))
+        .collect()
 }

@@ -181,8 +181,14 @@ impl<'p> RangeConverter<'p> {
             watch.add_rows(wanted.len(), done.bad_rows - before);
         }
         missing(&mut out, RowRange::new(next, rows.end), &mut done, watch)?;
-        done.data = out.data.finish().map_err(|source| write_failed("write the array", source))?;
-        done.index = out.index.finish().map_err(|source| write_failed("write the index", source))?;
+        done.data = out
+            .data
+            .finish()
+            .map_err(|source| write_failed("write the array", source))?;
+        done.index = out
+            .index
+            .finish()
+            .map_err(|source| write_failed("write the index", source))?;
         watch.add_written(Bytes(done.data.len));
         Ok(done)
     }
@@ -214,10 +220,18 @@ impl<'p> RangeConverter<'p> {
                     if young && !options.last_try {
                         done.deferred += 1;
                     }
-                    break if young { (Status::StillWriting, why) } else { (status, why) };
+                    break if young {
+                        (Status::StillWriting, why)
+                    } else {
+                        (status, why)
+                    };
                 }
                 FileFault::Mapping => io = Io::Read,
-                FileFault::Storage(source) => {
+                FileFault::Short { .. } | FileFault::Storage(_) => {
+                    let source = match fault {
+                        FileFault::Storage(source) => source,
+                        _ => std::io::ErrorKind::UnexpectedEof.into(),
+                    };
                     tries += 1;
                     if tries < TRIES {
                         std::thread::sleep(BACK_OFF * 4u32.pow(tries - 1));
@@ -226,7 +240,10 @@ impl<'p> RangeConverter<'p> {
                         continue;
                     }
                     if source.kind() == std::io::ErrorKind::NotFound {
-                        return Err(ConvertError::Changed { file: self.label(job), change: "it is gone".to_owned() });
+                        return Err(ConvertError::Changed {
+                            file: self.label(job),
+                            change: "it is gone".to_owned(),
+                        });
                     }
                     done.unreadable += 1;
                     break (Status::Unreadable, source.to_string());
@@ -235,10 +252,17 @@ impl<'p> RangeConverter<'p> {
             }
         };
         if self.plan.options.on_bad_file == OnBadFile::Fail && status != Status::StillWriting {
-            return Err(ConvertError::BadFile { file: self.label(job), why });
+            return Err(ConvertError::BadFile {
+                file: self.label(job),
+                why,
+            });
         }
         if done.bad.len() < REMEMBERED {
-            done.bad.push(BadFile { file: self.label(job), status, why });
+            done.bad.push(BadFile {
+                file: self.label(job),
+                status,
+                why,
+            });
         }
         done.bad_rows += job.rows.len();
         out.bad(job.rows, Some(job), status)
@@ -253,10 +277,9 @@ impl<'p> RangeConverter<'p> {
     ) -> Result<FieldSet, FileFault> {
         let pattern = &self.plan.patterns[job.file.pattern.0 as usize];
         pattern.write_name(job.file.index, &mut self.name);
-        let (file, local) = {
-            let folder = self.open_folder(pattern.folder)?;
-            (folder.dir.open_file(&self.name), folder.local)
-        };
+        self.open_folder(pattern.folder)?;
+        let folder = self.folder.as_ref().expect("opened above");
+        let (file, local) = (folder.dir.open_file(&self.name), folder.local);
         let file = match file {
             Ok(file) => file,
             Err(error) if fs::held_by_writer(&error) => {
@@ -279,9 +302,11 @@ impl<'p> RangeConverter<'p> {
         let result = self.scratch.decode(job, &file, stamp.size, maps, out);
         match result {
             // What was cut short when planned, and is other now, is being written.
-            Err(FileFault::Bad { status, why, .. }) => {
-                Err(FileFault::Bad { status, why, young: young || changed.is_some() })
-            }
+            Err(FileFault::Bad { status, why, .. }) => Err(FileFault::Bad {
+                status,
+                why,
+                young: young || changed.is_some(),
+            }),
             Err(FileFault::Short { at }) => match Stamp::of(&file) {
                 Ok(now) if now.size < stamp.size && whole => Err(FileFault::Halt(Halt::Changed(format!(
                     "it shrank from {} to {} bytes while it was read",
@@ -302,18 +327,21 @@ impl<'p> RangeConverter<'p> {
         }
     }
 
-    fn open_folder(&mut self, position: u32) -> Result<&OpenFolder, FileFault> {
+    fn open_folder(&mut self, position: u32) -> Result<(), FileFault> {
         if self.folder.as_ref().is_none_or(|open| open.position != position) {
             let path = &self.plan.folders[position as usize].path;
             let dir = Dir::open(path).map_err(FileFault::Storage)?;
             let local = fs::kind(path).is_ok_and(|kind| !kind.network);
             self.folder = Some(OpenFolder { position, dir, local });
         }
-        Ok(self.folder.as_ref().expect("opened above"))
+        Ok(())
     }
 
     fn label(&self, job: &FileJob<'_>) -> String {
-        self.plan.label_of(&job.file)
+        let mut label = String::new();
+        self.plan
+            .file_label(job.channel, Bytes(job.position.into()).as_usize(), &mut label);
+        label
     }
 
     fn stop(&self, job: &FileJob<'_>, halt: Halt) -> ConvertError {
@@ -356,7 +384,10 @@ impl Rows<'_, '_> {
         for row in rows.start..rows.end {
             self.blank(u64::from(self.channel.samples)).map_err(failed)?;
             let (file, segment) = job.map_or((u32::MAX, 0), |job| {
-                (job.position, u32::try_from(row - job.file.first_row).unwrap_or(u32::MAX))
+                (
+                    job.position,
+                    u32::try_from(row - job.file.first_row).unwrap_or(u32::MAX),
+                )
             });
             self.record(IndexRecord::bad(file, segment, status)).map_err(failed)?;
         }
@@ -375,7 +406,11 @@ fn missing(out: &mut Rows<'_, '_>, rows: RowRange, done: &mut RangeDone, watch: 
 }
 
 fn write_failed(action: &'static str, source: std::io::Error) -> ConvertError {
-    ConvertError::Storage(StorageError::new(action, std::path::Path::new("the output folder"), source))
+    ConvertError::Storage(StorageError::new(
+        action,
+        std::path::Path::new("the output folder"),
+        source,
+    ))
 }
 
 fn is_young(stamp: Stamp, settle: Duration) -> bool {
@@ -391,7 +426,10 @@ const MTIME_STEP_NS: u64 = 2_000_000_000;
 
 fn changed_since(planned: &FileEntry, now: Stamp, trust_size: bool) -> Option<String> {
     if planned.size != now.size {
-        return Some(format!("its size was {} bytes and is {} now", planned.size.0, now.size.0));
+        return Some(format!(
+            "its size was {} bytes and is {} now",
+            planned.size.0, now.size.0
+        ));
     }
     let moved = planned.mtime_ns.abs_diff(now.mtime_ns) > MTIME_STEP_NS;
     (moved && !trust_size)

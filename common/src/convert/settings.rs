@@ -72,13 +72,17 @@ impl fmt::Display for NameTemplate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
     /// Two channels would get one name.
-    #[error("{0:?} does not hold {{channel}}: all channels would get one name (write for example {{channel}}--Trace.npy)")]
+    #[error(
+        "{0:?} does not hold {{channel}}: all channels would get one name (write for example {{channel}}--Trace.npy)"
+    )]
     NoChannel(String),
     /// Readers go by the ending.
     #[error("{0:?} does not end in .npy (write for example {{channel}}--Trace.npy)")]
     NoNpy(String),
     /// The outputs of a run lie in one folder.
-    #[error("{0:?} is not a plain file name: no / \\ : * ? \" < > | and no control character can be in it (choose the folder by --out)")]
+    #[error(
+        "{0:?} is not a plain file name: no / \\ : * ? \" < > | and no control character can be in it (choose the folder by --out)"
+    )]
     NotPlain(String),
 }
 

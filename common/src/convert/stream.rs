@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io;
 
-use zerocopy::{FromBytes, IntoBytes, KnownLayout, Immutable};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::fs;
 
 #[cfg(target_endian = "big")]
-compile_error!("outputs are little-endian and are written from memory as it is: a big-endian host would need swapping here");
+compile_error!(
+    "outputs are little-endian and are written from memory as it is: a big-endian host would need swapping here"
+);
 
 /// CRC32C (Castagnoli) of a run of bytes, joinable with that of the bytes behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +26,10 @@ impl Checksum {
     pub fn of(bytes: &[u8]) -> Self {
         // The algorithm is 32 bits wide.
         let crc = u32::try_from(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes)).unwrap_or(u32::MAX);
-        Self { crc, len: bytes.len() as u64 }
+        Self {
+            crc,
+            len: bytes.len() as u64,
+        }
     }
 
     /// The checksum of these bytes followed by `next`'s.
@@ -42,13 +47,16 @@ impl Checksum {
             u64::from(next.crc),
             next.len,
         );
-        Self { crc: u32::try_from(crc).unwrap_or(u32::MAX), len: self.len + next.len }
+        Self {
+            crc: u32::try_from(crc).unwrap_or(u32::MAX),
+            len: self.len + next.len,
+        }
     }
 }
 
 /// A writer of consecutive bytes that can go back to its last mark, as if nothing had been written since.
 #[derive(Debug)]
-pub struct Stream<'t> {
+pub(super) struct Stream<'t> {
     file: &'t File,
     /// Where the buffer's first byte belongs in the file.
     position: u64,
@@ -64,14 +72,22 @@ pub struct Stream<'t> {
 
 impl<'t> Stream<'t> {
     /// Writes from `position` on.
-    pub fn new(file: &'t File, position: u64, buffer: &'t mut [u64]) -> Self {
-        Self { file, position, buffer, filled: 0, checksum: Checksum::default(), mark: position, at_mark: None }
+    pub(super) fn new(file: &'t File, position: u64, buffer: &'t mut [u64]) -> Self {
+        Self {
+            file,
+            position,
+            buffer,
+            filled: 0,
+            checksum: Checksum::default(),
+            mark: position,
+            at_mark: None,
+        }
     }
 
     /// Room for up to `count` elements of `T` (at least one): fill all of them.
     ///
     /// `T` must have a size that divides every size written before, as the elements of one array do.
-    pub fn room<T>(&mut self, count: usize) -> io::Result<&mut [T]>
+    pub(super) fn room<T>(&mut self, count: usize) -> io::Result<&mut [T]>
     where
         T: FromBytes + IntoBytes + KnownLayout + Immutable,
     {
@@ -83,11 +99,12 @@ impl<'t> Stream<'t> {
         let from = self.filled;
         self.filled += take * size;
         let bytes = &mut self.buffer.as_mut_bytes()[from..from + take * size];
-        Ok(<[T]>::mut_from_bytes(bytes).expect("the buffer is 8-byte aligned and every element's size divides its place"))
+        Ok(<[T]>::mut_from_bytes(bytes)
+            .expect("the buffer is 8-byte aligned and every element's size divides its place"))
     }
 
     /// Appends `count` times `value`.
-    pub fn repeat<T>(&mut self, value: T, mut count: u64) -> io::Result<()>
+    pub(super) fn repeat<T>(&mut self, value: T, mut count: u64) -> io::Result<()>
     where
         T: FromBytes + IntoBytes + KnownLayout + Immutable + Copy,
     {
@@ -100,13 +117,13 @@ impl<'t> Stream<'t> {
     }
 
     /// Marks the present end: [`Stream::rewind`] comes back here.
-    pub fn mark(&mut self) {
+    pub(super) fn mark(&mut self) {
         self.mark = self.position + self.filled as u64;
         self.at_mark = None;
     }
 
     /// Forgets all that was written since the mark.
-    pub fn rewind(&mut self) {
+    pub(super) fn rewind(&mut self) {
         match self.at_mark.take() {
             Some(checksum) => {
                 self.position = self.mark;
@@ -119,7 +136,7 @@ impl<'t> Stream<'t> {
     }
 
     /// Writes what is buffered and returns the checksum of everything.
-    pub fn finish(mut self) -> io::Result<Checksum> {
+    pub(super) fn finish(mut self) -> io::Result<Checksum> {
         self.flush()?;
         Ok(self.checksum)
     }

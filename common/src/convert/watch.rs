@@ -28,8 +28,14 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 6] =
-        [Self::Planning, Self::Converting, Self::Settling, Self::Syncing, Self::Publishing, Self::Done];
+    const ALL: [Self; 6] = [
+        Self::Planning,
+        Self::Converting,
+        Self::Settling,
+        Self::Syncing,
+        Self::Publishing,
+        Self::Done,
+    ];
 }
 
 /// A look at a running conversion.
@@ -103,7 +109,14 @@ impl Watch {
     pub(super) fn begin(&self, rows_total: u64, bytes_in_total: Bytes) {
         self.rows_total.store(rows_total, Ordering::Relaxed);
         self.bytes_in_total.store(bytes_in_total.0, Ordering::Relaxed);
-        for counter in [&self.bytes_in, &self.bytes_out, &self.rows, &self.bad_rows, &self.rows_before, &self.bytes_in_before] {
+        for counter in [
+            &self.bytes_in,
+            &self.bytes_out,
+            &self.rows,
+            &self.bad_rows,
+            &self.rows_before,
+            &self.bytes_in_before,
+        ] {
             counter.store(0, Ordering::Relaxed);
         }
     }

@@ -55,24 +55,47 @@ struct Found {
 
 impl Workspace {
     /// Takes the output folder for itself, and either goes on with what the same command left there or begins.
-    pub(super) fn open(out: &Path, plan: Plan, request: &PlanRequest, settings: &Settings) -> Result<Self, ConvertError> {
+    pub(super) fn open(
+        out: &Path,
+        plan: Plan,
+        request: &PlanRequest,
+        settings: &Settings,
+    ) -> Result<Self, ConvertError> {
         let state = out.join(FOLDER);
         create_folder(&state)?;
         let lock = Lock::acquire(&state)?;
         let key = key(request, settings);
         let mine = state.join(&key);
         if let Some(found) = find(&mine)? {
-            if let Some(resumed) = resume(found, out, request, settings)? {
-                let Resumed { folder, plan, journal, records, notes } = resumed;
-                return Ok(Self::restore(out.to_owned(), folder, plan, journal, records, notes, lock));
+            if let Some(resumed) = resume(found, out, settings)? {
+                let Resumed {
+                    folder,
+                    plan,
+                    journal,
+                    records,
+                    notes,
+                } = resumed;
+                return Ok(Self::restore(
+                    out.to_owned(),
+                    folder,
+                    plan,
+                    journal,
+                    records,
+                    notes,
+                    lock,
+                ));
             }
         }
         clear_the_way(&state, out, &plan, settings)?;
         remove_folder(&mine)?;
         create_folder(&mine)?;
         let path = mine.join(PLAN);
-        plan.write_to(&path)?;
-        let arrays = plan.channels.iter().map(|channel| settings.name.array(channel.channel)).collect();
+        fs::write_file(&path, &plan.encode())?;
+        let arrays = plan
+            .channels
+            .iter()
+            .map(|channel| settings.name.array(channel.channel))
+            .collect();
         let opened = Record::Opened {
             plan: plan.id.to_string(),
             overwrite: settings.overwrite,
@@ -80,7 +103,15 @@ impl Workspace {
             settings: describe(request),
         };
         let journal = Journal::create(&mine.join(JOURNAL), &opened)?;
-        Ok(Self::restore(out.to_owned(), mine, plan, journal, vec![opened], Vec::new(), lock))
+        Ok(Self::restore(
+            out.to_owned(),
+            mine,
+            plan,
+            journal,
+            vec![opened],
+            Vec::new(),
+            lock,
+        ))
     }
 
     fn restore(
@@ -140,15 +171,26 @@ impl Workspace {
             &index_header,
             npy::DATA_START + channel.rows * npy::index::IndexRecord::BYTES,
         )?;
-        Ok(Target { data, index, data_start: npy::DATA_START, index_start: npy::DATA_START, first_row: 0 })
+        Ok(Target {
+            data,
+            index,
+            data_start: npy::DATA_START,
+            index_start: npy::DATA_START,
+            first_row: 0,
+        })
     }
 
     /// Bytes that the unfinished files take on the disk already.
     pub(super) fn allocated(&self) -> Bytes {
-        let files = self.plan.channels.iter().flat_map(|channel| {
-            ["npy", "index.npy"].map(|what| self.temporary(channel.channel, what))
-        });
-        files.filter_map(|path| File::open(path).ok()).filter_map(|file| fs::allocated(&file).ok()).sum()
+        let files = self
+            .plan
+            .channels
+            .iter()
+            .flat_map(|channel| ["npy", "index.npy"].map(|what| self.temporary(channel.channel, what)));
+        files
+            .filter_map(|path| File::open(path).ok())
+            .filter_map(|file| fs::allocated(&file).ok())
+            .sum()
     }
 
     /// Leaves only what tells that the conversion is done.
@@ -183,13 +225,12 @@ struct Resumed {
 }
 
 /// Decides whether what the same command left can be gone on with; nothing where it must begin anew.
-fn resume(
-    found: Found,
-    out: &Path,
-    request: &PlanRequest,
-    settings: &Settings,
-) -> Result<Option<Resumed>, ConvertError> {
-    let Found { folder, journal, records } = found;
+fn resume(found: Found, out: &Path, settings: &Settings) -> Result<Option<Resumed>, ConvertError> {
+    let Found {
+        folder,
+        journal,
+        records,
+    } = found;
     let done = records.iter().rev().find_map(|record| match record {
         Record::Done { arrays, .. } => Some(arrays),
         _ => None,
@@ -208,31 +249,57 @@ fn resume(
         folder: folder.clone(),
         source,
     })?;
-    let changes = plan::compare(&plan, request, settings.trust_size)?;
-    if let Some((file, change)) = changes.first_difference() {
+    let changes = plan::compare(&plan, settings.trust_size, settings.threads)?;
+    if changes.stops() {
         if settings.overwrite {
             return Ok(None);
         }
-        return Err(ConvertError::Changed { file, change });
+        return Err(ConvertError::Inputs {
+            changes: changes.to_string(),
+        });
     }
-    let notes = changes.new_files_note().into_iter().collect();
-    Ok(Some(Resumed { folder, plan, journal, records, notes }))
+    let notes = if changes.is_empty() {
+        Vec::new()
+    } else {
+        vec![changes.to_string()]
+    };
+    Ok(Some(Resumed {
+        folder,
+        plan,
+        journal,
+        records,
+        notes,
+    }))
 }
 
 /// Refuses, or with `--overwrite` removes, what other commands left under the names that this one will use.
 fn clear_the_way(state: &Path, out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
-    let names: Vec<String> = plan.channels.iter().map(|channel| settings.name.array(channel.channel)).collect();
+    let names: Vec<String> = plan
+        .channels
+        .iter()
+        .map(|channel| settings.name.array(channel.channel))
+        .collect();
     let mut others = Vec::new();
     let listing = std::fs::read_dir(state).map_err(|source| StorageError::new("list", state, source))?;
     for entry in listing.flatten().filter(|entry| entry.path().is_dir()) {
         let Some(found) = find(&entry.path())? else { continue };
-        let Some(Record::Opened { arrays, settings: asked, .. }) = found.records.first() else { continue };
+        let Some(Record::Opened {
+            arrays,
+            settings: asked,
+            ..
+        }) = found.records.first()
+        else {
+            continue;
+        };
         if !arrays.iter().any(|array| names.contains(array)) {
             continue;
         }
         let done = found.records.iter().any(|record| matches!(record, Record::Done { .. }));
         if !done && !settings.overwrite {
-            return Err(ConvertError::Unfinished { out: out.to_owned(), settings: asked.clone() });
+            return Err(ConvertError::Unfinished {
+                out: out.to_owned(),
+                settings: asked.clone(),
+            });
         }
         others.push(found.folder);
     }
@@ -247,12 +314,19 @@ fn clear_the_way(state: &Path, out: &Path, plan: &Plan, settings: &Settings) -> 
             }
         }
     }
-    others.iter().try_for_each(|folder| remove_folder(folder))
+    for folder in others {
+        remove_folder(&folder)?;
+    }
+    Ok(())
 }
 
 fn find(folder: &Path) -> Result<Option<Found>, ConvertError> {
     let opened = Journal::open(&folder.join(JOURNAL))?;
-    Ok(opened.map(|(journal, records)| Found { folder: folder.to_owned(), journal, records }))
+    Ok(opened.map(|(journal, records)| Found {
+        folder: folder.to_owned(),
+        journal,
+        records,
+    }))
 }
 
 fn create_folder(path: &Path) -> Result<(), StorageError> {
@@ -285,7 +359,11 @@ fn key(request: &PlanRequest, settings: &Settings) -> String {
 
 /// What was asked, in a line for people.
 fn describe(request: &PlanRequest) -> String {
-    let inputs: Vec<String> = request.inputs.iter().map(|input| PathBuf::from(input).display().to_string()).collect();
+    let inputs: Vec<String> = request
+        .inputs
+        .iter()
+        .map(|input| PathBuf::from(input).display().to_string())
+        .collect();
     let options = serde_json::to_string(&request.options).unwrap_or_default();
     format!("inputs {}; options {options}", inputs.join(" "))
 }
