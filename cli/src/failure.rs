@@ -22,7 +22,7 @@ pub(crate) enum Failure {
     /// The work failed.
     #[error("{message}")]
     Work { code: u8, message: String },
-    /// The terminal, or whoever reads our output, is gone or refuses it.
+    /// Stdout refuses what it is given (a full disk behind it).
     #[error("cannot write to the standard output: {0}")]
     Output(#[from] io::Error),
 }
@@ -36,8 +36,6 @@ impl Failure {
                 let _ = error.print();
                 u8::try_from(error.exit_code()).unwrap_or(2).into()
             }
-            // `trc2npy ... | head` is no error.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Options(_) => end(2, self),
             Self::Work { code, .. } => end(*code, self),
             Self::Output(_) => end(1, self),

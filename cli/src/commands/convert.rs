@@ -152,6 +152,9 @@ fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[Os
     if display.is_json() {
         Event::End(&end_record(outcomes, &again)).emit();
     } else {
+        for warning in outcomes.iter().flat_map(|outcome| outcome.findings.warnings()) {
+            screen::remark(&format!("warning: {warning}"));
+        }
         for outcome in outcomes.iter().filter(|outcome| outcome.state != State::Interrupted) {
             if outcome.state == State::AlreadyDone {
                 screen::remark("nothing to do: these arrays are finished, from the same files with the same options\n");

@@ -15,14 +15,15 @@ pub(crate) use text::{command_line, count, counted, python_text, table};
 
 use std::io::{self, Write as _};
 
-/// A result, on stdout.
+/// A result, on stdout. A reader that has gone (`| head`) has read what it wanted: no error, and the exit code stays
+/// that of the work.
 pub(crate) fn show(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') {
-        out.write_all(b"\n")?;
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
     }
-    out.flush()
 }
 
 /// A remark, on stderr. Where that is closed there is nobody to tell.
