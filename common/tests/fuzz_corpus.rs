@@ -17,13 +17,13 @@ static INPUTS: LazyLock<Vec<(PathBuf, Vec<u8>)>> = LazyLock::new(|| {
         // The second folder is there only once something was found.
         .filter_map(|folder| fuzz.join(folder).read_dir().ok())
         .flatten()
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("a folder of ours").path())
         .collect();
     paths.sort();
     assert!(paths.len() >= 20, "the seeds are gone: {} inputs", paths.len());
     paths
         .into_iter()
-        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .map(|path| (path.clone(), std::fs::read(path).expect("an input of ours")))
         .collect()
 });
 

@@ -162,11 +162,13 @@ fn values_of_real_files_are_those_of_numpy_to_the_last_bit() {
             assert_eq!(decode::words(codes, &mut words), extrema, "{name}");
             assert_eq!(words.iter().min(), Some(&extrema.min), "{name}");
             assert_eq!(words.iter().max(), Some(&extrema.max), "{name}");
-            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+            for value in &values {
+                hash.update(value.to_le_bytes());
+            }
             values_of_all.extend(values);
             codes_of_all.extend(words);
         }
-        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = format!("{:x}", hash.finalize());
         assert_eq!(digest, expected["sha256_float32_le"], "{name}");
         let first = expected["first_codes"].as_array().unwrap();
         for (found, expected) in codes_of_all.iter().zip(first) {
