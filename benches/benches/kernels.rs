@@ -9,6 +9,7 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use trc2npy_common::trc::decode::{Codes, volts, volts_from_level};
 use trc2npy_common::trc::{ByteOrder, SampleWidth};
+use zerocopy::IntoBytes;
 
 /// Output of one pass.
 const VOLUME: usize = 256 << 20;
@@ -73,10 +74,7 @@ fn noise(bytes: usize) -> Vec<u8> {
 /// The yardstick: as many bytes as the kernels write, copied from rows of that size.
 fn copy(bencher: Bencher<'_, '_>, target: Target, samples: usize) {
     over_rows(bencher, target, samples, 4, |bytes, out| {
-        // The same bytes seen as floats: a copy of plain memory, which the compiler makes a call of memcpy.
-        for (out, bytes) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            *out = f32::from_ne_bytes(*bytes);
-        }
+        out.as_mut_bytes().copy_from_slice(bytes);
     });
 }
 

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 use super::super::*;
 use crate::units::Bytes;
@@ -135,6 +136,52 @@ fn segment_times_of_real_files_are_read_as_numpy_read_them() {
         }
         let rows = expected["rows"].as_u64().unwrap();
         assert_eq!(times.len() as u64, if first.is_empty() { 0 } else { rows }, "{name}");
+    }
+}
+
+#[test]
+fn values_of_real_files_are_those_of_numpy_to_the_last_bit() {
+    for (name, expected, file) in samples() {
+        if expected.get("error").is_some() {
+            continue;
+        }
+        let header = Header::parse(head(&file)).unwrap();
+        let layout = header.layout(Bytes::from(file.len())).unwrap();
+        let mut hash = Sha256::new();
+        let mut codes_of_all = Vec::new();
+        let mut values_of_all = Vec::new();
+        for k in 0..layout.shape.segments {
+            let codes = decode::Codes {
+                bytes: slice(&file, layout.segment(k)),
+                width: header.width(),
+                order: header.order(),
+            };
+            let mut values = vec![0.0_f32; codes.len()];
+            let mut words = vec![0_i16; codes.len()];
+            let extrema = decode::volts(codes, header.gain(), header.offset(), &mut values);
+            assert_eq!(decode::words(codes, &mut words), extrema, "{name}");
+            assert_eq!(words.iter().min(), Some(&extrema.min), "{name}");
+            assert_eq!(words.iter().max(), Some(&extrema.max), "{name}");
+            for value in &values {
+                hash.update(value.to_le_bytes());
+            }
+            values_of_all.extend(values);
+            codes_of_all.extend(words);
+        }
+        let digest = format!("{:x}", hash.finalize());
+        assert_eq!(digest, expected["sha256_float32_le"], "{name}");
+        let first = expected["first_codes"].as_array().unwrap();
+        for (found, expected) in codes_of_all.iter().zip(first) {
+            assert_eq!(i64::from(*found), expected.as_i64().unwrap(), "{name}");
+        }
+        for (found, expected) in values_of_all.iter().zip(expected["first_values"].as_array().unwrap()) {
+            assert_eq!(found.to_bits(), single(expected).to_bits(), "{name}");
+        }
+        assert_eq!(
+            values_of_all.last().unwrap().to_bits(),
+            single(&expected["last_value"]).to_bits(),
+            "{name}"
+        );
     }
 }
 
