@@ -99,14 +99,14 @@ impl Job {
         let stop = stop_on_ctrl_c(display.clone());
         let run = ConvertRun {
             request: self.request.clone(),
-            out: self.out.clone(),
+            out: self.out.to_string_lossy().into_owned(),
             settings: self.settings.clone(),
         };
         let watch = Arc::new(Watch::new());
         let following = display.follow(Arc::clone(&watch), None);
-        let outcome = convert::convert(&run, &watch, &stop);
+        let outcomes = convert::convert(&run, &watch, &stop);
         drop(following);
-        Ok(vec![outcome?])
+        Ok(outcomes?)
     }
 }
 
