@@ -1,71 +1,142 @@
-//! Changes that survive a power cut.
+//! Writes and renames that a power failure does not undo.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::StorageError;
+use super::{StorageError, write_all_at};
 
-/// Brings a file's bytes to the disk.
+/// Returns once the file's bytes and its length are on the storage.
 pub fn sync_data(file: &File) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Brings a folder's names to the disk.
+/// Returns once the folder's list of names is on the storage. File systems that cannot do this for folders are let
+/// pass.
 #[cfg(unix)]
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
-        // Some network file systems have no such call for folders: they keep names durable by themselves.
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-        other => other,
+        result => result,
     }
 }
 
-/// Brings a folder's names to the disk: NTFS journals them by itself, and a folder cannot be opened for it.
-#[cfg(not(unix))]
-pub fn sync_dir(_path: &Path) -> io::Result<()> {
+/// Windows has no such call: NTFS journals the names by itself. Only looks whether the folder is there.
+#[cfg(windows)]
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    std::fs::metadata(path).map(drop)
+}
+
+/// The folder that holds `path`; `.` for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Renames a file, replacing what stands at `to`, and returns once the new name is on the storage. On Windows waits up
+/// to 10 s for a virus scanner or viewer that holds one of the two files.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    rename_once_free(from, to)?;
+    sync_dir(folder_of(to))?;
+    if folder_of(from) != folder_of(to) {
+        sync_dir(folder_of(from))?;
+    }
     Ok(())
 }
 
-/// Gives a file its name, in place of what had it before; durable on return.
-pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    rename_patiently(from, to)?;
-    to.parent().map_or(Ok(()), sync_dir)
-}
-
-#[cfg(not(windows))]
-fn rename_patiently(from: &Path, to: &Path) -> io::Result<()> {
+#[cfg(unix)]
+fn rename_once_free(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
-/// A virus scanner or indexer holds new files for some seconds.
 #[cfg(windows)]
-fn rename_patiently(from: &Path, to: &Path) -> io::Result<()> {
+fn rename_once_free(from: &Path, to: &Path) -> io::Result<()> {
     use std::time::{Duration, Instant};
-    /// ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION.
-    const PASSING: [i32; 3] = [5, 32, 33];
-    let end = Instant::now() + Duration::from_secs(10);
+    let patience = Instant::now() + Duration::from_secs(10);
     loop {
         match std::fs::rename(from, to) {
-            Err(error) if Instant::now() < end && error.raw_os_error().is_some_and(|code| PASSING.contains(&code)) => {
-                std::thread::sleep(Duration::from_millis(100));
+            Err(error)
+                if (error.kind() == io::ErrorKind::PermissionDenied || super::held_by_writer(&error))
+                    && Instant::now() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(50));
             }
-            other => return other,
+            result => return result,
         }
     }
 }
 
-/// Writes a small file whole: it has its old content or the new one, whatever happens.
+/// A name beside `path` that no other writer of this machine uses.
+fn temporary_beside(path: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(
+        ".{}.{}.tmp",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    ));
+    folder_of(path).join(name)
+}
+
+/// Writes a whole file: it holds either what it held before or all of `bytes`, also after a power failure.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let beside = PathBuf::from(name);
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        sync_data(&file)?;
-        drop(file);
-        rename(&beside, path)
-    };
-    write().map_err(|source| StorageError::new("write", path, source))
+    let temporary = temporary_beside(path);
+    let written = File::create_new(&temporary)
+        .and_then(|file| write_all_at(&file, bytes, 0).and_then(|()| sync_data(&file)))
+        .and_then(|()| rename(&temporary, path));
+    written.map_err(|error| {
+        // The first error is the one to report; a leftover is named like no output and does no harm.
+        let _ = std::fs::remove_file(&temporary);
+        StorageError::new("write", path, error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        write_file(&path, b"a longer first text").unwrap();
+        write_file(&path, b"second").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_cleans_up_and_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir(&path).unwrap();
+        let error = write_file(&path, b"text").unwrap_err();
+        assert_eq!((error.action, error.path.as_path()), ("write", path.as_path()));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let error = write_file(&folder.path().join("none/file"), b"text").unwrap_err();
+        assert_eq!(error.source_kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_rename_between_folders_replaces_the_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("sub/b"));
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::fs::write(&from, b"new").unwrap();
+        std::fs::write(&to, b"old").unwrap();
+        rename(&from, &to).unwrap();
+        assert!(!from.exists());
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_current_folder() {
+        assert_eq!(folder_of(Path::new("C1.npy")), Path::new("."));
+        assert_eq!(folder_of(Path::new("out/C1.npy")), Path::new("out"));
+    }
 }

@@ -1,22 +1,22 @@
-//! A failure of the storage, told so that a user knows what to do.
+//! What people are told when storage fails.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// What could not be done, to which file, why, and what helps.
+/// A file or folder that could not be used: what was tried, where, why, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {action} {path}: {source}{advice}", path = path.display(), advice = advice(source))]
+#[error("could not {action} {}: {}; {}", path.display(), reason(source), advice(source.kind()))]
 pub struct StorageError {
-    /// `write`, `read the journal`.
+    /// What was tried, as it follows "could not": `write`, `open`.
     pub action: &'static str,
     /// The file or folder.
     pub path: PathBuf,
-    /// The system's reason.
+    /// What the operating system said.
     pub source: io::Error,
 }
 
 impl StorageError {
-    /// A failure to `action` `path`.
+    /// The failure of `action` on `path`.
     pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self {
             action,
@@ -24,36 +24,99 @@ impl StorageError {
             source,
         }
     }
+
+    /// The kind of the operating system's error.
+    pub fn source_kind(&self) -> ErrorKind {
+        self.source.kind()
+    }
 }
 
-/// What helps, for the reasons that users meet.
-fn advice(source: &io::Error) -> &'static str {
-    const ADVICE: [(io::ErrorKind, &str); 7] = [
-        (
-            io::ErrorKind::StorageFull,
-            "; the disk is full: make room and give the same command again, which goes on from here",
-        ),
-        (
-            io::ErrorKind::QuotaExceeded,
-            "; your quota is used up: make room and give the same command again, which goes on from here",
-        ),
-        (
-            io::ErrorKind::PermissionDenied,
-            "; you lack the right: check the folder's owner, or choose another --out",
-        ),
-        (
-            io::ErrorKind::ReadOnlyFilesystem,
-            "; it cannot be written to: choose another --out",
-        ),
-        (io::ErrorKind::NotFound, "; it is not there: check the path"),
-        (
-            io::ErrorKind::StaleNetworkFileHandle,
-            "; the file server was restarted: give the same command again",
-        ),
-        (io::ErrorKind::NotADirectory, "; a part of the path is a file"),
-    ];
-    ADVICE
-        .iter()
-        .find(|(kind, _)| *kind == source.kind())
-        .map_or("", |(_, text)| text)
+/// Kinds whose cause people can act on: the kind, the reason in plain words, what to do.
+const KNOWN: [(ErrorKind, &str, &str); 12] = [
+    (
+        ErrorKind::NotFound,
+        "it does not exist",
+        "check the path, and that the drive is mounted",
+    ),
+    (
+        ErrorKind::PermissionDenied,
+        "access denied",
+        "check its permissions and that no other program holds it",
+    ),
+    (
+        ErrorKind::StorageFull,
+        "the disk is full",
+        "free some space or choose another output folder, then run again",
+    ),
+    (
+        ErrorKind::QuotaExceeded,
+        "the disk quota is used up",
+        "free some space or ask for a larger quota, then run again",
+    ),
+    (
+        ErrorKind::FileTooLarge,
+        "the file system does not hold files this large",
+        "choose an output folder on another file system",
+    ),
+    (
+        ErrorKind::ReadOnlyFilesystem,
+        "the file system is read-only",
+        "choose another folder or mount it writable",
+    ),
+    (
+        ErrorKind::AlreadyExists,
+        "it exists already",
+        "remove it or choose another name",
+    ),
+    (ErrorKind::NotADirectory, "it is not a folder", "name a folder instead"),
+    (ErrorKind::IsADirectory, "it is a folder", "name a file instead"),
+    (
+        ErrorKind::StaleNetworkFileHandle,
+        "the file server no longer knows it",
+        "mount the share again, then run again",
+    ),
+    (
+        ErrorKind::TimedOut,
+        "the storage did not answer in time",
+        "check the network and the file server, then run again",
+    ),
+    (
+        ErrorKind::CrossesDevices,
+        "the two names lie on different file systems",
+        "keep temporary files and output in one folder",
+    ),
+];
+
+fn reason(error: &io::Error) -> String {
+    let known = KNOWN.iter().find(|(kind, ..)| *kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, reason, _)| (*reason).to_owned())
+}
+
+fn advice(kind: ErrorKind) -> &'static str {
+    let known = KNOWN.iter().find(|(known, ..)| *known == kind);
+    known.map_or(
+        "check the drive or its network connection, then run again",
+        |(.., advice)| advice,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_what_where_why_and_what_to_do() {
+        let full = StorageError::new("write", Path::new("out/C1.npy"), ErrorKind::StorageFull.into());
+        assert_eq!(
+            full.to_string(),
+            "could not write out/C1.npy: the disk is full; free some space or choose another output folder, then run again"
+        );
+        assert_eq!(full.source_kind(), ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn an_unknown_cause_keeps_the_words_of_the_system() {
+        let odd = StorageError::new("read", Path::new("a.trc"), io::Error::other("sector 7 is gone"));
+        assert!(odd.to_string().contains("sector 7 is gone; check the drive"), "{odd}");
+    }
 }

@@ -1,118 +1,137 @@
-//! One process at a time for an output folder.
+//! One writer for one output folder, also where the file server's locks do not hold.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::StorageError;
+use super::{Stamp, StorageError, write_all_at, write_file};
 
-/// How often the holder shows that it lives.
-const REFRESH: Duration = Duration::from_secs(15);
-/// After this a holder on another machine counts as gone.
-const STALE: Duration = Duration::from_secs(60);
+const TOUCH_EVERY: Duration = Duration::from_secs(15);
+/// Four touches missed: the owner is gone, not slow.
+const FRESH_NS: i64 = 60_000_000_000;
 
-/// Who holds a lock.
+/// Who holds a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The machine's name.
     pub host: String,
-    /// The process.
+    /// The process on that machine.
     pub pid: u32,
-    /// Tells one start of the machine from another, where the system says.
-    pub boot: Option<String>,
+    /// Another after each start of the machine: a process of an earlier start is dead, whatever its number.
+    pub boot_id: String,
 }
 
 impl Owner {
     fn this_process() -> Self {
         Self {
-            host: sysinfo::System::host_name().unwrap_or_else(|_| "this machine".to_owned()),
+            host: sysinfo::System::host_name().unwrap_or_else(|_| "unknown".to_owned()),
             pid: std::process::id(),
-            boot: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-                .ok()
-                .map(|id| id.trim().to_owned()),
+            boot_id: boot_id(),
         }
     }
 }
 
-/// Why a lock was not got.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(
+        // Other systems tell no more than when they started.
+        |_| sysinfo::System::boot_time().unwrap_or_default().to_string(),
+        |text| text.trim().to_owned(),
+    )
+}
+
+/// Why a folder could not be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process has it.
-    #[error(
-        "{folder} is in use by another trc2npy{who}; wait for it to end, or stop it",
-        folder = folder.display(),
-        who = owner.as_ref().map_or(String::new(), |owner| format!(" (process {} on {})", owner.pid, owner.host))
-    )]
+    /// Another run works in the folder.
+    #[error("{} is in use by {}: wait until that run ends or stop it, then run again (a run on another machine that \
+             crashed counts as gone after one minute)", dir.display(), who(owner.as_ref()))]
     Held {
-        /// The locked folder.
-        folder: PathBuf,
-        /// The other process, where it could be read.
+        /// The folder.
+        dir: PathBuf,
+        /// Who holds it, where that could be read.
         owner: Option<Owner>,
     },
-    /// The lock files cannot be made.
+    /// The lock's files could not be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// A held lock; given back when dropped, or when the process ends in whatever way.
-///
-/// The system's file lock decides among the processes of one machine. Some network file systems keep such locks for
-/// each machine alone: there the owner file, touched every 15 s, keeps other machines out.
+fn who(owner: Option<&Owner>) -> String {
+    owner.map_or_else(
+        || "another run".to_owned(),
+        |owner| format!("process {} on {}", owner.pid, owner.host),
+    )
+}
+
+/// The right to write into a folder; given back when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    owner_path: PathBuf,
-    stop: Option<mpsc::Sender<()>>,
-    refresher: Option<JoinHandle<()>>,
+    /// Closing it ends the system's lock.
     _file: File,
+    owner_path: PathBuf,
+    stop: Option<Sender<()>>,
+    toucher: Option<JoinHandle<()>>,
 }
 
 impl Lock {
-    /// Takes the lock of an existing folder, without waiting.
-    pub fn acquire(folder: &Path) -> Result<Self, LockError> {
-        let path = folder.join("lock");
-        let owner_path = folder.join("owner.json");
-        let failed = |source| StorageError::new("open the lock", &path, source);
-        let file = OpenOptions::new()
+    /// Locks the folder `dir`, which exists, for this process; does not wait.
+    pub fn acquire(dir: &Path) -> Result<Self, LockError> {
+        let path = dir.join("lock");
+        let owner_path = dir.join("owner.json");
+        let storage = |error| StorageError::new("lock", &path, error);
+        let held = |owner| LockError::Held {
+            dir: dir.to_owned(),
+            owner,
+        };
+        let file = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(failed)?;
-        let held = || LockError::Held {
-            folder: folder.to_owned(),
-            owner: read_owner(&owner_path),
+            .map_err(storage)?;
+        let exclusive = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => return Err(held(read_owner(&owner_path))),
+            // Some network file systems have no locks: the owner file alone must do.
+            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => false,
+            Err(TryLockError::Error(error)) => return Err(storage(error).into()),
         };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held()),
-            // No locks on this file system: the owner file alone decides.
-            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(failed(error).into()),
-        }
         let me = Owner::this_process();
-        if read_owner(&owner_path).is_some_and(|owner| owner.host != me.host) && is_fresh(&owner_path) {
-            return Err(held());
-        }
-        let text = serde_json::to_vec(&me).expect("an owner is plain text and a number");
-        super::write_file(&owner_path, &text)?;
-        let (stop, stopped) = mpsc::channel();
-        let refreshed = owner_path.clone();
-        let refresher = std::thread::spawn(move || {
-            while stopped.recv_timeout(REFRESH) == Err(mpsc::RecvTimeoutError::Timeout) {
-                touch(&refreshed, &text);
+        if let (Some(owner), Ok(touched)) = (read_owner(&owner_path), std::fs::metadata(&owner_path)) {
+            // Written rather than set: both times then come from the file server's clock, whatever ours says.
+            write_all_at(&file, b"locked\n", 0).map_err(storage)?;
+            let now = Stamp::of(&file).map_err(storage)?.mtime_ns;
+            let age = now.saturating_sub(Stamp::from_metadata(&touched).mtime_ns);
+            if age < FRESH_NS && counts(&owner, &me, exclusive) {
+                return Err(held(Some(owner)));
             }
-        });
+        }
+        let text = serde_json::to_vec(&me).expect("two strings and a number");
+        write_file(&owner_path, &text)?;
+        let (stop, ended) = channel::<()>();
+        let refreshed = owner_path.clone();
+        let toucher = std::thread::Builder::new()
+            .name("lock".to_owned())
+            .spawn(move || {
+                while ended.recv_timeout(TOUCH_EVERY) == Err(RecvTimeoutError::Timeout) {
+                    // A touch that fails is tried again; three in a row may fail before the lock looks abandoned.
+                    let _ = File::options()
+                        .write(true)
+                        .open(&refreshed)
+                        .and_then(|file| write_all_at(&file, &text, 0));
+                }
+            })
+            .map_err(storage)?;
         Ok(Self {
+            _file: file,
             owner_path,
             stop: Some(stop),
-            refresher: Some(refresher),
-            _file: file,
+            toucher: Some(toucher),
         })
     }
 }
@@ -120,71 +139,105 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(refresher) = self.refresher.take() {
-            // It only sleeps and writes: it cannot have panicked in a way that matters here.
-            drop(refresher.join());
+        if let Some(toucher) = self.toucher.take() {
+            // It cannot panic, and a lock that ends has nobody to tell.
+            let _ = toucher.join();
         }
-        // A file left behind is harmless: it names this process, and goes stale.
-        drop(std::fs::remove_file(&self.owner_path));
+        // One left behind is ignored here, and elsewhere after a minute.
+        let _ = std::fs::remove_file(&self.owner_path);
     }
-}
-
-/// Writing again moves the modification time by the server's clock, where setting it would use ours.
-fn touch(path: &Path, text: &[u8]) {
-    let written = OpenOptions::new().write(true).open(path).and_then(|mut file| {
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(text)
-    });
-    // A refresh that fails once is made up for by the next.
-    drop(written);
 }
 
 fn read_owner(path: &Path) -> Option<Owner> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-fn is_fresh(path: &Path) -> bool {
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|time| SystemTime::now().duration_since(time).map_or(true, |age| age < STALE))
+/// Whether an owner file touched a short time ago stands for a living run. `exclusive`: the system's lock was had.
+fn counts(owner: &Owner, me: &Owner, exclusive: bool) -> bool {
+    if owner.host == me.host {
+        // A living run here would hold the system's lock, where there is one.
+        !exclusive && owner.boot_id == me.boot_id
+    } else {
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
+    fn foreign() -> Owner {
+        Owner {
+            host: "a-machine-of-another-name".to_owned(),
+            pid: 4711,
+            boot_id: "b".to_owned(),
+        }
+    }
+
+    fn leave(dir: &Path, owner: &Owner, age: Duration) {
+        let path = dir.join("owner.json");
+        std::fs::write(&path, serde_json::to_vec(owner).unwrap()).unwrap();
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+    }
+
     #[test]
-    fn a_second_holder_is_refused_and_told_who_has_it() {
+    fn the_second_is_told_who_holds_the_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Lock::acquire(folder.path()).unwrap();
+        let lock = Lock::acquire(folder.path()).unwrap();
+        let error = Lock::acquire(folder.path()).unwrap_err();
+        let LockError::Held { owner: Some(owner), .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(*owner, Owner::this_process());
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("process {} on {}", owner.pid, owner.host)),
+            "{text}"
+        );
+        drop(lock);
+        drop(Lock::acquire(folder.path()).unwrap());
+        assert!(!folder.path().join("owner.json").exists());
+    }
+
+    #[test]
+    fn another_machine_counts_for_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        leave(folder.path(), &foreign(), Duration::from_secs(5));
         let error = Lock::acquire(folder.path()).unwrap_err();
         assert!(
-            error.to_string().contains(&format!("process {}", std::process::id())),
+            matches!(&error, LockError::Held { owner: Some(owner), .. } if *owner == foreign()),
             "{error}"
         );
-        drop(first);
-        assert!(!folder.path().join("owner.json").exists());
+        leave(folder.path(), &foreign(), Duration::from_mins(2));
         Lock::acquire(folder.path()).unwrap();
     }
 
     #[test]
-    fn a_living_owner_on_another_machine_keeps_us_out_and_a_dead_one_does_not() {
+    fn a_dead_run_of_this_machine_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("owner.json");
-        let other = Owner {
-            host: "another-pc".into(),
-            pid: 7,
-            boot: None,
-        };
-        std::fs::write(&path, serde_json::to_vec(&other).unwrap()).unwrap();
-        let error = Lock::acquire(folder.path()).unwrap_err();
-        assert!(error.to_string().contains("process 7 on another-pc"), "{error}");
-        let long_ago = SystemTime::now() - 2 * STALE;
-        File::options()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_modified(long_ago)
-            .unwrap();
+        leave(folder.path(), &Owner::this_process(), Duration::ZERO);
         Lock::acquire(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn without_locks_of_the_system_the_owner_file_decides() {
+        let me = Owner::this_process();
+        let before = Owner {
+            boot_id: "earlier".to_owned(),
+            ..me.clone()
+        };
+        assert!(counts(&me, &me, false));
+        assert!(!counts(&before, &me, false));
+        assert!(counts(&foreign(), &me, true));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_a_storage_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Lock::acquire(&folder.path().join("none")).unwrap_err();
+        assert!(matches!(error, LockError::Storage(_)), "{error}");
     }
 }

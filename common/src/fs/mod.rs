@@ -1,101 +1,148 @@
 //! What differs between file systems and operating systems, each call with its Windows twin.
-//!
-//! Inputs are opened read-only here and nowhere else.
 
 mod durable;
 mod error;
 mod lock;
-mod place;
 mod positioned;
+mod volume;
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 pub use durable::{rename, sync_data, sync_dir, write_file};
 pub use error::StorageError;
 pub use lock::{Lock, LockError, Owner};
-pub use place::{FsKind, Space, allocated, kind, space};
 pub use positioned::{read_at, write_all_at};
+pub use volume::{FsKind, Space, allocated, kind, space};
 
 use crate::units::Bytes;
 
-/// An open folder, from which files are opened by name without walking the path anew for each.
+/// An open folder. Files are opened relative to it, which spares a network file system the walk down the path.
 #[derive(Debug)]
 pub struct Dir {
     #[cfg(unix)]
     handle: rustix::fd::OwnedFd,
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     path: std::path::PathBuf,
 }
 
+#[cfg(unix)]
 impl Dir {
-    /// Opens a folder.
-    #[cfg(unix)]
+    /// Opens a folder; an error where there is none, or it is no folder.
     pub fn open(path: &Path) -> io::Result<Self> {
-        use rustix::fs::{Mode, OFlags};
+        use rustix::fs::{CWD, Mode, OFlags, openat};
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self {
-            handle: rustix::fs::open(path, flags, Mode::empty())?,
-        })
+        let handle = rustix::io::retry_on_intr(|| openat(CWD, path, flags, Mode::empty()))?;
+        Ok(Self { handle })
     }
 
-    /// Opens a folder.
-    #[cfg(not(unix))]
+    /// Opens a file of the folder for reading.
+    pub fn open_file(&self, name: &str) -> io::Result<File> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::io::retry_on_intr(|| openat(&self.handle, name, flags, Mode::empty()))?;
+        Ok(file.into())
+    }
+}
+
+#[cfg(windows)]
+impl Dir {
+    /// Opens a folder; an error where there is none, or it is no folder.
     pub fn open(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path)?;
+        if !std::fs::metadata(path)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Opens one of its files, read-only.
-    #[cfg(unix)]
-    pub fn open_file(&self, name: &str) -> io::Result<File> {
-        use rustix::fs::{Mode, OFlags};
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(&self.handle, name, flags, Mode::empty())?.into())
-    }
-
-    /// Opens one of its files, read-only.
-    #[cfg(not(unix))]
+    /// Opens a file of the folder for reading.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
         File::open(self.path.join(name))
     }
 }
 
-/// Whether a file could not be opened because its writer keeps it for itself (Windows).
-pub fn held_by_writer(error: &io::Error) -> bool {
-    /// ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
-    const HELD: [i32; 2] = [32, 33];
-    cfg!(windows) && error.raw_os_error().is_some_and(|code| HELD.contains(&code))
-}
-
-/// What tells that a file has changed.
+/// What tells one state of a file from a later one without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// Its size.
+    /// The file's length.
     pub size: Bytes,
-    /// Its time of last modification, nanoseconds since 1970, UTC.
+    /// When it was last written, in ns since 1970; 0 where the file system does not say.
     pub mtime_ns: i64,
 }
 
 impl Stamp {
     /// The stamp of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
-        Ok(Self::from_metadata(&file.metadata()?))
+        file.metadata().map(|metadata| Self::from_metadata(&metadata))
     }
 
-    /// The stamp in a file's metadata.
+    /// The stamp in metadata that were read already.
     pub fn from_metadata(metadata: &Metadata) -> Self {
         let mtime_ns = metadata
             .modified()
-            .map_or(0, |time| match time.duration_since(SystemTime::UNIX_EPOCH) {
-                Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+            .map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+                Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
                 Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
             });
         Self {
             size: Bytes(metadata.len()),
             mtime_ns,
         }
+    }
+}
+
+/// Whether an open or a read failed because another program holds the file. Only Windows knows such locks.
+#[cfg(windows)]
+pub fn held_by_writer(error: &io::Error) -> bool {
+    use windows_sys::Win32::Foundation::{ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION};
+    error
+        .raw_os_error()
+        .and_then(|code| u32::try_from(code).ok())
+        .is_some_and(|code| code == ERROR_SHARING_VIOLATION || code == ERROR_LOCK_VIOLATION)
+}
+
+/// Whether an open or a read failed because another program holds the file. Only Windows knows such locks.
+#[cfg(unix)]
+pub fn held_by_writer(_: &io::Error) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_opens_its_files_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.trc");
+        std::fs::write(&path, b"abc").unwrap();
+        let dir = Dir::open(folder.path()).unwrap();
+        let file = dir.open_file("a.trc").unwrap();
+        assert_eq!(Stamp::of(&file).unwrap().size, Bytes(3));
+        assert_eq!(dir.open_file("b.trc").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(Dir::open(&path).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn a_stamp_holds_times_before_and_after_1970() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+            .unwrap();
+        assert_eq!(Stamp::of(&file).unwrap().mtime_ns, 1_700_000_000_000_000_000);
+        file.set_modified(UNIX_EPOCH - Duration::from_secs(5)).unwrap();
+        let stamp = Stamp::from_metadata(&file.metadata().unwrap());
+        assert_eq!(stamp.mtime_ns, -5_000_000_000);
+    }
+
+    #[test]
+    fn only_windows_blames_another_writer() {
+        for code in [32, 33] {
+            assert_eq!(held_by_writer(&io::Error::from_raw_os_error(code)), cfg!(windows));
+        }
+        assert!(!held_by_writer(&io::ErrorKind::NotFound.into()));
     }
 }

@@ -1,35 +1,35 @@
-//! Reading and writing at an offset, without a shared file position.
+//! Reading and writing at a place in a file, without a cursor that threads would share.
 
 use std::fs::File;
 use std::io;
 
 #[cfg(unix)]
-fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_once(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, offset)
 }
 
 #[cfg(windows)]
-fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_once(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
 #[cfg(unix)]
-fn write_some(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+fn write_once(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::write_at(file, bytes, offset)
 }
 
 #[cfg(windows)]
-fn write_some(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+fn write_once(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
 }
 
-/// Fills `buffer` from `offset` on; fewer bytes only at the file's end.
+/// Fills `buffer` from `offset` on and returns how many bytes there were: fewer than asked only at the file's end.
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
-        match read_some(file, &mut buffer[done..], offset + done as u64) {
+        match read_once(file, &mut buffer[done..], offset + done as u64) {
             Ok(0) => break,
-            Ok(read) => done += read,
+            Ok(n) => done += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -37,13 +37,13 @@ pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>
     Ok(done)
 }
 
-/// Writes all of `bytes` at `offset`.
+/// Writes all `bytes` at `offset`; a gap before it reads as zeros.
 pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     let mut done = 0;
     while done < bytes.len() {
-        match write_some(file, &bytes[done..], offset + done as u64) {
+        match write_once(file, &bytes[done..], offset + done as u64) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => done += written,
+            Ok(n) => done += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -56,14 +56,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_are_short_only_at_the_end() {
+    fn what_is_written_at_a_place_is_read_there() {
         let file = tempfile::tempfile().unwrap();
-        write_all_at(&file, b"abcdef", 3).unwrap();
-        let mut buffer = [9; 4];
-        assert_eq!(read_at(&file, &mut buffer, 1).unwrap(), 4);
-        assert_eq!(&buffer, b"\0\0ab");
-        assert_eq!(read_at(&file, &mut buffer, 7).unwrap(), 2);
-        assert_eq!(&buffer[..2], b"ef");
-        assert_eq!(read_at(&file, &mut buffer, 100).unwrap(), 0);
+        write_all_at(&file, b"world", 5).unwrap();
+        write_all_at(&file, b"hello", 0).unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(read_at(&file, &mut buffer, 3).unwrap(), 4);
+        assert_eq!(&buffer, b"lowo");
+    }
+
+    #[test]
+    fn a_read_is_short_only_at_the_end() {
+        let file = tempfile::tempfile().unwrap();
+        write_all_at(&file, b"abc", 2).unwrap();
+        let mut buffer = [9; 10];
+        assert_eq!(read_at(&file, &mut buffer, 0).unwrap(), 5);
+        assert_eq!(&buffer[..6], b"\0\0abc\x09");
+        assert_eq!(read_at(&file, &mut buffer, 5).unwrap(), 0);
+        assert_eq!(read_at(&file, &mut buffer, 500).unwrap(), 0);
     }
 }

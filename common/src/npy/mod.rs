@@ -1,67 +1,69 @@
-//! NPY files: headers that place the data at a page boundary, and the index record.
+//! NPY files: headers and the index record.
 //!
-//! Only header bytes are made here; reading and viewing NPY is ndarray-npy's.
+//! Source: `numpy/lib/format.py`, format version 1.0.
 
 pub mod index;
 
-use std::fmt::Write as _;
-
-/// Where the data of every output begin, in bytes: a page, so that they can be mapped, and blocks shared.
+/// Where the elements of every NPY file written here begin, in bytes: a page boundary, so that rows can be mapped.
 pub const DATA_START: u64 = 4096;
 
-/// The first [`DATA_START`] bytes of an NPY 1.0 file in C order.
-///
-/// `descr` stands in the header as it is given: `'<f4'` with its quotes, or a list of fields. numpy's own form
-/// (`numpy.lib.format`), padded with blanks.
+const MAGIC: &[u8; 8] = b"\x93NUMPY\x01\x00";
+
+/// The first [`DATA_START`] bytes of an NPY 1.0 file in C order. `descr` is the element type as it stands in the
+/// header's dict: `'<f4'` with its quotes, or a list of fields. The shapes and types in use fit many times over; one
+/// that does not is a mistake of the caller and panics.
 pub fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
-    let mut dict = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (");
-    for (i, extent) in shape.iter().enumerate() {
-        let between = if i > 0 { " " } else { "" };
-        write!(dict, "{between}{extent},").expect("writing to a String cannot fail");
-    }
-    if shape.len() > 1 {
-        dict.pop();
-    }
-    dict.push_str("), }");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    let length = DATA_START - 10;
-    bytes.extend_from_slice(&u16::try_from(length).expect("4086 fits").to_le_bytes());
-    bytes.extend_from_slice(dict.as_bytes());
-    assert!(
-        bytes.len() < 4096,
-        "a shape and the descriptions used here take a few hundred bytes"
+    let total = usize::try_from(DATA_START).expect("one page");
+    let axes: Vec<String> = shape.iter().map(u64::to_string).collect();
+    // Python writes a tuple of one with a comma.
+    let comma = if axes.len() == 1 { "," } else { "" };
+    let dict = format!(
+        "{{'descr': {descr}, 'fortran_order': False, 'shape': ({}{comma}), }}",
+        axes.join(", ")
     );
-    bytes.resize(4095, b' ');
+    let text = total - MAGIC.len() - 2;
+    assert!(dict.len() < text, "the header's dict must fit one page: {dict}");
+    let mut bytes = Vec::with_capacity(total);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&u16::try_from(text).expect("below one page").to_le_bytes());
+    bytes.extend_from_slice(dict.as_bytes());
+    bytes.resize(total - 1, b' ');
     bytes.push(b'\n');
     bytes
 }
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array1, Array2, array};
+    use ndarray_npy::ReadNpyExt;
+
     use super::*;
 
     #[test]
-    fn the_header_is_numpys_own_form_and_fills_a_page() {
-        let bytes = header("'<f4'", &[3, 4]);
-        assert_eq!(bytes.len() as u64, DATA_START);
-        let text = String::from_utf8_lossy(&bytes[10..]);
-        assert!(
-            text.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   "),
-            "{text}"
-        );
-        assert!(text.ends_with(" \n"));
-        assert!(String::from_utf8_lossy(&header("'<f4'", &[7])[10..]).contains("'shape': (7,), }"));
+    fn the_dict_stands_as_numpy_writes_it() {
+        for (shape, tuple) in [
+            (&[3, 4][..], "(3, 4)"),
+            (&[5], "(5,)"),
+            (&[], "()"),
+            (&[u64::MAX, 0, 1], "(18446744073709551615, 0, 1)"),
+        ] {
+            let bytes = header("'<f4'", shape);
+            assert_eq!(bytes.len(), 4096);
+            assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\xf6\x0f");
+            let text = std::str::from_utf8(&bytes[10..]).unwrap();
+            let expected = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple}, }}");
+            assert_eq!(text.strip_suffix('\n').unwrap().trim_end_matches(' '), expected);
+        }
     }
 
     #[test]
-    fn the_header_is_read_by_the_library_that_reads_npy() {
-        let mut bytes = header("'<f4'", &[2, 3]);
-        let values: Vec<f32> = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.5];
-        values
-            .iter()
-            .for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
-        let array: ndarray::Array2<f32> = ndarray_npy::ReadNpyExt::read_npy(&bytes[..]).unwrap();
-        assert_eq!(array.shape(), [2, 3]);
-        assert_eq!(array.into_raw_vec_and_offset().0, values);
+    fn another_reader_finds_the_elements() {
+        let mut file = header("'<i2'", &[2, 3]);
+        file.extend([1_i16, 2, 3, -4, 5, i16::MIN].iter().flat_map(|x| x.to_le_bytes()));
+        let read = Array2::<i16>::read_npy(file.as_slice()).unwrap();
+        assert_eq!(read, array![[1, 2, 3], [-4, 5, i16::MIN]]);
+        let mut file = header("'<f4'", &[1]);
+        file.extend(2.5_f32.to_le_bytes());
+        assert_eq!(Array1::<f32>::read_npy(file.as_slice()).unwrap(), array![2.5]);
     }
 }
