@@ -16,8 +16,9 @@ use crate::trc::{self, Field, FieldSet, Header, Layout, SampleWidth, SegmentTime
 use crate::units::{Bytes, RowRange};
 
 /// TRIGTIME entries read at a time.
-const TIMES_AT_ONCE: u64 = 256;
+const TIMES_AT_ONCE: u64 = TIMES_BLOCK as u64 / TIME_BYTES;
 const TIME_BYTES: u64 = 16;
+const TIMES_BLOCK: usize = 256 * 16;
 
 /// Which rows of which file, and what they are held against.
 pub(super) struct FileJob<'p> {
@@ -366,7 +367,7 @@ impl Times {
             return Ok(header.time_without_entry(k));
         }
         if k64 < self.first || k64 >= self.first + self.entries.len() as u64 {
-            let mut bytes = [0; (TIMES_AT_ONCE * TIME_BYTES) as usize];
+            let mut bytes = [0; TIMES_BLOCK];
             let take = (there - k64).min(TIMES_AT_ONCE) * TIME_BYTES;
             let bytes = &mut bytes[..Bytes(take).as_usize()];
             input.copy(block.start + k64 * TIME_BYTES, bytes)?;

@@ -179,14 +179,14 @@ mod tests {
         for cut in first..whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let (mut journal, records) = Journal::open(&path).unwrap().unwrap();
-            assert_eq!(records, [opened.clone()], "cut at {cut}");
+            assert_eq!(records, std::slice::from_ref(&opened), "cut at {cut}");
             journal.append(&[Record::Publishing]).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), whole);
         }
         for flipped in first..whole.len() - 1 {
             let mut text = whole.clone();
             text[flipped] ^= 1;
-            assert_eq!(parse(&text).0, [opened.clone()], "flipped at {flipped}");
+            assert_eq!(parse(&text).0, std::slice::from_ref(&opened), "flipped at {flipped}");
         }
         std::fs::write(&path, b"rubbish").unwrap();
         assert!(Journal::open(&path).unwrap().is_none());

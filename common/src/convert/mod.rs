@@ -135,11 +135,11 @@ fn convert_one(
         outcome.state = State::Interrupted;
         return Ok(outcome);
     }
-    if found != Stage::Done {
+    if found == Stage::Done {
+        outcome.state = State::AlreadyDone;
+    } else {
         watch.enter(Phase::Publishing);
         publish::publish(&mut workspace, &run.settings, began)?;
-    } else {
-        outcome.state = State::AlreadyDone;
     }
     publish::summarise(&workspace, &run.settings, began.elapsed().as_secs_f64(), &mut outcome)?;
     if outcome.state == State::Finished {

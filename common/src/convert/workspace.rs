@@ -40,7 +40,6 @@ pub(super) struct Workspace {
     pub(super) journal: Journal,
     pub(super) stage: Stage,
     pub(super) committed: BTreeMap<Channel, Vec<Committed>>,
-    pub(super) seconds_before: f64,
     /// Sentences for people: new inputs since the plan.
     pub(super) notes: Vec<String>,
     _lock: Lock,
@@ -66,25 +65,10 @@ impl Workspace {
         let lock = Lock::acquire(&state)?;
         let key = key(request, settings);
         let mine = state.join(&key);
-        if let Some(found) = find(&mine)? {
-            if let Some(resumed) = resume(found, out, settings)? {
-                let Resumed {
-                    folder,
-                    plan,
-                    journal,
-                    records,
-                    notes,
-                } = resumed;
-                return Ok(Self::restore(
-                    out.to_owned(),
-                    folder,
-                    plan,
-                    journal,
-                    records,
-                    notes,
-                    lock,
-                ));
-            }
+        if let Some(found) = find(&mine)?
+            && let Some(resumed) = resume(found, out, settings)?
+        {
+            return Ok(Self::restore(out.to_owned(), resumed, lock));
         }
         clear_the_way(&state, out, &plan, settings)?;
         remove_folder(&mine)?;
@@ -103,26 +87,24 @@ impl Workspace {
             settings: describe(request),
         };
         let journal = Journal::create(&mine.join(JOURNAL), &opened)?;
-        Ok(Self::restore(
-            out.to_owned(),
-            mine,
+        let begun = Resumed {
+            folder: mine,
             plan,
             journal,
-            vec![opened],
-            Vec::new(),
-            lock,
-        ))
+            records: vec![opened],
+            notes: Vec::new(),
+        };
+        Ok(Self::restore(out.to_owned(), begun, lock))
     }
 
-    fn restore(
-        out: PathBuf,
-        folder: PathBuf,
-        plan: Plan,
-        journal: Journal,
-        records: Vec<Record>,
-        notes: Vec<String>,
-        lock: Lock,
-    ) -> Self {
+    fn restore(out: PathBuf, state: Resumed, lock: Lock) -> Self {
+        let Resumed {
+            folder,
+            plan,
+            journal,
+            records,
+            notes,
+        } = state;
         let mut workspace = Self {
             out,
             folder,
@@ -130,7 +112,6 @@ impl Workspace {
             journal,
             stage: Stage::Converting,
             committed: BTreeMap::new(),
-            seconds_before: 0.0,
             notes,
             _lock: lock,
         };
@@ -139,10 +120,7 @@ impl Workspace {
                 Record::Opened { .. } => {}
                 Record::Committed(rows) => workspace.committed.entry(rows.channel).or_default().push(rows),
                 Record::Publishing => workspace.stage = Stage::Publishing,
-                Record::Done { seconds, .. } => {
-                    workspace.stage = Stage::Done;
-                    workspace.seconds_before = seconds;
-                }
+                Record::Done { .. } => workspace.stage = Stage::Done,
             }
         }
         for rows in workspace.committed.values_mut() {
@@ -216,6 +194,7 @@ fn prepare(path: &Path, header: &[u8], length: u64) -> Result<File, ConvertError
     Ok(file)
 }
 
+/// The state on the disk, begun or found.
 struct Resumed {
     folder: PathBuf,
     plan: Plan,
@@ -354,7 +333,7 @@ fn key(request: &PlanRequest, settings: &Settings) -> String {
         request.channels, request.stem, request.recursive, request.join, request.options, settings.name
     );
     let digest = Sha256::digest(text.as_bytes());
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_be_bytes(*digest.first_chunk().expect("a SHA-256 has 32 bytes")))
 }
 
 /// What was asked, in a line for people.
