@@ -1,10 +1,53 @@
 //! Planning: which file holds which rows of which channel, fixed before the first byte is written.
 //!
-//! Whatever can be refused is refused here. Nothing here decodes samples or writes outputs.
+//! Whatever can be refused is refused here. Nothing here decodes samples or writes outputs; inputs are opened
+//! read-only, and only their headers are read. Which rows a file gives never depends on the order in which a file
+//! system lists it, nor on the number of threads.
+//!
+//! From the command line to the plan: `inputs` (what was typed -> folders -> runs), `walk` (folders -> names, sizes,
+//! times), `names` and `readings` (names -> channel, stem, index), `gather` (-> files of each channel), `probe` and
+//! `layouts` (headers -> rows and samples), `events` (-> row numbers). `file` writes and reads the result, `ranges` cuts
+//! it up, `compare` looks whether its files are still the same.
 
+mod compare;
+mod error;
+mod events;
+mod file;
+mod findings;
+mod gather;
+mod inputs;
+mod layouts;
 pub mod model;
+mod names;
+mod outputs;
+mod place;
+mod planner;
+mod probe;
+mod ranges;
+mod readings;
+mod request;
+#[cfg(test)]
+mod testing;
+mod walk;
 
+pub use compare::{FileChange, InputChanges, compare};
+pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
+pub use file::PlanFileError;
+pub use findings::{ChangedAt, Examples, FileNote, Finding, Findings, SettingsChange, Severity};
 pub use model::{
-    ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, NamePattern, PatternId, Plan, PlanId, PlannedLayout,
-    Reference,
+    ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
+    PlannedLayout, Probe, Reference, RequestSummary,
 };
+pub use names::Unmatched;
+pub use outputs::resolve_outputs;
+pub use planner::plan;
+pub use request::{PlanProgress, PlanRequest};
+
+/// One run that the inputs hold.
+#[derive(Clone, Debug)]
+pub struct PlannedRun {
+    /// Its plan.
+    pub plan: Plan,
+    /// What was noticed on the way.
+    pub findings: Findings,
+}

@@ -36,12 +36,44 @@ pub struct Plan {
     pub run: String,
     /// What the outputs hold.
     pub options: ByteOptions,
+    /// What was asked for.
+    pub request: RequestSummary,
     /// The run's folders in row order.
     pub folders: Vec<Folder>,
     /// The forms of file names that occur, each in one folder.
     pub patterns: Vec<NamePattern>,
     /// In the order of [`Channel`].
     pub channels: Vec<ChannelPlan>,
+}
+
+/// What the user asked for, as far as it chooses inputs: to list them again, and to tell people of an unfinished run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestSummary {
+    /// As typed.
+    pub inputs: Vec<String>,
+    /// The folder in which they were typed.
+    pub working_folder: PathBuf,
+    /// `--recursive`
+    pub recursive: bool,
+    /// `--join`
+    pub join: bool,
+    /// `--channels`; all where there are none.
+    pub channels: Option<Vec<Channel>>,
+    /// `--stem`
+    pub stem: Option<String>,
+    /// `--probe`
+    pub probe: Probe,
+}
+
+/// `--probe`: which headers are opened while planning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Probe {
+    /// Up to three of each (channel, folder, size), and some spread over the run.
+    #[default]
+    Sample,
+    /// All of them.
+    All,
 }
 
 /// A folder of the run.
@@ -54,13 +86,15 @@ pub struct Folder {
 }
 
 /// All names of one folder that differ in their index alone: `prefix` + zero-padded index + `suffix`.
+///
+/// A file that the user named and whose name has no index (`pulse.trc`) is a pattern of its own, of width 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamePattern {
     /// Position in [`Plan::folders`].
     pub folder: u32,
     /// `C1--Trace--`
     pub prefix: String,
-    /// Digits the index is padded to; wider indices are written out (`99999`, `100000`).
+    /// Digits the index is padded to; wider indices are written out (`99999`, `100000`). 0: there is no index in the name.
     pub width: u8,
     /// `.trc`
     pub suffix: String,
@@ -70,8 +104,19 @@ impl NamePattern {
     /// Replaces `name` by the file name of `index`.
     pub fn write_name(&self, index: u64, name: &mut String) {
         name.clear();
-        let width = usize::from(self.width);
-        write!(name, "{}{index:0width$}{}", self.prefix, self.suffix).expect("writing to a String cannot fail");
+        name.push_str(&self.prefix);
+        if self.width > 0 {
+            let width = usize::from(self.width);
+            write!(name, "{index:0width$}").expect("writing to a String cannot fail");
+        }
+        name.push_str(&self.suffix);
+    }
+
+    /// The file name of `index`.
+    pub fn name(&self, index: u64) -> String {
+        let mut name = String::new();
+        self.write_name(index, &mut name);
+        name
     }
 }
 
@@ -115,6 +160,92 @@ impl Element {
     }
 }
 
+impl Plan {
+    /// The folder of a form of names.
+    pub fn folder_of(&self, pattern: PatternId) -> &Folder {
+        &self.folders[self.patterns[pattern.0 as usize].folder as usize]
+    }
+
+    /// Replaces `out` by the path of a channel's `i`-th file.
+    pub fn file_path(&self, channel: &ChannelPlan, i: usize, out: &mut PathBuf) {
+        let file = channel.files.get(i);
+        out.clear();
+        out.push(&self.folder_of(file.pattern).path);
+        out.push(self.patterns[file.pattern.0 as usize].name(file.index));
+    }
+
+    /// Replaces `out` by a channel's `i`-th file as the file list shows it: relative to the run's parent, `/` between
+    /// parts, control characters and backslashes escaped.
+    pub fn file_label(&self, channel: &ChannelPlan, i: usize, out: &mut String) {
+        let file = channel.files.get(i);
+        let mut name = std::mem::take(out);
+        self.patterns[file.pattern.0 as usize].write_name(file.index, &mut name);
+        let label = &self.folder_of(file.pattern).label;
+        // The name's buffer is reused where nothing needs escaping, which is to say always.
+        if !needs_escape(label) && !needs_escape(&name) {
+            name.insert(0, '/');
+            name.insert_str(0, label);
+            *out = name;
+            return;
+        }
+        for c in label.chars().chain(['/']).chain(name.chars()) {
+            if c.is_control() || c == '\\' {
+                out.extend(c.escape_default());
+            } else {
+                out.push(c);
+            }
+        }
+    }
+
+    /// Files of all channels.
+    pub fn files(&self) -> u64 {
+        self.channels.iter().map(|channel| channel.files.len() as u64).sum()
+    }
+
+    /// Bytes of all files of all channels.
+    pub fn input_bytes(&self) -> Bytes {
+        self.channels.iter().map(|channel| channel.files.total_size()).sum()
+    }
+
+    /// Bytes that the finished outputs take: arrays, indices, file lists, and an allowance for the JSON files.
+    pub fn output_bytes(&self) -> Bytes {
+        self.channels
+            .iter()
+            .map(|channel| self.channel_output_bytes(channel))
+            .sum()
+    }
+
+    fn channel_output_bytes(&self, channel: &ChannelPlan) -> Bytes {
+        /// Header of each of the two arrays.
+        const HEADER: u64 = 4096;
+        /// One record of the index.
+        const RECORD: u64 = 72;
+        /// The channel's JSON and its share of the report.
+        const JSON: u64 = 64 << 10;
+        let label = |file: FileEntry| {
+            let pattern = &self.patterns[file.pattern.0 as usize];
+            let digits = usize::from(pattern.width).max(20);
+            self.folder_of(file.pattern).label.len() + pattern.prefix.len() + digits + pattern.suffix.len() + 2
+        };
+        let longest = channel.files.iter().next().map_or(0, label) as u64;
+        let list = longest * channel.files.len() as u64;
+        channel.data_bytes() + Bytes(RECORD) * channel.rows + Bytes(2 * HEADER + list + JSON)
+    }
+
+    /// Bytes of memory that the plan takes.
+    pub fn memory_bytes(&self) -> Bytes {
+        let columns = |channel: &ChannelPlan| {
+            Bytes(FileTable::BYTES_PER_FILE) * channel.files.len() as u64
+                + Bytes(LeftOut::BYTES_PER_FILE) * channel.left_out.len() as u64
+        };
+        self.channels.iter().map(columns).sum()
+    }
+}
+
+fn needs_escape(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() || c == '\\')
+}
+
 /// One channel of a run: the shape of its array and its files in row order.
 #[derive(Clone, Debug)]
 pub struct ChannelPlan {
@@ -132,6 +263,8 @@ pub struct ChannelPlan {
     pub layouts: Vec<PlannedLayout>,
     /// In row order. Rows that no file covers are missing events.
     pub files: FileTable,
+    /// Files that were seen and get no row: of incomplete events (`--events complete`), bad ones (`--on-bad-file skip`).
+    pub left_out: LeftOut,
 }
 
 impl ChannelPlan {
@@ -156,7 +289,8 @@ impl ChannelPlan {
     }
 }
 
-/// The first file of a channel whose header parses, with that header.
+/// The first file of a channel whose header parses and whose bytes bear it out (where there is none: whose header
+/// parses), with that header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     /// Position in the channel's [`FileTable`].
@@ -297,59 +431,63 @@ impl FileTable {
         start..end
     }
 
+    /// The position of the file of a folder and index, by bisection. `patterns` are the plan's.
+    pub fn find(&self, patterns: &[NamePattern], folder: u32, index: u64) -> Option<usize> {
+        let key = |i: usize| (patterns[self.patterns[i] as usize].folder, self.indices[i]);
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if key(middle) < (folder, index) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        (low < self.len() && key(low) == (folder, index)).then_some(low)
+    }
+
     /// Bytes of all files together.
     pub fn total_size(&self) -> Bytes {
         Bytes(self.sizes.iter().sum())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Files without rows, as columns, sorted by folder and index. They are known, so that a later listing does not take
+/// them for new ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    pub(super) patterns: Vec<u32>,
+    pub(super) indices: Vec<u64>,
+}
 
-    fn entry(first_row: u64, rows: u32) -> FileEntry {
-        FileEntry {
-            size: Bytes(10),
-            mtime_ns: 0,
-            first_row,
-            rows,
-            layout: LayoutId(0),
-            pattern: PatternId(0),
-            index: first_row,
-        }
+impl LeftOut {
+    /// Bytes of memory and of the plan file that each entry takes.
+    pub const BYTES_PER_FILE: u64 = 12;
+
+    /// How many files.
+    pub fn len(&self) -> usize {
+        self.patterns.len()
     }
 
-    #[test]
-    fn overlapping_agrees_with_looking_at_every_file() {
-        let mut table = FileTable::default();
-        // A gap at 5..7 (missing events) and one behind the last file.
-        for (first, rows) in [(0, 5), (7, 1), (8, 3), (11, 2)] {
-            table.push(entry(first, rows));
-        }
-        for start in 0..16 {
-            for end in start..16 {
-                let range = RowRange::new(start, end);
-                let slow: Vec<usize> = (0..table.len())
-                    .filter(|&i| !table.get(i).row_range().intersection(range).is_empty())
-                    .collect();
-                let fast: Vec<usize> = table.overlapping(range).collect();
-                assert_eq!(fast, slow, "{range}");
-            }
-        }
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
     }
 
-    #[test]
-    fn names_are_made_as_the_instrument_makes_them() {
-        let pattern = NamePattern {
-            folder: 0,
-            prefix: "C1--Trace--".into(),
-            width: 5,
-            suffix: ".trc".into(),
-        };
-        let mut name = String::new();
-        pattern.write_name(7, &mut name);
-        assert_eq!(name, "C1--Trace--00007.trc");
-        pattern.write_name(123_456, &mut name);
-        assert_eq!(name, "C1--Trace--123456.trc");
+    /// Appends a file.
+    pub(super) fn push(&mut self, pattern: PatternId, index: u64) {
+        self.patterns.push(pattern.0);
+        self.indices.push(index);
+    }
+
+    /// The files: form of the name, and index.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (PatternId, u64)> + '_ {
+        self.patterns
+            .iter()
+            .map(|&id| PatternId(id))
+            .zip(self.indices.iter().copied())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,477 @@
+//! What planning noticed and went on with: for the terminal, `--dry-run --json` and `report.json`.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::channel::Channel;
+use crate::options::Ragged;
+
+use super::error::LengthSeen;
+use super::names::Unmatched;
+
+/// How many there are, and the first few.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Examples<T> {
+    /// All of them.
+    pub count: u64,
+    /// At most [`Examples::MOST`].
+    pub examples: Vec<T>,
+}
+
+impl<T> Default for Examples<T> {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            examples: Vec::new(),
+        }
+    }
+}
+
+impl<T> Examples<T> {
+    /// How many are shown.
+    pub const MOST: usize = 10;
+
+    /// Counts one more; makes it only if it is to be shown.
+    pub fn add_with(&mut self, make: impl FnOnce() -> T) {
+        self.count += 1;
+        if self.examples.len() < Self::MOST {
+            self.examples.push(make());
+        }
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, one: T) {
+        self.add_with(|| one);
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl<T: Ord> Examples<T> {
+    /// Counts one more; the smallest are shown, whatever the order they come in.
+    pub fn add_smallest(&mut self, one: T) {
+        self.count += 1;
+        let at = self.examples.partition_point(|known| *known <= one);
+        if at < Self::MOST {
+            self.examples.insert(at, one);
+            self.examples.truncate(Self::MOST);
+        }
+    }
+
+    /// Both together.
+    pub fn merge_smallest(&mut self, other: Self) {
+        let count = self.count + other.count;
+        for one in other.examples {
+            self.add_smallest(one);
+        }
+        self.count = count;
+    }
+}
+
+/// `(a, b, c, ...)`
+impl<T: fmt::Display> fmt::Display for Examples<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Ten names in one sentence are not read; the JSON has them all.
+        const IN_A_SENTENCE: usize = 3;
+        f.write_str("(")?;
+        for (i, one) in self.examples.iter().take(IN_A_SENTENCE).enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            write!(f, "{comma}{one}")?;
+        }
+        f.write_str(if self.count > IN_A_SENTENCE as u64 {
+            ", ...)"
+        } else {
+            ")"
+        })
+    }
+}
+
+/// A setting that changes between two files of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SettingsChange {
+    /// The header's name of it (HORIZ_INTERVAL).
+    pub setting: String,
+    /// How often it changes from one opened file to the next.
+    pub changes: u64,
+    /// The first changes.
+    pub examples: Vec<ChangedAt>,
+}
+
+/// Where a setting changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangedAt {
+    /// The last opened file with the old value.
+    pub last_before: String,
+    /// The old value.
+    pub before: String,
+    /// The first opened file with the new value.
+    pub first_after: String,
+    /// The new value.
+    pub after: String,
+}
+
+impl fmt::Display for SettingsChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} changes", self.setting)?;
+        if self.changes > 1 {
+            write!(f, " {} times", self.changes)?;
+        }
+        for (i, at) in self.examples.iter().take(3).enumerate() {
+            let and = if i > 0 { ", then" } else { "" };
+            write!(
+                f,
+                "{and} from {} ({}) to {} ({})",
+                at.before, at.last_before, at.after, at.first_after
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A file and what is to be said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileNote {
+    /// As the file list shows it (`r005/C1--Trace--00417.trc`).
+    pub file: String,
+    /// What was found.
+    pub note: String,
+}
+
+impl fmt::Display for FileNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.note)
+    }
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// As it should be; said so that nobody wonders.
+    Note,
+    /// Someone should look.
+    Warning,
+}
+
+/// One thing that planning noticed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Finding {
+    /// `r005`, `r005-3` without `r005-2`.
+    MissingFolders {
+        /// Their names.
+        folders: Examples<String>,
+    },
+    /// An input folder without any trace.
+    EmptyFolder {
+        /// As opened.
+        folder: String,
+    },
+    /// Files that are no part of the run.
+    LeftOut {
+        /// Why.
+        reason: Unmatched,
+        /// Their names.
+        files: Examples<String>,
+    },
+    /// `--channels` left others out.
+    OtherChannels {
+        /// Those left out, with their files.
+        channels: Vec<(Channel, u64)>,
+    },
+    /// `--stem` left others out.
+    OtherStems {
+        /// Those left out, with their files.
+        stems: Vec<(String, u64)>,
+    },
+    /// Events of other channels that this one lacks.
+    MissingEvents {
+        /// The channel.
+        channel: Channel,
+        /// Its rows.
+        of: u64,
+        /// The events (`r005 index 17, segment 0`); counted as rows.
+        events: Examples<String>,
+    },
+    /// `--events complete` left rows out.
+    IncompleteEvents {
+        /// Events of any channel.
+        of: u64,
+        /// Those that are not in all; counted as rows.
+        events: Examples<String>,
+    },
+    /// Rows of other lengths, and what becomes of them.
+    OtherLengths {
+        /// The channel.
+        channel: Channel,
+        /// Samples a row of the array.
+        samples: u32,
+        /// As chosen.
+        ragged: Ragged,
+        /// All lengths, commonest first.
+        lengths: Vec<LengthSeen>,
+    },
+    /// Sample interval, units or record type change inside a channel (`--mixed warn`).
+    MixedSettings {
+        /// The channel.
+        channel: Channel,
+        /// What changes, and where.
+        change: SettingsChange,
+    },
+    /// Gain, offset, coupling, bandwidth or probe change inside a channel.
+    ChangedSettings {
+        /// The channel.
+        channel: Channel,
+        /// What changes, and where.
+        change: SettingsChange,
+    },
+    /// Headers that no waveform has, or blocks past the file's end.
+    BadFiles {
+        /// The channel.
+        channel: Channel,
+        /// Whether they get no row (`--on-bad-file skip`).
+        skipped: bool,
+        /// The files; without `--probe all` only of those opened.
+        files: Examples<FileNote>,
+    },
+    /// Cut short and changed a moment ago.
+    StillWriting {
+        /// The channel.
+        channel: Channel,
+        /// The files.
+        files: Examples<FileNote>,
+    },
+    /// Files that could not be opened; conversion tries again.
+    Unopened {
+        /// The channel.
+        channel: Channel,
+        /// The files.
+        files: Examples<FileNote>,
+    },
+    /// WAVE_ARRAY_COUNT disagrees with the bytes; the bytes rule.
+    CountMismatch {
+        /// The channel.
+        channel: Channel,
+        /// The files, with both numbers.
+        files: Examples<FileNote>,
+    },
+    /// Files with a second array, of which only the first is converted.
+    SecondArray {
+        /// The channel.
+        channel: Channel,
+        /// The files.
+        files: Examples<FileNote>,
+    },
+    /// 8-bit and 16-bit files in one channel.
+    MixedWidths {
+        /// The channel.
+        channel: Channel,
+        /// Files of 8 bits a sample.
+        eight: u64,
+        /// Files of 16 bits a sample.
+        sixteen: u64,
+    },
+    /// Channels of one event that were not triggered together.
+    TriggerTimes {
+        /// Events looked at.
+        of: u64,
+        /// Those whose channels differ by more than 1 ms.
+        events: Examples<FileNote>,
+    },
+}
+
+/// More missing rows than this share are a warning.
+const MANY_MISSING: f64 = 0.01;
+
+impl Finding {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::MissingEvents { of, events, .. } | Self::IncompleteEvents { of, events }
+                if events.count as f64 <= MANY_MISSING * *of as f64 =>
+            {
+                Severity::Note
+            }
+            Self::OtherChannels { .. }
+            | Self::OtherStems { .. }
+            | Self::LeftOut {
+                reason: Unmatched::OtherKind,
+                ..
+            } => Severity::Note,
+            _ => Severity::Warning,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingFolders { folders } => {
+                write!(
+                    f,
+                    "{} folders are missing between those of the run {folders}",
+                    folders.count
+                )
+            }
+            Self::EmptyFolder { folder } => write!(f, "{folder}: no traces in this folder"),
+            Self::LeftOut { reason, files } => write!(f, "left out: {} files {reason} {files}", files.count),
+            Self::OtherChannels { channels } => {
+                let list: Vec<String> = channels.iter().map(|(c, n)| format!("{c} ({n} files)")).collect();
+                write!(f, "not converted, by --channels: {}", list.join(", "))
+            }
+            Self::OtherStems { stems } => {
+                let list: Vec<String> = stems.iter().map(|(stem, n)| format!("{stem:?} ({n} files)")).collect();
+                write!(f, "not converted, by --stem: {}", list.join(", "))
+            }
+            Self::MissingEvents { channel, of, events } => write!(
+                f,
+                "channel {channel} lacks {} of {of} events; their rows are marked missing {events}",
+                events.count
+            ),
+            Self::IncompleteEvents { of, events } => write!(
+                f,
+                "{} of {of} events are not in all channels and were left out {events}",
+                events.count
+            ),
+            Self::OtherLengths {
+                channel,
+                samples,
+                ragged,
+                lengths,
+            } => {
+                let what = match ragged {
+                    Ragged::Error | Ragged::Bad => "others are bad files",
+                    Ragged::Pad => "shorter ones are padded",
+                    Ragged::Truncate => "longer ones lose their end",
+                };
+                let list: Vec<String> = lengths
+                    .iter()
+                    .map(|seen| format!("{} in {} files", seen.samples, seen.files))
+                    .collect();
+                write!(
+                    f,
+                    "channel {channel}: rows have {samples} samples, {what}; found: {}",
+                    list.join(", ")
+                )
+            }
+            Self::MixedSettings { channel, change } | Self::ChangedSettings { channel, change } => {
+                write!(f, "channel {channel}: {change}")
+            }
+            Self::BadFiles {
+                channel,
+                skipped,
+                files,
+            } => {
+                let what = if *skipped {
+                    "left out"
+                } else {
+                    "their rows will be marked"
+                };
+                write!(f, "channel {channel}: {} bad files, {what} {files}", files.count)
+            }
+            Self::StillWriting { channel, files } => write!(
+                f,
+                "channel {channel}: {} files are cut short and may still be written {files}",
+                files.count
+            ),
+            Self::Unopened { channel, files } => write!(
+                f,
+                "channel {channel}: {} files could not be opened; conversion will try again {files}",
+                files.count
+            ),
+            Self::CountMismatch { channel, files } => write!(
+                f,
+                "channel {channel}: {} files name another number of samples than they hold; what they hold counts {files}",
+                files.count
+            ),
+            Self::SecondArray { channel, files } => write!(
+                f,
+                "channel {channel}: {} files hold a second array; only the first is converted {files}",
+                files.count
+            ),
+            Self::MixedWidths {
+                channel,
+                eight,
+                sixteen,
+            } => write!(
+                f,
+                "channel {channel}: {eight} files have 8 bits a sample, {sixteen} have 16"
+            ),
+            Self::TriggerTimes { of, events } => write!(
+                f,
+                "{} of {of} events looked at: the channels' trigger times differ by more than 1 ms {events}",
+                events.count
+            ),
+        }
+    }
+}
+
+/// All of them, in the order they were noticed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Findings {
+    /// One after the other.
+    pub all: Vec<Finding>,
+}
+
+impl Findings {
+    /// Those that someone should look at.
+    pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
+        self.all
+            .iter()
+            .filter(|finding| finding.severity() == Severity::Warning)
+    }
+
+    /// Files, events and settings that are counted are noted only where there are any.
+    pub(super) fn add_some<T>(&mut self, examples: Examples<T>, make: impl FnOnce(Examples<T>) -> Finding) {
+        if !examples.is_empty() {
+            self.all.push(make(examples));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_do_not_depend_on_the_order_they_come_in() {
+        let mut up = Examples::default();
+        let mut down = Examples::default();
+        for i in 0..25 {
+            up.add_smallest(i);
+            down.add_smallest(24 - i);
+        }
+        assert_eq!(up, down);
+        assert_eq!(up.examples, (0..10).collect::<Vec<_>>());
+        let mut both = up.clone();
+        both.merge_smallest(down);
+        assert_eq!(both.count, 50);
+        assert_eq!(both.examples, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn one_missing_event_in_a_hundred_is_no_warning_but_two_are() {
+        let missing = |count| Finding::MissingEvents {
+            channel: "C2".parse().unwrap(),
+            of: 100,
+            events: Examples {
+                count,
+                examples: vec!["r005 index 17".to_owned()],
+            },
+        };
+        assert_eq!(missing(1).severity(), Severity::Note);
+        assert_eq!(missing(2).severity(), Severity::Warning);
+        assert_eq!(
+            missing(1).to_string(),
+            "channel C2 lacks 1 of 100 events; their rows are marked missing (r005 index 17)"
+        );
+        let json = serde_json::to_value(missing(2)).unwrap();
+        assert_eq!(json["kind"], "missing-events");
+        assert_eq!(json["events"]["count"], 2);
+    }
+}
