@@ -17,7 +17,7 @@ use super::findings::Examples;
 use super::inputs::{FolderInput, group, resolve};
 use super::model::{ChannelPlan, Folder, NamePattern, PatternId, Plan};
 use super::names::{Class, Form, INDEX_LIMIT};
-use super::planner::{list_all, partition, pool};
+use super::planner::{list_all, pool};
 use super::readings::{five_digit_stem, may_hold_text};
 use super::walk::{Listing, RawEntry, Selection, list};
 
@@ -266,11 +266,9 @@ impl<'a> Comparing<'a> {
                     return true;
                 }
                 let files = &channel.files;
-                let key = |i: usize| (plan.patterns[files.patterns[i] as usize].folder, files.indices[i]);
-                let i = partition(files.len(), |i| key(i) < (folder, index));
-                if i == files.len() || key(i) != (folder, index) {
+                let Some(i) = files.find(&plan.patterns, folder, index) else {
                     continue;
-                }
+                };
                 let pattern = &plan.patterns[files.patterns[i] as usize];
                 if !writes(pattern, index, class, entry.number) {
                     continue;
@@ -354,6 +352,3 @@ fn writes(pattern: &NamePattern, index: u64, class: &Class, number: u64) -> bool
         .max(u32::from(pattern.width));
     pattern.prefix == class.prefix && written == u32::from(class.digits)
 }
-
-#[cfg(test)]
-mod tests;

@@ -291,13 +291,14 @@ impl Finding {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::OtherChannels { .. } | Self::OtherStems { .. } => Severity::Note,
             Self::MissingEvents { of, events, .. } | Self::IncompleteEvents { of, events }
                 if events.count as f64 <= MANY_MISSING * *of as f64 =>
             {
                 Severity::Note
             }
-            Self::LeftOut {
+            Self::OtherChannels { .. }
+            | Self::OtherStems { .. }
+            | Self::LeftOut {
                 reason: Unmatched::OtherKind,
                 ..
             } => Severity::Note,

@@ -444,6 +444,3 @@ fn refuse_duplicates(
         second: name(&pair[1]),
     })
 }
-
-#[cfg(test)]
-mod tests;

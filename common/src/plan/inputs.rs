@@ -239,18 +239,20 @@ pub(super) struct RunFolders {
 
 /// Brings `X`, `X-2`, `X-3`, ... together; with `join`, everything.
 pub(super) fn group(folders: &[&Path], join: bool) -> Vec<RunFolders> {
-    let mut families: Vec<(Option<&Path>, String, Vec<(u64, usize)>)> = Vec::new();
+    /// Base of the names, and (number, position) of its folders.
+    type Family = (String, Vec<(u64, usize)>);
+    let mut families: Vec<Family> = Vec::new();
     let mut known: FxHashMap<(Option<&Path>, String), usize> = FxHashMap::default();
     for (at, path) in folders.iter().enumerate() {
         let (base, number) = numbered(&folder_name(path));
         let family = *known.entry((path.parent(), base.clone())).or_insert_with(|| {
-            families.push((path.parent(), base, Vec::new()));
+            families.push((base, Vec::new()));
             families.len() - 1
         });
-        families[family].2.push((number, at));
+        families[family].1.push((number, at));
     }
     let mut runs = Vec::new();
-    for (_, base, mut members) in families {
+    for (base, mut members) in families {
         members.sort_unstable();
         // `2026-11` and `2026-12` are dates, not the eleventh and twelfth part of `2026`.
         if members[0].0 > 2 {

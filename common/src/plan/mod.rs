@@ -19,6 +19,8 @@ mod inputs;
 mod layouts;
 pub mod model;
 mod names;
+mod outputs;
+mod place;
 mod planner;
 mod probe;
 mod ranges;
@@ -37,7 +39,8 @@ pub use model::{
     PlannedLayout, Probe, Reference, RequestSummary,
 };
 pub use names::Unmatched;
-pub use planner::{plan, resolve_outputs};
+pub use outputs::resolve_outputs;
+pub use planner::plan;
 pub use request::{PlanProgress, PlanRequest};
 
 /// One run that the inputs hold.

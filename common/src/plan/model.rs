@@ -433,6 +433,21 @@ impl FileTable {
         start..end
     }
 
+    /// The position of the file of a folder and index, by bisection. `patterns` are the plan's.
+    pub fn find(&self, patterns: &[NamePattern], folder: u32, index: u64) -> Option<usize> {
+        let key = |i: usize| (patterns[self.patterns[i] as usize].folder, self.indices[i]);
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if key(middle) < (folder, index) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        (low < self.len() && key(low) == (folder, index)).then_some(low)
+    }
+
     /// Bytes of all files together.
     pub fn total_size(&self) -> Bytes {
         Bytes(self.sizes.iter().sum())
@@ -477,52 +492,4 @@ impl LeftOut {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(first_row: u64, rows: u32) -> FileEntry {
-        FileEntry {
-            size: Bytes(10),
-            mtime_ns: 0,
-            first_row,
-            rows,
-            layout: LayoutId(0),
-            pattern: PatternId(0),
-            index: first_row,
-        }
-    }
-
-    #[test]
-    fn overlapping_agrees_with_looking_at_every_file() {
-        let mut table = FileTable::default();
-        // A gap at 5..7 (missing events) and one behind the last file.
-        for (first, rows) in [(0, 5), (7, 1), (8, 3), (11, 2)] {
-            table.push(entry(first, rows));
-        }
-        for start in 0..16 {
-            for end in start..16 {
-                let range = RowRange::new(start, end);
-                let slow: Vec<usize> = (0..table.len())
-                    .filter(|&i| !table.get(i).row_range().intersection(range).is_empty())
-                    .collect();
-                let fast: Vec<usize> = table.overlapping(range).collect();
-                assert_eq!(fast, slow, "{range}");
-            }
-        }
-    }
-
-    #[test]
-    fn names_are_made_as_the_instrument_makes_them() {
-        let pattern = NamePattern {
-            folder: 0,
-            prefix: "C1--Trace--".into(),
-            width: 5,
-            suffix: ".trc".into(),
-        };
-        let mut name = String::new();
-        pattern.write_name(7, &mut name);
-        assert_eq!(name, "C1--Trace--00007.trc");
-        pattern.write_name(123_456, &mut name);
-        assert_eq!(name, "C1--Trace--123456.trc");
-    }
-}
+mod tests;

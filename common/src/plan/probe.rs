@@ -1,5 +1,7 @@
 //! Opening headers: some of a channel's files, or all, and what they say of layout, settings and trigger times.
 
+mod keys;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use super::findings::{ChangedAt, Examples, FileNote, Finding, Findings, Settings
 use super::gather::Candidate;
 use super::layouts::{Claimed, Claims, UNKNOWN, UNREADABLE};
 use super::model::{Folder, NamePattern, PatternId};
+use keys::Keys;
 
 /// Files opened of each channel beyond those that the layouts need, spread evenly.
 const SPREAD: usize = 32;
@@ -186,79 +189,11 @@ pub(super) fn probe(
         }
         Keys::spread_layouts(probing.names, fold.files, &fold.claims);
     }
-    fold.finish(channel, findings)
-}
-
-/// The first files of each (folder, size).
-struct Keys {
-    first: FxHashMap<(u32, u64), [u32; TRIES]>,
-}
-
-impl Keys {
-    const NONE: u32 = u32::MAX;
-
-    fn new(names: Names<'_>, files: &[Candidate]) -> Self {
-        let mut first: FxHashMap<(u32, u64), [u32; TRIES]> = FxHashMap::default();
-        // Most files have the size of the one before: the map is asked only where that changes or is not yet full.
-        let mut full = None;
-        for (at, file) in (0..).zip(files) {
-            let key = (names.patterns[file.pattern as usize].folder, file.size);
-            if full == Some(key) {
-                continue;
-            }
-            let slots = first.entry(key).or_insert([Self::NONE; TRIES]);
-            match slots.iter_mut().find(|slot| **slot == Self::NONE) {
-                Some(slot) => *slot = at,
-                None => full = Some(key),
-            }
-        }
-        Self { first }
-    }
-
-    fn positions(&self, attempt: usize) -> Vec<usize> {
-        let mut positions: Vec<usize> = self
-            .first
-            .values()
-            .map(|slots| slots[attempt])
-            .filter(|&at| at != Self::NONE)
-            .map(|at| at as usize)
-            .collect();
-        positions.sort_unstable();
-        positions
-    }
-
-    fn retain_unread(&mut self, files: &[Candidate]) {
-        self.first.retain(|_, slots| {
-            let known = |&at: &u32| at != Self::NONE && files[at as usize].layout < UNREADABLE;
-            !slots.iter().any(known)
-        });
-    }
-
-    /// Gives the files not opened the layout of their key: that of its first sound file, else of its first with a header.
-    fn spread_layouts(names: Names<'_>, files: &mut [Candidate], claims: &Claims) {
-        let mut of_key: FxHashMap<(u32, u64), (bool, u32)> = FxHashMap::default();
-        for file in files.iter().filter(|file| file.layout < UNREADABLE) {
-            let sound = claims.get(file.layout).is_some_and(|claimed| claimed.sound);
-            let key = (names.patterns[file.pattern as usize].folder, file.size);
-            let known = of_key.entry(key).or_insert((sound, file.layout));
-            if sound && !known.0 {
-                *known = (true, file.layout);
-            }
-        }
-        let mut last = None;
-        for file in files.iter_mut().filter(|file| file.layout == UNKNOWN) {
-            let key = (names.patterns[file.pattern as usize].folder, file.size);
-            let layout = match last {
-                Some((same, layout)) if same == key => layout,
-                _ => of_key.get(&key).map_or(UNKNOWN, |&(_, layout)| layout),
-            };
-            last = Some((key, layout));
-            file.layout = layout;
-        }
-    }
+    Ok(fold.finish(channel, findings))
 }
 
 /// What one opened file says.
+#[expect(clippy::large_enum_variant, reason = "nearly all are sound, and few are in flight")]
 enum Opened {
     Sound {
         header: Header,
@@ -490,7 +425,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn finish(mut self, channel: Channel, findings: &mut Findings) -> Result<Probed, PlanError> {
+    fn finish(mut self, channel: Channel, findings: &mut Findings) -> Probed {
         let skipped = self.probing.on_bad_file == OnBadFile::Skip;
         let mut mixed = Vec::new();
         for field in HARD.into_iter().chain(SOFT) {
@@ -520,14 +455,14 @@ impl<'a> Fold<'a> {
         self.triggers.sort_unstable_by_key(|&(at, _)| at);
         let mut readable: Vec<usize> = self.readable.into_values().collect();
         readable.sort_unstable();
-        Ok(Probed {
+        Probed {
             claims: self.claims,
             readable,
             triggers: self.triggers,
             first_trouble: self.first_trouble,
             opened: self.opened,
             mixed,
-        })
+        }
     }
 }
 

@@ -87,11 +87,11 @@ fn a_plan_that_contradicts_itself_is_refused() {
         ("gives 9 rows", |plan| plan.channels[0].files.rows[2] = 9),
         ("layout that is not there", |plan| plan.channels[0].files.layouts[0] = 3),
         ("name that is not there", |plan| {
-            plan.channels[1].left_out.patterns[0] = 2
+            plan.channels[1].left_out.patterns[0] = 2;
         }),
         ("folder that is not there", |plan| plan.patterns[0].folder = 1),
         ("no file's name", |plan| {
-            plan.patterns[0].prefix = "../../etc/".to_owned()
+            plan.patterns[0].prefix = "../../etc/".to_owned();
         }),
         ("reference", |plan| plan.channels[0].reference.file = 3),
         ("without samples", |plan| plan.channels[0].samples = 0),
