@@ -299,14 +299,17 @@ impl<'p> RangeConverter<'p> {
             return Err(FileFault::Halt(Halt::Changed(change.clone())));
         }
         let maps = io.maps(stamp.size, local);
-        let result = self.scratch.decode(job, &file, stamp.size, maps, out).and_then(|varying| {
-            // A file that lost its end while it was read can give zeros for it, in a mapping without any fault.
-            let now = Stamp::of(&file).map_err(FileFault::Storage)?;
-            if now.size < stamp.size {
-                return Err(FileFault::Short { at: now.size.0 });
-            }
-            Ok(varying)
-        });
+        let result = self
+            .scratch
+            .decode(job, &file, stamp.size, maps, out)
+            .and_then(|varying| {
+                // A file that lost its end while it was read can give zeros for it, in a mapping without any fault.
+                let now = Stamp::of(&file).map_err(FileFault::Storage)?;
+                if now.size < stamp.size {
+                    return Err(FileFault::Short { at: now.size.0 });
+                }
+                Ok(varying)
+            });
         match result {
             // What was cut short when planned, and is other now, is being written.
             Err(FileFault::Bad { status, why, .. }) => Err(FileFault::Bad {

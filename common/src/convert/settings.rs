@@ -89,7 +89,10 @@ pub enum BadName {
 impl FromStr for NameTemplate {
     type Err = BadName;
 
-    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the siblings' names are made from this ending")]
+    #[expect(
+        clippy::case_sensitive_file_extension_comparisons,
+        reason = "the siblings' names are made from this ending"
+    )]
     fn from_str(text: &str) -> Result<Self, BadName> {
         let name = text.to_owned();
         if !text.contains("{channel}") {

@@ -333,7 +333,10 @@ fn key(request: &PlanRequest, settings: &Settings) -> String {
         request.channels, request.stem, request.recursive, request.join, request.options, settings.name
     );
     let digest = Sha256::digest(text.as_bytes());
-    format!("{:016x}", u64::from_be_bytes(*digest.first_chunk().expect("a SHA-256 has 32 bytes")))
+    format!(
+        "{:016x}",
+        u64::from_be_bytes(*digest.first_chunk().expect("a SHA-256 has 32 bytes"))
+    )
 }
 
 /// What was asked, in a line for people.
