@@ -79,7 +79,7 @@ fn bad_files_keep_their_place_and_are_reported() {
 fn a_file_cut_short_a_moment_ago_may_still_be_written() {
     let lab = twenty(&[(19, cut(&sweep(10), 4))]);
     let mut request = lab.request(&["r"]);
-    request.settle = std::time::Duration::from_secs(3600);
+    request.settle = std::time::Duration::from_hours(1);
     let run = one(&request);
     finding(&run, |finding| {
         matches!(finding, Finding::StillWriting { files, .. } if files.count == 1).then_some(())
@@ -336,7 +336,7 @@ fn a_first_file_that_may_not_be_read_stops_planning() {
 
     let lab = twenty(&[]);
     let path = lab.at(&name(0));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::File::open(&path).is_ok() {
         eprintln!("not tested: this user may read everything");
         return;

@@ -50,7 +50,7 @@ fn new_changed_and_missing_files_are_told_apart() {
     assert_eq!(found.new.examples, ["r/C1--Trace--00010.trc", "r/C2--Trace--00000.trc"]);
 
     lab.put("r-2/C1--Trace--00003.trc", &sweep(11));
-    touch(&lab, "r-2/C1--Trace--00004.trc", Duration::from_secs(60));
+    touch(&lab, "r-2/C1--Trace--00004.trc", Duration::from_mins(1));
     touch(&lab, "r-2/C1--Trace--00005.trc", Duration::from_millis(1900));
     std::fs::remove_file(lab.at("r/C1--Trace--00009.trc")).unwrap();
     let found = changes(&plan);
