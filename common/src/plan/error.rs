@@ -128,12 +128,12 @@ pub enum PlanError {
         reason: String,
     },
     /// Storage that fails again and again.
-    #[error("{failed} files could not be opened while planning; the first, {}: {source}", first.display())]
+    #[error("{failed} files could not be opened while planning; the last, {}: {source}", last.display())]
     TooManyUnopened {
         /// How many.
         failed: u64,
-        /// The first of them.
-        first: PathBuf,
+        /// The last of them.
+        last: PathBuf,
         /// What the system said of it.
         source: io::Error,
     },

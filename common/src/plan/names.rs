@@ -43,7 +43,7 @@ impl Unmatched {
     /// How people are told, behind a number of files.
     pub const fn describe(self) -> &'static str {
         match self {
-            Self::Copy => "copies of traces, \" (1)\" or \" - Copy\" in their names",
+            Self::Copy => "that are copies of others (\" (1)\" or \" - Copy\" in their names)",
             Self::NoIndex => {
                 "with no index at the end of the name (C1--Trace--00000.trc, or five digits: C1Trace00000.trc)"
             }

@@ -83,7 +83,7 @@ pub(super) fn list_all(
                     typed: false,
                 }));
             }
-            if folder.path.to_str().is_none() {
+            if folder.path.to_str().is_none() && !listing.entries.is_empty() {
                 return Err(PlanError::NotUnicode { path: folder.path });
             }
             listed.push((folder, listing));

@@ -412,7 +412,7 @@ impl<'a> Fold<'a> {
         if self.unopened.count > MOST_UNOPENED {
             return Err(PlanError::TooManyUnopened {
                 failed: self.unopened.count,
-                first: names.path(&file),
+                last: names.path(&file),
                 source: error,
             });
         }

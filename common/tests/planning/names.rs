@@ -28,6 +28,13 @@ fn files_come_in_the_order_of_their_numbers_and_indices_may_have_gaps() {
     );
     assert_eq!(run.plan.patterns.len(), 1, "one form writes all four names");
     assert_eq!(run.findings.all, []);
+
+    lab.sweeps(
+        "unpadded",
+        ["C1--Trace--9.trc", "C1--Trace--10.trc", "C1--Trace--100.trc"],
+    );
+    let plan = lab.plan(&["unpadded"]).plan;
+    assert_eq!((plan.patterns.len(), plan.patterns[0].width), (1, 1));
 }
 
 #[test]
