@@ -5,6 +5,7 @@
               [--events union|complete|separate] [--ragged bad|pad|truncate] [--on-bad-file nan|skip]
               [--channels C1,C3] [--name '{channel}--Trace.npy']
 
+Every FOLDER is part of one run; where OUT holds `{run}`, each is a run of its own, named after its folder.
 Reads every .trc file of the run again, from the format's description alone, computes every row and every index
 record, and compares them with what lies in OUT. Exit code 0: all equal; 1: the first difference is printed.
 """
@@ -17,6 +18,7 @@ import sys
 from collections import Counter
 from datetime import datetime
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -103,11 +105,11 @@ class Trace:
         trigger = trigger_seconds(get, 250 if old else 296)
         entries = d[begin["trigtime"]:][:min(lengths["trigtime"] // 16, segments) * 16]
         pairs = list(struct.iter_unpack(order + "dd", entries))
-        # A segment without an entry of its own is taken to lie at the file's trigger.
-        pairs += [(0.0, horiz_offset)] * (segments - len(pairs))
+        # Without entries the first segment lies at the file's trigger; nobody knows when the others were triggered.
+        pairs += [(0.0 if k == 0 else float("nan"), horiz_offset) for k in range(len(pairs), segments)]
         self.trigger_offsets = [time for time, _ in pairs]
         self.horiz_offsets = [offset for _, offset in pairs]
-        self.times = [np.datetime64("NaT", "ns") if trigger is None
+        self.times = [np.datetime64("NaT", "ns") if trigger is None or not isfinite(time)
                       else np.datetime64(round((trigger + Fraction(time)) * 10**9), "ns") for time, _ in pairs]
 
 
@@ -258,6 +260,9 @@ def record(row, samples, options):
         "min": extremes.min(), "max": extremes.max(), "segment": k, "samples": len(codes), "status": GOOD,
         "baseline": np.nan, "baseline_std": np.nan,
     }
+    if options.dtype == "int8" and trace.width == 2:
+        # The array holds the high bytes: what belongs to one of them is the gain of 256 codes.
+        wanted["gain"] = trace.gain * np.float32(256)
     if options.baseline:
         window = codes[:options.baseline]
         wanted["baseline"] = np.float64(trace.gain) * level(window, options.method) - np.float64(trace.offset)
@@ -420,17 +425,23 @@ def main():
     options = parser.parse_args()
 
     assert crc32c(np.frombuffer(b"123456789", "u1")) == 0xE3069283, "the oracle's own CRC is wrong"
-    run = read_run(options.folders, options.channels)
-    if not run:
-        parser.error("no trace in " + ", ".join(map(str, options.folders)))
-    try:
-        rows, samples = plan(run, options)
-        for channel in run:
-            bad = compare(channel, rows[channel], samples[channel], options)
-            print(f"oracle: {channel}: {len(rows[channel])} rows of {samples[channel]} samples equal, {bad} of them bad")
-    except Difference as difference:
-        print(f"oracle: {difference}")
-        sys.exit(1)
+    out = options.out
+    runs = [[folder] for folder in options.folders] if "{run}" in str(out) else [options.folders]
+    differences = 0
+    for folders in runs:
+        options.out = Path(str(out).replace("{run}", folders[0].name))
+        run = read_run(folders, options.channels)
+        if not run:
+            parser.error("no trace in " + ", ".join(map(str, folders)))
+        try:
+            rows, samples = plan(run, options)
+            for channel in run:
+                bad = compare(channel, rows[channel], samples[channel], options)
+                print(f"oracle: {channel}: {len(rows[channel])} rows of {samples[channel]} samples equal, {bad} of them bad")
+        except Difference as difference:
+            print(f"oracle: {difference}")
+            differences += 1
+    sys.exit(differences > 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+//! Files that real instruments wrote, against values that were computed from them by other means.
