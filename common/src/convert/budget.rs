@@ -6,10 +6,10 @@ use crate::units::Bytes;
 /// What a thread takes at the least, whatever the pressure.
 const LEAST: Bytes = Bytes::mib(1);
 /// Input and output blocks that together stay in a core's own cache.
-const INPUT: Bytes = Bytes::kib(256);
+const INPUT: Bytes = Bytes::kib(128);
 /// The least that is mapped at a time.
 const SMALLEST_WINDOW: Bytes = Bytes::kib(128);
-const OUTPUT: Bytes = Bytes::kib(512);
+const OUTPUT: Bytes = Bytes::kib(256);
 const INDEX: Bytes = Bytes::kib(72);
 /// What memory is mapped in; every window and block is a multiple of it, so it never cuts a sample.
 const PAGE: Bytes = Bytes::kib(4);
