@@ -99,7 +99,7 @@ class Trace:
         self.gain = np.float32(get("f", 120 if old else 156))
         self.offset = np.float32(get("f", 124 if old else 160))
         self.horiz_interval = np.float32(get("f", 134 if old else 176))
-        horiz_offset = get("d", 138 if old else 180)
+        horiz_offset = self.horiz_offset = get("d", 138 if old else 180)
         self.source = get("h", 296) if old else get("h", 344) + 1
 
         trigger = trigger_seconds(get, 250 if old else 296)
@@ -358,6 +358,14 @@ def compare(channel, rows, samples, options):
     described = json.loads(json_path.read_text(encoding="utf-8"))
     if described.get("shape") != [len(rows), samples]:
         raise Difference(f"{json_path}: shape {described.get('shape')} instead of {[len(rows), samples]}")
+    reference = next((file.trace for file in files if file.label == described["reference_file"]), None)
+    if reference is None:
+        raise Difference(f"{json_path}: its reference {described['reference_file']} is no good file of the channel")
+    for field, value in (("VERTICAL_GAIN", reference.gain), ("VERTICAL_OFFSET", reference.offset),
+                         ("HORIZ_INTERVAL", reference.horiz_interval), ("HORIZ_OFFSET", reference.horiz_offset)):
+        found = described["fields"][field]
+        if found != (float(value) if isfinite(value) else None):
+            raise Difference(f"{json_path}: {field} is {found!r} instead of {float(value)!r}")
     sums = named_crcs(described)
     for part, start in ((path, data_start), (index_path, index_start)):
         crc = crc32c(np.fromfile(part, "u1", offset=start))
