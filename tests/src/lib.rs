@@ -8,4 +8,4 @@ mod tools;
 pub use convert::{Convert, Ended};
 pub use oracle::Oracle;
 pub use outputs::{Npy, Record, outputs};
-pub use tools::{binary, python, run_python, samples, workspace, write_run};
+pub use tools::{binary, python, run_python, samples, scratch, workspace, write_run};

@@ -74,6 +74,21 @@ pub fn samples() -> Option<PathBuf> {
     named.or(beside).filter(|path| path.join("expected.jsonl").exists())
 }
 
+/// A temporary folder for many small outputs: in memory where Linux offers that, since bringing hundreds of files to a
+/// disk takes longer than all else.
+///
+/// # Panics
+/// Where no folder can be made.
+pub fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.expect("a temporary folder")
+}
+
 /// Writes the run that `spec` describes into `folder`.
 ///
 /// # Panics

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 use trc2npy_synth::{Bits, Expected, Fixture, Refusal, Template, TraceFile, catalog};
-use trc2npy_tests::{Convert, Npy, Oracle, Record};
+use trc2npy_tests::{Convert, Npy, Oracle, Record, scratch};
 
 use crate::reference::{Baseline, check_record, codes, level, same_bits, volts, volts_above};
 
@@ -35,7 +35,7 @@ fn file_name(old: bool, index: usize) -> String {
 }
 
 fn good() -> (TempDir, Vec<Placed>) {
-    let root = tempfile::tempdir().unwrap();
+    let root = scratch();
     let placed = catalog()
         .into_iter()
         .filter_map(|fixture| fixture.expected.clone().ok().map(|expected| (fixture, expected)))
@@ -353,7 +353,7 @@ fn run_of_bad(folder: &Path, old: bool) -> Vec<(Fixture, Refusal)> {
 #[test]
 fn every_bad_fixture_is_a_marked_row_beside_good_ones() {
     for old in [false, true] {
-        let root = tempfile::tempdir().unwrap();
+        let root = scratch();
         let run = root.path().join("r1");
         let bad = run_of_bad(&run, old);
         assert!(bad.len() > 20);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use trc2npy_synth::{Bits, ByteOrder, Template, TraceFile};
-use trc2npy_tests::{Convert, Npy, Oracle, Record, run_python};
+use trc2npy_tests::{Convert, Npy, Oracle, Record, run_python, scratch};
 
 use crate::reference::volts;
 
@@ -53,7 +53,7 @@ fn codes(bits: Bits) -> Vec<i16> {
 
 #[test]
 fn numpy_agrees_at_the_edges_of_every_type() {
-    let root = tempfile::tempdir().unwrap();
+    let root = scratch();
     for (bits, order, template) in [
         (Bits::Sixteen, ByteOrder::Little, Template::Lecroy2_3),
         (Bits::Eight, ByteOrder::Big, Template::Lecroy2_2),
@@ -147,7 +147,7 @@ print(len(codes))
 
 #[test]
 fn a_user_can_compute_the_volts_from_the_codes_and_the_index() {
-    let root = tempfile::tempdir().unwrap();
+    let root = scratch();
     let run = root.path().join("r1");
     fs::create_dir(&run).unwrap();
     for (i, gain) in GAINS.iter().enumerate() {

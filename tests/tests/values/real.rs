@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use trc2npy_tests::{Convert, Npy, Oracle, Record, run_python, samples};
+use trc2npy_tests::{Convert, Npy, Oracle, Record, run_python, samples, scratch};
 
 /// What is known of a sample, and where its copy lies.
 struct Sample {
@@ -47,7 +47,7 @@ fn real_files_give_the_values_that_are_known_of_them() {
         eprintln!("left out: there is no folder of real files (TRC2NPY_SAMPLES names one)");
         return;
     };
-    let root = tempfile::tempdir().unwrap();
+    let root = scratch();
     let placed = placed(&samples, root.path());
     assert!(placed.len() >= 5);
     let folders: Vec<&PathBuf> = placed.iter().map(|sample| &sample.folder).collect();
@@ -156,7 +156,7 @@ fn a_real_file_that_was_cut_is_refused_and_marked_beside_a_good_one() {
         eprintln!("left out: there is no folder of real files (TRC2NPY_SAMPLES names one)");
         return;
     };
-    let root = tempfile::tempdir().unwrap();
+    let root = scratch();
     let run = root.path().join("r1");
     fs::create_dir(&run).unwrap();
     let cut = run.join("C1--Trace--00001.trc");
