@@ -126,6 +126,8 @@ fn convert_one(
     let began = Instant::now();
     let PlannedRun { plan, findings } = planned;
     check_baseline(&plan)?;
+    // What no memory is enough for is refused before anything is written.
+    Budget::new(run.settings.memory_limit, plan.memory_bytes(), run.settings.threads)?;
     let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
     let found = workspace.stage;
     let mut outcome = Outcome {

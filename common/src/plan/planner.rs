@@ -306,11 +306,17 @@ fn settle_channel(
             lengths,
         });
     }
-    if options.baseline.points >= resolved.samples {
+    // Padded rows have the baseline of their own samples.
+    let shortest = match options.ragged {
+        Ragged::Pad => resolved.lengths.iter().map(|length| length.samples).min(),
+        Ragged::Error | Ragged::Bad | Ragged::Truncate => None,
+    };
+    let samples = shortest.unwrap_or(resolved.samples);
+    if options.baseline.points >= samples {
         return Err(PlanError::BaselineTooLong {
             channel,
             points: options.baseline.points,
-            samples: resolved.samples,
+            samples,
         });
     }
     if resolved.eight > 0 && resolved.sixteen > 0 {
