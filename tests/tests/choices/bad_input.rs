@@ -37,7 +37,11 @@ fn rows_of_other_lengths_stop_the_run_unless_a_choice_is_made() {
         for dtype in ["float32", "int16"] {
             let out = root.path().join(format!("{choice}{dtype}"));
             let options = ["--ragged", choice, "--dtype", dtype, "--baseline", "60"];
-            Convert::new([&run], &out).args(options).run().must_end_with(code);
+            Convert::new([&run], &out)
+                .args(options)
+                .args(["--settle", "0s"])
+                .run()
+                .must_end_with(code);
             Oracle::new(&out, [&run]).args(options).must_agree();
             let records = Record::read_all(&out.join("C1--Trace.index.npy"));
             assert_eq!(records.len(), 12);
@@ -78,7 +82,7 @@ fn a_baseline_must_fit_into_the_shortest_row() {
     ] {
         let out = root.path().join(format!("{choice}{points}"));
         let options = ["--ragged", choice, "--baseline", points];
-        let ended = Convert::new([&run], &out).args(options).run();
+        let ended = Convert::new([&run], &out).args(options).args(["--settle", "0s"]).run();
         ended.must_end_with(code);
         if code == 2 {
             ended.must_say(&[&format!("--baseline {points}"), "samples"]);
@@ -127,7 +131,7 @@ fn a_file_of_the_usual_size_and_other_samples_is_never_read_wrong() {
         .must_say(&["70", "--ragged bad"]);
     let options = ["--ragged", "bad"];
     Convert::new([&run], &out)
-        .args(["--probe", "all", "--ragged", "bad"])
+        .args(["--probe", "all", "--ragged", "bad", "--settle", "0s"])
         .run()
         .must_end_with(3);
     Oracle::new(&out, [&run]).args(options).must_agree();

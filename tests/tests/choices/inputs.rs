@@ -140,7 +140,7 @@ fn channels_are_chosen_by_name_or_number() {
         .args(["--channels", "C1,C7"])
         .run()
         .must_end_with(2)
-        .must_say(&["C7", "C1 (5 files)", "C4 (5 files)", "--channels"]);
+        .must_say(&["C7", "C1: 5 files", "C4: 5 files", "--channels"]);
     // A channel alone has the rows that it has among the others.
     assert!(outputs(&named).iter().any(|(name, _)| name == "C3--Trace.npy"));
 }
@@ -181,7 +181,12 @@ fn all_kinds_of_names_come_in_the_order_of_their_numbers() {
         let run = root.path().join(format!("r{number}"));
         let mut spec = RunSpec::new(14, 40);
         spec.name = template.parse().unwrap();
-        spec.start = if template.starts_with("trace") { 995 } else { 99_993 };
+        spec.start = match *template {
+            "trace{c}.{i:03}" => 995,
+            // Beside C1Trace99999, the name C1Trace100000 could be read two ways; the next test is about that.
+            "C{c}Trace{i:05}.trc" => 7,
+            _ => 99_993,
+        };
         if template.starts_with("trace") {
             spec.template = trc2npy_synth::Template::Lecroy1_0;
         }
@@ -194,6 +199,32 @@ fn all_kinds_of_names_come_in_the_order_of_their_numbers() {
             .collect();
         assert_eq!(row_files(&out, "C1"), wanted);
     }
+}
+
+#[test]
+fn a_name_that_can_be_read_two_ways_is_shown_with_both_readings() {
+    let root = scratch();
+    let run = root.path().join("r1");
+    let mut spec = RunSpec::new(6, 40);
+    spec.name = "C{c}Trace{i:05}.trc".parse().unwrap();
+    spec.start = 99_997;
+    write_run(&spec, &run);
+    let out = root.path().join("out");
+    Convert::new([&run], &out).run().must_end_with(1).must_say(&[
+        "C1Trace10000",
+        "index 10000",
+        "\"Trace1\"",
+        "--stem \"Trace\"",
+    ]);
+    assert!(!out.exists());
+    Convert::new([&run], &out)
+        .args(["--stem", "Trace"])
+        .run()
+        .must_succeed();
+    let wanted: Vec<_> = (99_997..100_003)
+        .map(|i| Some(format!("r1/C1Trace{i:05}.trc")))
+        .collect();
+    assert_eq!(row_files(&out, "C1"), wanted);
 }
 
 #[test]
