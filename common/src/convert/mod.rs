@@ -125,7 +125,6 @@ fn convert_one(
 ) -> Result<Outcome, ConvertError> {
     let began = Instant::now();
     let PlannedRun { plan, findings } = planned;
-    check_baseline(&plan)?;
     let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
     let found = workspace.stage;
     let mut outcome = Outcome {
@@ -151,35 +150,15 @@ fn convert_one(
     }
     if found == Stage::Done {
         outcome.state = State::AlreadyDone;
-        report::summarise(&workspace, &run.settings, &times, &mut outcome)?;
+        report::summarise(&workspace, &run.settings, &times, &mut outcome);
     } else {
         watch.enter(Phase::Publishing);
         publish::publish(&mut workspace, &run.settings)?;
         times.converting = began.elapsed();
-        report::summarise(&workspace, &run.settings, &times, &mut outcome)?;
+        report::summarise(&workspace, &run.settings, &times, &mut outcome);
         report::write(&outcome, &workspace, run, &times, watch)?;
         publish::finish(&mut workspace, &run.settings, began.elapsed())?;
     }
     watch.enter(Phase::Done);
     Ok(outcome)
-}
-
-/// A baseline as long as a row would leave nothing to look at.
-fn check_baseline(plan: &plan::Plan) -> Result<(), ConvertError> {
-    let points = plan.options.baseline.points;
-    for channel in &plan.channels {
-        let in_use = channel.layouts.iter().map(|layout| layout.samples);
-        let shortest = match plan.options.ragged {
-            crate::options::Ragged::Bad => channel.samples,
-            _ => in_use.chain([channel.samples]).min().unwrap_or(channel.samples),
-        };
-        if points > 0 && points >= shortest {
-            return Err(ConvertError::BaselineTooLong {
-                channel: channel.channel.to_string(),
-                points,
-                samples: shortest,
-            });
-        }
-    }
-    Ok(())
 }

@@ -72,7 +72,16 @@ pub struct Stamp {
     pub mtime_ns: i64,
 }
 
+/// FAT and some file servers keep modification times in steps of two seconds: times no further apart are the same.
+const TIME_STEP_NS: u64 = 2_000_000_000;
+
 impl Stamp {
+    /// How far two modification times are apart, in ns; none where they count as the same.
+    pub const fn time_apart(&self, other: &Self) -> Option<u64> {
+        let apart = self.mtime_ns.abs_diff(other.mtime_ns);
+        if apart > TIME_STEP_NS { Some(apart) } else { None }
+    }
+
     /// The stamp of an open file.
     #[cfg(unix)]
     pub fn of(file: &File) -> io::Result<Self> {

@@ -306,11 +306,12 @@ fn settle_channel(
             lengths,
         });
     }
-    if options.baseline.points >= resolved.samples {
+    let samples = resolved.shortest_row(options.ragged);
+    if options.baseline.points >= samples {
         return Err(PlanError::BaselineTooLong {
             channel,
             points: options.baseline.points,
-            samples: resolved.samples,
+            samples,
         });
     }
     if resolved.eight > 0 && resolved.sixteen > 0 {
