@@ -54,7 +54,7 @@ impl Start<'_> {
                 format!(
                     "at most {} ({}), less from {:.0} % in use on",
                     settings.memory_limit,
-                    why(self.memory_asked, "half of what is free"),
+                    why(self.memory_asked, "a quarter of what is free, 4.3 GB at most"),
                     settings.memory_threshold * 100.0
                 ),
             ),
@@ -75,8 +75,7 @@ impl Start<'_> {
     }
 
     fn output(&self) -> String {
-        let there = existing(self.out);
-        let free = fs::space(&there)
+        let free = fs::space(self.out)
             .map(|space| format!(", {} of {} free", space.available, space.total))
             .unwrap_or_default();
         format!("{}{}{free}", self.out.display(), on(self.out))
@@ -86,7 +85,7 @@ impl Start<'_> {
         let network = self
             .inputs
             .first()
-            .is_some_and(|input| fs::kind(&existing(input)).is_ok_and(|kind| kind.network));
+            .is_some_and(|input| fs::kind(input).is_ok_and(|kind| kind.network));
         match self.settings.io {
             Io::Mmap => "every file mapped (as asked)".to_owned(),
             Io::Read => "every file read (as asked)".to_owned(),
@@ -108,19 +107,11 @@ impl Start<'_> {
     }
 }
 
-/// ` on ext4`
+/// `, on ext4`; also for what is not there yet.
 fn on(path: &Path) -> String {
-    match fs::kind(&existing(path)) {
+    match fs::kind(path) {
         Ok(kind) if kind.network => format!(", on {} (network)", kind.name),
         Ok(kind) => format!(", on {}", kind.name),
         Err(_) => String::new(),
     }
-}
-
-/// The nearest folder above, or the path itself, that is there: an output folder, `{run}` or a pattern is not yet.
-pub(crate) fn existing(path: &Path) -> PathBuf {
-    path.ancestors()
-        .find(|above| !above.as_os_str().is_empty() && above.exists())
-        .unwrap_or(Path::new("."))
-        .to_path_buf()
 }

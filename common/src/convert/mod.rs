@@ -21,6 +21,7 @@ use std::time::Instant;
 
 pub use budget::{BlockSizes, Budget};
 pub use error::ConvertError;
+pub use job::range_size;
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Target};
 pub use settings::{BadName, Io, NameTemplate, Settings};
 pub use stream::Checksum;
