@@ -356,22 +356,11 @@ impl fmt::Display for Finding {
                 samples,
                 ragged,
                 lengths,
-            } => {
-                let what = match ragged {
-                    Ragged::Error | Ragged::Bad => "others are bad files",
-                    Ragged::Pad => "shorter ones are padded",
-                    Ragged::Truncate => "longer ones lose their end",
-                };
-                let list: Vec<String> = lengths
-                    .iter()
-                    .map(|seen| format!("{} in {}", seen.samples, counted(seen.files, "file")))
-                    .collect();
-                write!(
-                    f,
-                    "channel {channel}: rows have {samples} samples, {what}; found: {}",
-                    list.join(", ")
-                )
-            }
+            } => write!(
+                f,
+                "channel {channel}: rows have {samples} samples, {}",
+                other_lengths(*ragged, lengths)
+            ),
             Self::MixedSettings { channel, change } | Self::ChangedSettings { channel, change } => {
                 write!(f, "channel {channel}: {change}")
             }
@@ -425,6 +414,19 @@ impl fmt::Display for Finding {
             ),
         }
     }
+}
+
+fn other_lengths(ragged: Ragged, lengths: &[LengthSeen]) -> String {
+    let what = match ragged {
+        Ragged::Error | Ragged::Bad => "others are bad files",
+        Ragged::Pad => "shorter ones are padded",
+        Ragged::Truncate => "longer ones lose their end",
+    };
+    let list: Vec<String> = lengths
+        .iter()
+        .map(|seen| format!("{} in {}", seen.samples, counted(seen.files, "file")))
+        .collect();
+    format!("{what}; found: {}", list.join(", "))
 }
 
 /// All of them, in the order they were noticed.
