@@ -27,8 +27,14 @@ use trc2npy_tests::{binary, python, workspace};
 const NOT_RUN: [(&str, &str); 4] = [
     ("tests/run", "it is what runs this test"),
     ("cargo install", "it would install outside of the build folder"),
-    ("cargo bench", "it takes minutes and proves nothing that can be right or wrong"),
-    ("cargo +nightly fuzz", "it needs another compiler and runs until it is stopped"),
+    (
+        "cargo bench",
+        "it takes minutes and proves nothing that can be right or wrong",
+    ),
+    (
+        "cargo +nightly fuzz",
+        "it needs another compiler and runs until it is stopped",
+    ),
 ];
 
 /// This binary takes the place of one that cargo would build anew.
@@ -133,7 +139,10 @@ fn must_end(output: &Output, code: i32, place: &str) {
 }
 
 fn run_python(folder: &Path, text: &str) -> Output {
-    in_folder(&python(), folder).args(["-W", "error", "-c", text]).output().unwrap()
+    in_folder(&python(), folder)
+        .args(["-W", "error", "-c", text])
+        .output()
+        .unwrap()
 }
 
 #[cfg(unix)] // The pages' commands are written for a POSIX shell.
@@ -197,9 +206,14 @@ fn shown_options(subcommand: &str) -> Vec<Shown> {
     let help = String::from_utf8(output.stdout).unwrap();
     let mut shown: Vec<Shown> = Vec::new();
     for line in help.lines().map(str::trim_start) {
-        let long = line.split_once("--").filter(|(before, _)| before.is_empty() || before.ends_with(", "));
+        let long = line
+            .split_once("--")
+            .filter(|(before, _)| before.is_empty() || before.ends_with(", "));
         if let Some((_, rest)) = long.filter(|_| line.starts_with('-') && !line.starts_with("- ")) {
-            let name: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                .collect();
             shown.push(Shown {
                 name,
                 words: Vec::new(),
@@ -228,7 +242,10 @@ fn documented_options(page: &str, heading: &str) -> Vec<(String, String)> {
         .lines()
         .filter_map(|line| {
             let rest = line.strip_prefix("| `--")?;
-            let name = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            let name = rest
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                .collect();
             Some((name, line.to_owned()))
         })
         .collect()
@@ -249,15 +266,27 @@ fn the_options_of_the_help_are_those_of_the_page() {
         };
         assert_eq!(names(true).len(), 2);
         let on_page: BTreeSet<_> = documented.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names(false), on_page, "{subcommand}: in the help, and in docs/options.md");
-        assert_eq!(on_page.len(), documented.len(), "{subcommand}: an option stands twice in docs/options.md");
+        assert_eq!(
+            names(false),
+            on_page,
+            "{subcommand}: in the help, and in docs/options.md"
+        );
+        assert_eq!(
+            on_page.len(),
+            documented.len(),
+            "{subcommand}: an option stands twice in docs/options.md"
+        );
         for option in shown {
             let Some((_, row)) = documented.iter().find(|(name, _)| *name == option.name) else {
                 continue;
             };
             for word in &option.words {
                 let quoted = format!("`{word}`");
-                assert!(row.contains(&quoted), "{subcommand} --{}: {quoted} is not in {row}", option.name);
+                assert!(
+                    row.contains(&quoted),
+                    "{subcommand} --{}: {quoted} is not in {row}",
+                    option.name
+                );
             }
         }
     }
@@ -286,7 +315,10 @@ fn the_lines_that_the_demo_prints_run() {
             continue;
         }
         let checked = program + "assert traces.shape == (500, 5000) and traces.dtype == 'float32'\n";
-        let output = in_folder(&python(), folder.path()).args(["-c", &checked]).output().unwrap();
+        let output = in_folder(&python(), folder.path())
+            .args(["-c", &checked])
+            .output()
+            .unwrap();
         must_end(&output, 0, &checked);
     }
 }
