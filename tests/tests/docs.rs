@@ -9,6 +9,7 @@
 //! - `text`, `powershell`: only read
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "clippy knows tests by their attribute, and their helpers have none"
 )]
 #![cfg_attr(
@@ -292,6 +293,44 @@ fn the_options_of_the_help_are_those_of_the_page() {
     }
 }
 
+#[test]
+fn the_table_of_the_index_is_the_type_that_numpy_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in ["synth r --files 2", "convert r --out out --progress none"] {
+        let output = in_folder(&binary(), folder.path())
+            .args(words.split(' '))
+            .output()
+            .unwrap();
+        must_end(&output, 0, words);
+    }
+    let program = "import numpy as np\n\
+                   dtype = np.load('out/C1--Trace.index.npy').dtype\n\
+                   print(*(f'{name} {dtype[name].str}' for name in dtype.names), sep='\\n')";
+    let output = run_python(folder.path(), program);
+    must_end(&output, 0, program);
+    let read = String::from_utf8(output.stdout).unwrap();
+
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let table = readme
+        .split("| column | type | meaning |")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next())
+        .unwrap();
+    let mut documented = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let kind = cells[2].trim_matches('`');
+        // numpy writes a byte, which has no order, with a bar.
+        let kind = if kind == "u1" { "|u1" } else { kind };
+        documented.extend(
+            cells[1]
+                .split(", ")
+                .map(|name| format!("{} {kind}", name.trim_matches('`'))),
+        );
+    }
+    assert_eq!(documented, read.lines().collect::<Vec<_>>());
+}
+
 /// The lines that the demo prints are Python: what stands indented behind them is run as it is pasted.
 #[test]
 fn the_lines_that_the_demo_prints_run() {
@@ -303,8 +342,8 @@ fn the_lines_that_the_demo_prints_run() {
         .split("Python:\n\n")
         .skip(1)
         .map(|rest| {
-            let lines = rest.lines().take_while(|line| line.starts_with("  "));
-            lines.map(|line| format!("{}\n", &line[2..])).collect()
+            let lines = rest.lines().map_while(|line| line.strip_prefix("  "));
+            lines.flat_map(|line| [line, "\n"]).collect()
         })
         .collect();
     assert_eq!(programs.len(), 2, "{text}");
