@@ -25,7 +25,9 @@ use std::process::{Command, Output};
 use trc2npy_tests::{binary, python, workspace};
 
 /// Commands that are not run here, and why.
-const NOT_RUN: [(&str, &str); 4] = [
+const NOT_RUN: [(&str, &str); 6] = [
+    ("cargo nextest", "it would build and run these very tests"),
+    ("cargo test", "it would build and run these very tests"),
     ("tests/run", "it is what runs this test"),
     ("cargo install", "it would install outside of the build folder"),
     (
@@ -38,8 +40,12 @@ const NOT_RUN: [(&str, &str); 4] = [
     ),
 ];
 
-/// This binary takes the place of one that cargo would build anew.
-const BUILT_BY_CARGO: &str = "cargo run --release --";
+/// What is written from the checkout's point of view: the binary that is there takes the place of one that cargo would
+/// build anew.
+const FROM_CHECKOUT: [(&str, &str); 2] = [
+    ("cargo run --release --", "trc2npy"),
+    ("python tests/", "\"$PYTHON\" \"$CHECKOUT\"/tests/"),
+];
 
 struct Block {
     line: usize,
@@ -104,7 +110,7 @@ fn normal(line: &str) -> String {
     normal.trim().to_owned()
 }
 
-/// The commands of a block that can be run here; `cargo run` becomes the binary that is there.
+/// The commands of a block that can be run here.
 fn runnable(text: &str) -> String {
     let mut script = String::new();
     for line in text.lines() {
@@ -112,7 +118,10 @@ fn runnable(text: &str) -> String {
             eprintln!("    not run: {command} ({why})");
             continue;
         }
-        script.push_str(&line.replace(BUILT_BY_CARGO, "trc2npy"));
+        let line = FROM_CHECKOUT
+            .iter()
+            .fold(line.to_owned(), |line, (there, here)| line.replace(there, here));
+        script.push_str(&line);
         script.push('\n');
     }
     script
@@ -126,6 +135,8 @@ fn in_folder(program: &Path, folder: &Path) -> Command {
     command
         .current_dir(folder)
         .env("PATH", std::env::join_paths(all).unwrap())
+        .env("PYTHON", python())
+        .env("CHECKOUT", workspace())
         .env("MPLBACKEND", "Agg");
     command
 }
