@@ -6,10 +6,10 @@ use crate::units::Bytes;
 /// What a thread takes at the least, whatever the pressure.
 const LEAST: Bytes = Bytes::mib(1);
 /// Input and output blocks that together stay in a core's own cache.
-const INPUT: Bytes = Bytes::kib(256);
+const INPUT: Bytes = Bytes::kib(128);
 /// The least that is mapped at a time.
 const SMALLEST_WINDOW: Bytes = Bytes::kib(128);
-const OUTPUT: Bytes = Bytes::kib(512);
+const OUTPUT: Bytes = Bytes::kib(256);
 const INDEX: Bytes = Bytes::kib(72);
 /// Above this a mapped window gains nothing.
 const LARGEST_WINDOW: Bytes = Bytes::mib(16);

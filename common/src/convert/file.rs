@@ -12,7 +12,7 @@ use crate::options::{BaselineMethod, ByteOptions, Mixed, Ragged};
 use crate::plan::{ChannelPlan, Element, FileEntry};
 use crate::status::Status;
 use crate::trc::decode::{self, Codes, Extrema, LevelSums, MedianFinder};
-use crate::trc::{self, Field, FieldSet, Header, Layout, SampleWidth, SegmentTime};
+use crate::trc::{self, FieldSet, Header, Layout, SampleWidth, SegmentTime};
 use crate::units::{Bytes, RowRange};
 
 /// TRIGTIME entries read at a time.
@@ -53,7 +53,8 @@ pub(super) enum Halt {
     OtherLayout { planned: String, found: String },
     Mixed { fields: String },
     NotEightBit,
-    Write(io::Error),
+    WriteArray(io::Error),
+    WriteIndex(io::Error),
 }
 
 impl From<ReadFault> for FileFault {
@@ -78,7 +79,7 @@ impl From<trc::FormatError> for FileFault {
 
 /// What could not be written is the end of the run, never a verdict on the input.
 fn written<T>(result: io::Result<T>) -> Result<T, FileFault> {
-    result.map_err(|error| FileFault::Halt(Halt::Write(error)))
+    result.map_err(|error| FileFault::Halt(Halt::WriteArray(error)))
 }
 
 /// A thread's buffers for reading.
@@ -97,6 +98,11 @@ impl Scratch {
         }
     }
 
+    /// Whether a file of this size is brought in by a single read.
+    pub(super) fn reads_at_once(&self, size: Bytes) -> bool {
+        size.as_usize() <= self.block.len()
+    }
+
     /// Decodes the job's rows from an open file of `size`; returns the fields that differ from the reference.
     pub(super) fn decode(
         &mut self,
@@ -106,7 +112,7 @@ impl Scratch {
         maps: bool,
         out: &mut Rows<'_, '_>,
     ) -> Result<FieldSet, FileFault> {
-        let small = size.as_usize() <= self.block.len();
+        let small = self.reads_at_once(size);
         let mut head = [0; trc::HEAD_BYTES];
         let head_bytes = trc::HEAD_BYTES.min(size.as_usize());
         let mut input = if maps && !small {
@@ -115,7 +121,7 @@ impl Scratch {
             Input::read(file, &mut self.block)
         };
         if small {
-            // One read brings the whole file; the header is parsed from a private copy all the same.
+            // The header is parsed from a private copy all the same.
             if size.0 > 0 {
                 let whole = input.block(0..size.0, size.0)?;
                 head[..head_bytes].copy_from_slice(&whole[..head_bytes]);
@@ -169,10 +175,7 @@ fn check_layout(job: &FileJob<'_>, header: &Header, layout: &Layout) -> Result<(
 }
 
 fn check_mixed(job: &FileJob<'_>, varying: FieldSet) -> Result<(), FileFault> {
-    let one_axis: FieldSet = [Field::HorizInterval, Field::VertUnit, Field::HorUnit, Field::RecordType]
-        .into_iter()
-        .collect();
-    let mixed = varying.intersection(one_axis);
+    let mixed = varying.intersection(FieldSet::AXES);
     if mixed.is_empty() || job.options.mixed == Mixed::Warn {
         return Ok(());
     }
@@ -239,7 +242,8 @@ impl Segments<'_, '_, '_> {
         let padding = u64::from(self.job.channel.samples - samples);
         written(out.blank(padding))?;
         let extrema = extrema.expect("a row has at least one sample");
-        written(out.record(self.record(k, time, samples, level, extrema)))
+        out.record(self.record(k, time, samples, level, extrema))
+            .map_err(|error| FileFault::Halt(Halt::WriteIndex(error)))
     }
 
     /// The level of the first samples, in codes.

@@ -2,6 +2,7 @@
 //!
 //! Order of every commit: the rows' bytes to the disk, then the record, then the record to the disk.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -35,35 +36,39 @@ struct Task {
     rows: RowRange,
 }
 
-/// Converts what is not committed yet. False: it was asked to stop before the end.
+/// How far [`run`] came.
+pub(super) struct Ran {
+    /// Whether every row is committed; else it was asked to stop before.
+    pub(super) complete: bool,
+    /// For each channel of the plan the time that threads spent on it, added up.
+    pub(super) busy: Vec<Duration>,
+}
+
+/// Converts what is not committed yet.
 pub(super) fn run(
     workspace: &mut Workspace,
     settings: &Settings,
     watch: &Watch,
     stop: &Stop,
-) -> Result<bool, ConvertError> {
-    let plan = workspace.plan.clone();
+) -> Result<Ran, ConvertError> {
+    let plan = Arc::clone(&workspace.plan);
     let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
     begin_watch(workspace, &plan, watch);
     check_space(workspace, &plan)?;
-    let targets: Vec<Target> = plan
-        .channels
-        .iter()
-        .map(|channel| workspace.target(channel))
-        .collect::<Result<_, _>>()?;
+    let targets = workspace.targets()?;
     let tasks = open_tasks(workspace, &plan, range_size(&plan, settings, &budget));
     watch.enter(Phase::Converting);
 
-    let files: u64 = plan.channels.iter().map(|channel| channel.files.len() as u64).sum();
     let mut committer = Committer {
+        unreadable: workspace.committed.values().flatten().map(|rows| rows.unreadable).sum(),
         workspace,
         plan: &plan,
         targets: &targets,
         sync_every: settings.sync_every,
         pending: Vec::new(),
         pending_bytes: Bytes(0),
-        unreadable: 0,
-        allowed: (files / 100).clamp(1, MOST_UNREADABLE),
+        allowed: (plan.files() / 100).clamp(1, MOST_UNREADABLE),
+        busy: vec![Duration::ZERO; plan.channels.len()],
     };
     let crew = Crew {
         plan: &plan,
@@ -73,21 +78,16 @@ pub(super) fn run(
         watch,
         stop,
     };
-    let deferred = crew.work(&tasks, false, &mut committer)?;
-    let settled = if deferred.is_empty() || stop.requested() {
-        deferred
-    } else {
-        watch.enter(Phase::Settling);
-        wait(settings.settle, stop);
-        if stop.requested() {
-            deferred
-        } else {
-            crew.work(&deferred, true, &mut committer)?
-        }
-    };
+    let worked = crew.work_and_settle(&tasks, &mut committer);
     watch.enter(Phase::Syncing);
-    committer.commit()?;
-    Ok(settled.is_empty() && !stop.requested() || is_complete(workspace, &plan))
+    // What was finished before something went wrong is kept; the first error is the one to tell.
+    let committed = committer.commit();
+    let busy = committer.busy;
+    worked.and(committed)?;
+    Ok(Ran {
+        complete: is_complete(workspace, &plan),
+        busy,
+    })
 }
 
 fn wait(time: Duration, stop: &Stop) {
@@ -112,8 +112,7 @@ fn is_complete(workspace: &Workspace, plan: &Plan) -> bool {
 
 fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
     let rows = plan.channels.iter().map(|channel| channel.rows).sum();
-    let bytes = plan.channels.iter().map(|channel| channel.files.total_size()).sum();
-    watch.begin(rows, bytes);
+    watch.begin(rows, plan.input_bytes());
     for rows in workspace.committed.values().flatten() {
         watch.resume(rows.rows.len(), rows.bad_rows, rows.bytes_in);
     }
@@ -179,9 +178,29 @@ struct Crew<'c> {
     stop: &'c Stop,
 }
 
-type Report = (Task, Result<RangeDone, ConvertError>);
+/// What a thread says of a task.
+struct Report {
+    task: Task,
+    done: Result<RangeDone, ConvertError>,
+    took: Duration,
+}
 
 impl Crew<'_> {
+    /// Works through `tasks`, and later once more through those with files that were still being written.
+    fn work_and_settle(&self, tasks: &[Task], committer: &mut Committer<'_>) -> Result<(), ConvertError> {
+        let deferred = self.work(tasks, false, committer)?;
+        if deferred.is_empty() || self.stop.requested() {
+            return Ok(());
+        }
+        self.watch.enter(Phase::Settling);
+        wait(self.settings.settle, self.stop);
+        if self.stop.requested() {
+            return Ok(());
+        }
+        self.watch.enter(Phase::Converting);
+        self.work(&deferred, true, committer).map(drop)
+    }
+
     /// Works through `tasks`; returns those that must wait for files still being written.
     fn work(&self, tasks: &[Task], last_try: bool, committer: &mut Committer<'_>) -> Result<Vec<Task>, ConvertError> {
         let next = AtomicUsize::new(0);
@@ -226,8 +245,10 @@ impl Crew<'_> {
             };
             converter.resize(sizes);
             let channel = &self.plan.channels[task.channel];
+            let began = Instant::now();
             let done = converter.convert(channel, task.rows, &self.targets[task.channel], &options, self.watch);
-            if reports.send((task, done)).is_err() {
+            let took = began.elapsed();
+            if reports.send(Report { task, done, took }).is_err() {
                 break;
             }
         }
@@ -252,8 +273,9 @@ impl Crew<'_> {
                 looked = Some(Instant::now());
             }
             match inbox.recv_timeout(LOOK) {
-                Ok((task, done)) => {
+                Ok(Report { task, done, took }) => {
                     let done = done?;
+                    committer.busy[task.channel] += took;
                     if done.deferred > 0 {
                         self.watch.take_back(task.rows.len(), done.bad_rows, done.bytes_in);
                         deferred.push(task);
@@ -278,6 +300,7 @@ struct Committer<'c> {
     pending_bytes: Bytes,
     unreadable: u64,
     allowed: u64,
+    busy: Vec<Duration>,
 }
 
 impl Committer<'_> {
@@ -323,10 +346,8 @@ impl Committer<'_> {
         touched.dedup();
         for channel in touched {
             let target = &self.targets[channel];
-            for file in [&target.data, &target.index] {
-                let path = &self.workspace.out;
-                fs::sync_data(file)
-                    .map_err(|source| StorageError::new("bring to the disk the arrays in", path, source))?;
+            for (file, path) in [(&target.data, &target.data_path), (&target.index, &target.index_path)] {
+                fs::sync_data(file).map_err(|source| StorageError::new("bring to the disk", path, source))?;
             }
         }
         let committed: Vec<Committed> = self.pending.drain(..).map(|(_, committed)| committed).collect();

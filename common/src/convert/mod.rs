@@ -11,13 +11,14 @@ mod journal;
 pub mod mapped;
 mod publish;
 mod range;
+mod report;
 mod settings;
 mod stream;
 mod watch;
 mod workspace;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use budget::{BlockSizes, Budget};
 pub use error::ConvertError;
@@ -31,6 +32,7 @@ use crate::channel::Channel;
 use crate::plan::{self, Element, Findings, PlanProgress, PlanRequest, PlannedRun};
 use crate::status::Status;
 use crate::units::Bytes;
+use report::Times;
 use workspace::{Stage, Workspace};
 
 /// What to convert, whereto, and how.
@@ -87,7 +89,7 @@ pub struct ChannelOutcome {
     pub element: Element,
     /// Bytes of the array's file.
     pub bytes: Bytes,
-    /// Seconds that the run took, earlier interrupted ones not counted.
+    /// Its share of the seconds that the run took; 0 where it was finished before.
     pub seconds: f64,
     /// Bad rows by verdict; empty where all are good.
     pub bad: Vec<(Status, u64)>,
@@ -98,11 +100,13 @@ pub struct ChannelOutcome {
 /// Ends early, with what was reached, where `stop` is requested.
 pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outcome>, ConvertError> {
     watch.enter(Phase::Planning);
+    let began = Instant::now();
     let planned = plan::plan(&run.request, &PlanProgress::default())?;
     let folders = plan::resolve_outputs(&run.out, &planned)?;
+    let planning = began.elapsed();
     let mut outcomes = Vec::with_capacity(planned.len());
     for (planned, out) in planned.into_iter().zip(folders) {
-        let outcome = convert_one(planned, &out, run, watch, stop)?;
+        let outcome = convert_one(planned, planning, &out, run, watch, stop)?;
         let interrupted = outcome.state == State::Interrupted;
         outcomes.push(outcome);
         if interrupted {
@@ -114,6 +118,7 @@ pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outco
 
 fn convert_one(
     planned: PlannedRun,
+    planning: Duration,
     out: &Path,
     run: &ConvertRun,
     watch: &Watch,
@@ -132,19 +137,28 @@ fn convert_one(
         notes: std::mem::take(&mut workspace.notes),
         bad_files: Vec::new(),
     };
-    if found == Stage::Converting && !job::run(&mut workspace, &run.settings, watch, stop)? {
-        outcome.state = State::Interrupted;
-        return Ok(outcome);
+    let mut times = Times {
+        planning,
+        ..Times::default()
+    };
+    if found == Stage::Converting {
+        let ran = job::run(&mut workspace, &run.settings, watch, stop)?;
+        if !ran.complete {
+            outcome.state = State::Interrupted;
+            return Ok(outcome);
+        }
+        times.busy = ran.busy;
     }
     if found == Stage::Done {
         outcome.state = State::AlreadyDone;
+        report::summarise(&workspace, &run.settings, &times, &mut outcome)?;
     } else {
         watch.enter(Phase::Publishing);
-        publish::publish(&mut workspace, &run.settings, began)?;
-    }
-    publish::summarise(&workspace, &run.settings, began.elapsed().as_secs_f64(), &mut outcome)?;
-    if outcome.state == State::Finished {
-        publish::write_report(&outcome, &run.settings)?;
+        publish::publish(&mut workspace, &run.settings)?;
+        times.converting = began.elapsed();
+        report::summarise(&workspace, &run.settings, &times, &mut outcome)?;
+        report::write(&outcome, &workspace, run, &times, watch)?;
+        publish::finish(&mut workspace, &run.settings, began.elapsed())?;
     }
     watch.enter(Phase::Done);
     Ok(outcome)

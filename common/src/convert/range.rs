@@ -3,6 +3,7 @@
 //! Must never: change an input, write outside the range's rows, or let a file's rows be partly its samples.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,12 @@ const REMEMBERED: usize = 50;
 pub struct Target {
     /// The array's file.
     pub data: File,
+    /// Where it lies, for messages.
+    pub data_path: PathBuf,
     /// The index's file.
     pub index: File,
+    /// Where it lies, for messages.
+    pub index_path: PathBuf,
     /// Where row `first_row` begins in the array's file.
     pub data_start: u64,
     /// Where the record of row `first_row` begins in the index's file.
@@ -91,6 +96,7 @@ pub struct RangeDone {
 /// A thread's means to convert ranges: buffers, and the folder it reads from.
 pub struct RangeConverter<'p> {
     plan: &'p Plan,
+    sizes: BlockSizes,
     scratch: Scratch,
     data: Vec<u64>,
     index: Vec<u64>,
@@ -109,6 +115,7 @@ impl<'p> RangeConverter<'p> {
     pub fn new(plan: &'p Plan, sizes: &BlockSizes) -> Self {
         Self {
             plan,
+            sizes: *sizes,
             scratch: Scratch::new(sizes),
             data: vec![0; sizes.output.as_usize() / 8],
             index: vec![0; sizes.index.as_usize() / 8],
@@ -119,7 +126,7 @@ impl<'p> RangeConverter<'p> {
 
     /// Other buffers, when memory has become scarce or plenty.
     pub fn resize(&mut self, sizes: &BlockSizes) {
-        if self.data.len() * 8 != sizes.output.as_usize() {
+        if self.sizes != *sizes {
             *self = Self::new(self.plan, sizes);
         }
     }
@@ -153,6 +160,7 @@ impl<'p> RangeConverter<'p> {
         let behind = rows.start - target.first_row;
         let mut out = Rows {
             channel,
+            target,
             data: Stream::new(&target.data, target.data_start + behind * channel.row_bytes().0, data),
             index: Stream::new(&target.index, target.index_start + behind * IndexRecord::BYTES, index),
         };
@@ -181,14 +189,9 @@ impl<'p> RangeConverter<'p> {
             watch.add_rows(wanted.len(), done.bad_rows - before);
         }
         missing(&mut out, RowRange::new(next, rows.end), &mut done, watch)?;
-        done.data = out
-            .data
-            .finish()
-            .map_err(|source| write_failed("write the array", source))?;
-        done.index = out
-            .index
-            .finish()
-            .map_err(|source| write_failed("write the index", source))?;
+        let Rows { data, index, .. } = out;
+        done.data = data.finish().map_err(|source| target.array_failed(source))?;
+        done.index = index.finish().map_err(|source| target.index_failed(source))?;
         watch.add_written(Bytes(done.data.len));
         Ok(done)
     }
@@ -248,7 +251,7 @@ impl<'p> RangeConverter<'p> {
                     done.unreadable += 1;
                     break (Status::Unreadable, source.to_string());
                 }
-                FileFault::Halt(halt) => return Err(self.stop(job, halt)),
+                FileFault::Halt(halt) => return Err(self.stop(job, halt, out.target)),
             }
         };
         if self.plan.options.on_bad_file == OnBadFile::Fail && status != Status::StillWriting {
@@ -292,30 +295,28 @@ impl<'p> RangeConverter<'p> {
             Err(error) => return Err(FileFault::Storage(error)),
         };
         let stamp = Stamp::of(&file).map_err(FileFault::Storage)?;
-        let young = is_young(stamp, options.settle);
+        let young = || is_young(stamp, options.settle);
         let whole = job.channel.layout(job.file.layout).whole;
         let changed = changed_since(&job.file, stamp, options.trust_size);
         if let (Some(change), true) = (&changed, whole) {
             return Err(FileFault::Halt(Halt::Changed(change.clone())));
         }
         let maps = io.maps(stamp.size, local);
-        let result = self
-            .scratch
-            .decode(job, &file, stamp.size, maps, out)
-            .and_then(|varying| {
-                // A file that lost its end while it was read can give zeros for it, in a mapping without any fault.
-                let now = Stamp::of(&file).map_err(FileFault::Storage)?;
-                if now.size < stamp.size {
-                    return Err(FileFault::Short { at: now.size.0 });
-                }
-                Ok(varying)
-            });
+        let result = self.scratch.decode(job, &file, stamp.size, maps, out);
+        let result = result.and_then(|varying| {
+            // One read sees one state of the file. In pieces two states can be mixed, and in a mapping a file that
+            // lost its end gives zeros for it without any fault.
+            if !self.scratch.reads_at_once(stamp.size) {
+                check_unchanged(job, &file, stamp, whole, options)?;
+            }
+            Ok(varying)
+        });
         match result {
             // What was cut short when planned, and is other now, is being written.
             Err(FileFault::Bad { status, why, .. }) => Err(FileFault::Bad {
                 status,
                 why,
-                young: young || changed.is_some(),
+                young: changed.is_some() || young(),
             }),
             Err(FileFault::Short { at }) => match Stamp::of(&file) {
                 Ok(now) if now.size < stamp.size && whole => Err(FileFault::Halt(Halt::Changed(format!(
@@ -354,14 +355,15 @@ impl<'p> RangeConverter<'p> {
         label
     }
 
-    fn stop(&self, job: &FileJob<'_>, halt: Halt) -> ConvertError {
+    fn stop(&self, job: &FileJob<'_>, halt: Halt, target: &Target) -> ConvertError {
         let file = self.label(job);
         match halt {
             Halt::Changed(change) => ConvertError::Changed { file, change },
             Halt::OtherLayout { planned, found } => ConvertError::OtherLayout { file, planned, found },
             Halt::Mixed { fields } => ConvertError::Mixed { file, fields },
             Halt::NotEightBit => ConvertError::NotEightBit { file },
-            Halt::Write(source) => write_failed("write the array", source),
+            Halt::WriteArray(source) => target.array_failed(source),
+            Halt::WriteIndex(source) => target.index_failed(source),
         }
     }
 }
@@ -369,6 +371,7 @@ impl<'p> RangeConverter<'p> {
 /// The rows of a range as they are written: array and index side by side.
 pub(super) struct Rows<'c, 't> {
     pub(super) channel: &'c ChannelPlan,
+    target: &'t Target,
     pub(super) data: Stream<'t>,
     pub(super) index: Stream<'t>,
 }
@@ -390,16 +393,17 @@ impl Rows<'_, '_> {
 
     /// Rows that hold nothing, and why.
     fn bad(&mut self, rows: RowRange, job: Option<&FileJob<'_>>, status: Status) -> Result<(), ConvertError> {
-        let failed = |source| write_failed("write the array", source);
         for row in rows.start..rows.end {
-            self.blank(u64::from(self.channel.samples)).map_err(failed)?;
+            self.blank(u64::from(self.channel.samples))
+                .map_err(|source| self.target.array_failed(source))?;
             let (file, segment) = job.map_or((u32::MAX, 0), |job| {
                 (
                     job.position,
                     u32::try_from(row - job.file.first_row).unwrap_or(u32::MAX),
                 )
             });
-            self.record(IndexRecord::bad(file, segment, status)).map_err(failed)?;
+            self.record(IndexRecord::bad(file, segment, status))
+                .map_err(|source| self.target.index_failed(source))?;
         }
         Ok(())
     }
@@ -415,12 +419,38 @@ fn missing(out: &mut Rows<'_, '_>, rows: RowRange, done: &mut RangeDone, watch: 
     Ok(())
 }
 
-fn write_failed(action: &'static str, source: std::io::Error) -> ConvertError {
-    ConvertError::Storage(StorageError::new(
-        action,
-        std::path::Path::new("the output folder"),
-        source,
-    ))
+impl Target {
+    fn array_failed(&self, source: std::io::Error) -> ConvertError {
+        StorageError::new("write the array", &self.data_path, source).into()
+    }
+
+    fn index_failed(&self, source: std::io::Error) -> ConvertError {
+        StorageError::new("write the index", &self.index_path, source).into()
+    }
+}
+
+/// Fails where the file is not what it was when it was opened, with the stamp `opened`.
+fn check_unchanged(
+    job: &FileJob<'_>,
+    file: &File,
+    opened: Stamp,
+    whole: bool,
+    options: &RangeOptions,
+) -> Result<(), FileFault> {
+    let now = Stamp::of(file).map_err(FileFault::Storage)?;
+    if now.size < opened.size {
+        return Err(FileFault::Short { at: now.size.0 });
+    }
+    let change = changed_since(&job.file, now, options.trust_size);
+    match change {
+        Some(change) if whole => Err(FileFault::Halt(Halt::Changed(change))),
+        _ if !whole && now != opened => Err(FileFault::Bad {
+            status: Status::StillWriting,
+            why: "it was written to while it was read".to_owned(),
+            young: true,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn is_young(stamp: Stamp, settle: Duration) -> bool {

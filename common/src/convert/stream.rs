@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 
+use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::fs;
@@ -24,15 +25,12 @@ pub struct Checksum {
 impl Checksum {
     /// The checksum of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        // The algorithm is 32 bits wide.
-        let crc = u32::try_from(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes)).unwrap_or(u32::MAX);
-        Self {
-            crc,
-            len: bytes.len() as u64,
-        }
+        let mut digest = new_digest();
+        digest.update(bytes);
+        Self::from(&digest)
     }
 
-    /// The checksum of these bytes followed by `next`'s.
+    /// The checksum of these bytes followed by `next`'s. Costs as much as checksumming a megabyte.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
         if self.len == 0 {
@@ -42,16 +40,34 @@ impl Checksum {
             return self;
         }
         let crc = crc_fast::checksum_combine(
-            crc_fast::CrcAlgorithm::Crc32Iscsi,
+            CrcAlgorithm::Crc32Iscsi,
             u64::from(self.crc),
             u64::from(next.crc),
             next.len,
         );
         Self {
-            crc: u32::try_from(crc).unwrap_or(u32::MAX),
+            crc: low_word(crc),
             len: self.len + next.len,
         }
     }
+}
+
+impl From<&Digest> for Checksum {
+    fn from(digest: &Digest) -> Self {
+        Self {
+            crc: low_word(digest.finalize()),
+            len: digest.get_amount(),
+        }
+    }
+}
+
+fn new_digest() -> Digest {
+    Digest::new(CrcAlgorithm::Crc32Iscsi)
+}
+
+/// The crate returns every width in 64 bits.
+fn low_word(crc: u64) -> u32 {
+    u32::try_from(crc).expect("CRC32C has 32 bits")
 }
 
 /// A writer of consecutive bytes that can go back to its last mark, as if nothing had been written since.
@@ -63,24 +79,27 @@ pub(super) struct Stream<'t> {
     /// Whole words, so that elements and index records lie aligned.
     buffer: &'t mut [u64],
     filled: usize,
-    /// Of all bytes before `position`.
-    checksum: Checksum,
-    /// Where a bad file's rows begin, and the checksum up to there once the mark has left the buffer.
+    /// Has seen all bytes before `position`, and `digested` bytes of the buffer.
+    digest: Digest,
+    digested: usize,
+    /// Where a bad file's rows begin, and the digest up to there.
     mark: u64,
-    at_mark: Option<Checksum>,
+    at_mark: Digest,
 }
 
 impl<'t> Stream<'t> {
     /// Writes from `position` on.
     pub(super) fn new(file: &'t File, position: u64, buffer: &'t mut [u64]) -> Self {
+        let digest = new_digest();
         Self {
             file,
             position,
             buffer,
             filled: 0,
-            checksum: Checksum::default(),
+            digest,
+            digested: 0,
             mark: position,
-            at_mark: None,
+            at_mark: digest,
         }
     }
 
@@ -118,50 +137,41 @@ impl<'t> Stream<'t> {
 
     /// Marks the present end: [`Stream::rewind`] comes back here.
     pub(super) fn mark(&mut self) {
+        // A row's bytes are checksummed here, while they are still in the nearest cache.
+        self.catch_up();
         self.mark = self.position + self.filled as u64;
-        self.at_mark = None;
+        self.at_mark = self.digest;
     }
 
     /// Forgets all that was written since the mark.
     pub(super) fn rewind(&mut self) {
-        match self.at_mark.take() {
-            Some(checksum) => {
-                self.position = self.mark;
-                self.filled = 0;
-                self.checksum = checksum;
-            }
-            // The mark is still in the buffer.
-            None => self.filled = usize::try_from(self.mark - self.position).expect("the mark lies in the buffer"),
-        }
+        // A mark that has left the buffer becomes its beginning.
+        self.filled = usize::try_from(self.mark.saturating_sub(self.position)).expect("the mark lies in the buffer");
+        self.position = self.position.min(self.mark);
+        self.digest = self.at_mark;
+        self.digested = self.filled;
     }
 
     /// Writes what is buffered and returns the checksum of everything.
     pub(super) fn finish(mut self) -> io::Result<Checksum> {
         self.flush()?;
-        Ok(self.checksum)
+        Ok(Checksum::from(&self.digest))
     }
 
     fn capacity(&self) -> usize {
         size_of_val(self.buffer)
     }
 
+    fn catch_up(&mut self) {
+        self.digest.update(&self.buffer.as_bytes()[self.digested..self.filled]);
+        self.digested = self.filled;
+    }
+
     fn flush(&mut self) -> io::Result<()> {
-        let bytes = &self.buffer.as_bytes()[..self.filled];
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        if self.at_mark.is_none() {
-            let before = usize::try_from(self.mark - self.position).expect("an unsaved mark lies in the buffer");
-            let (head, tail) = bytes.split_at(before);
-            let at_mark = self.checksum.then(Checksum::of(head));
-            self.at_mark = Some(at_mark);
-            self.checksum = at_mark.then(Checksum::of(tail));
-        } else {
-            self.checksum = self.checksum.then(Checksum::of(bytes));
-        }
-        fs::write_all_at(self.file, bytes, self.position)?;
+        self.catch_up();
+        fs::write_all_at(self.file, &self.buffer.as_bytes()[..self.filled], self.position)?;
         self.position += self.filled as u64;
-        self.filled = 0;
+        (self.filled, self.digested) = (0, 0);
         Ok(())
     }
 }

@@ -61,6 +61,8 @@ pub struct Progress {
     pub bad_rows: u64,
     /// Bytes of memory this process occupies.
     pub memory: Bytes,
+    /// The most that it occupied whenever it was looked at.
+    pub memory_peak: Bytes,
 }
 
 /// Counters that the working threads raise and a display reads.
@@ -76,6 +78,7 @@ pub struct Watch {
     rows_total: AtomicU64,
     bad_rows: AtomicU64,
     memory: AtomicU64,
+    memory_peak: AtomicU64,
 }
 
 impl Watch {
@@ -99,6 +102,7 @@ impl Watch {
             rows_total: get(&self.rows_total),
             bad_rows: get(&self.bad_rows),
             memory: Bytes(get(&self.memory)),
+            memory_peak: Bytes(get(&self.memory_peak)),
         }
     }
 
@@ -153,6 +157,7 @@ impl Watch {
 
     pub(super) fn note_memory(&self, bytes: Bytes) {
         self.memory.store(bytes.0, Ordering::Relaxed);
+        self.memory_peak.fetch_max(bytes.0, Ordering::Relaxed);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -36,7 +37,7 @@ pub(super) enum Stage {
 pub(super) struct Workspace {
     pub(super) out: PathBuf,
     folder: PathBuf,
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     pub(super) journal: Journal,
     pub(super) stage: Stage,
     pub(super) committed: BTreeMap<Channel, Vec<Committed>>,
@@ -73,8 +74,10 @@ impl Workspace {
         clear_the_way(&state, out, &plan, settings)?;
         remove_folder(&mine)?;
         create_folder(&mine)?;
-        let path = mine.join(PLAN);
-        fs::write_file(&path, &plan.encode())?;
+        for folder in [out, &state] {
+            sync_folder(folder)?;
+        }
+        fs::write_file_with(&mine.join(PLAN), |mut file| plan.write(&mut file))?;
         let arrays = plan
             .channels
             .iter()
@@ -89,7 +92,7 @@ impl Workspace {
         let journal = Journal::create(&mine.join(JOURNAL), &opened)?;
         let begun = Resumed {
             folder: mine,
-            plan,
+            plan: Arc::new(plan),
             journal,
             records: vec![opened],
             notes: Vec::new(),
@@ -134,24 +137,27 @@ impl Workspace {
         self.folder.join(format!("{channel}.{what}"))
     }
 
+    /// The arrays and indices of all channels, in the plan's order, open for writing.
+    pub(super) fn targets(&self) -> Result<Vec<Target>, ConvertError> {
+        let targets = self.plan.channels.iter().map(|channel| self.target(channel)).collect();
+        // Records will say that rows are in these files: their names must be on the disk before.
+        sync_folder(&self.folder)?;
+        targets
+    }
+
     /// Opens a channel's array and index for writing, as long as they will be, with their headers.
-    pub(super) fn target(&self, channel: &ChannelPlan) -> Result<Target, ConvertError> {
+    fn target(&self, channel: &ChannelPlan) -> Result<Target, ConvertError> {
         let shape = [channel.rows, u64::from(channel.samples)];
         let data_header = npy::header(&format!("'{}'", channel.element.descr()), &shape);
         let index_header = npy::index::header(channel.rows);
-        let data = prepare(
-            &self.temporary(channel.channel, "npy"),
-            &data_header,
-            npy::DATA_START + channel.data_bytes().0,
-        )?;
-        let index = prepare(
-            &self.temporary(channel.channel, "index.npy"),
-            &index_header,
-            npy::DATA_START + channel.rows * npy::index::IndexRecord::BYTES,
-        )?;
+        let [data_length, index_length] = lengths(channel);
+        let data_path = self.temporary(channel.channel, "npy");
+        let index_path = self.temporary(channel.channel, "index.npy");
         Ok(Target {
-            data,
-            index,
+            data: prepare(&data_path, &data_header, data_length)?,
+            data_path,
+            index: prepare(&index_path, &index_header, index_length)?,
+            index_path,
             data_start: npy::DATA_START,
             index_start: npy::DATA_START,
             first_row: 0,
@@ -179,6 +185,14 @@ impl Workspace {
     }
 }
 
+/// Bytes of a channel's array and of its index.
+fn lengths(channel: &ChannelPlan) -> [u64; 2] {
+    [
+        npy::DATA_START + channel.data_bytes().0,
+        npy::DATA_START + channel.rows * npy::index::IndexRecord::BYTES,
+    ]
+}
+
 /// Opens or makes a file of `length` that begins with `header`.
 fn prepare(path: &Path, header: &[u8], length: u64) -> Result<File, ConvertError> {
     let failed = |source| StorageError::new("write", path, source);
@@ -197,7 +211,7 @@ fn prepare(path: &Path, header: &[u8], length: u64) -> Result<File, ConvertError
 /// The state on the disk, begun or found.
 struct Resumed {
     folder: PathBuf,
-    plan: Plan,
+    plan: Arc<Plan>,
     journal: Journal,
     records: Vec<Record>,
     notes: Vec<String>,
@@ -228,6 +242,9 @@ fn resume(found: Found, out: &Path, settings: &Settings) -> Result<Option<Resume
         folder: folder.clone(),
         source,
     })?;
+    if done.is_none() && !holds_its_rows(&folder, &plan, &records, out, settings) {
+        return Ok(None);
+    }
     let changes = plan::compare(&plan, settings.trust_size, settings.threads)?;
     if changes.stops() {
         if settings.overwrite {
@@ -244,11 +261,31 @@ fn resume(found: Found, out: &Path, settings: &Settings) -> Result<Option<Resume
     };
     Ok(Some(Resumed {
         folder,
-        plan,
+        plan: Arc::new(plan),
         journal,
         records,
         notes,
     }))
+}
+
+/// Whether the files are there of which the records say that they hold rows. Where someone has removed or cut one, its
+/// rows would come out as zeros.
+fn holds_its_rows(folder: &Path, plan: &Plan, records: &[Record], out: &Path, settings: &Settings) -> bool {
+    let publishing = records.contains(&Record::Publishing);
+    let begun = |channel: Channel| {
+        let of_it = |record: &Record| matches!(record, Record::Committed(rows) if rows.channel == channel);
+        publishing || records.iter().any(of_it)
+    };
+    plan.channels
+        .iter()
+        .filter(|channel| begun(channel.channel))
+        .all(|channel| {
+            ["npy", "index.npy"].iter().zip(lengths(channel)).all(|(what, length)| {
+                let is_whole = |path: PathBuf| std::fs::metadata(path).is_ok_and(|file| file.len() == length);
+                let published = out.join(settings.name.sibling(channel.channel, &format!(".{what}")));
+                is_whole(folder.join(format!("{}.{what}", channel.channel))) || (publishing && is_whole(published))
+            })
+        })
 }
 
 /// Refuses, or with `--overwrite` removes, what other commands left under the names that this one will use.
@@ -310,6 +347,10 @@ fn find(folder: &Path) -> Result<Option<Found>, ConvertError> {
 
 fn create_folder(path: &Path) -> Result<(), StorageError> {
     std::fs::create_dir_all(path).map_err(|source| StorageError::new("create the folder", path, source))
+}
+
+fn sync_folder(path: &Path) -> Result<(), StorageError> {
+    fs::sync_dir(path).map_err(|source| StorageError::new("bring to the disk the folder", path, source))
 }
 
 fn remove_folder(path: &Path) -> Result<(), StorageError> {

@@ -85,9 +85,14 @@ fn temporary_beside(path: &Path) -> PathBuf {
 
 /// Writes a whole file: it holds either what it held before or all of `bytes`, also after a power failure.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    write_file_with(path, |file| write_all_at(file, bytes, 0))
+}
+
+/// The same for content that is written piece by piece, by `write` into an empty file.
+pub fn write_file_with(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> Result<(), StorageError> {
     let temporary = temporary_beside(path);
     let written = File::create_new(&temporary)
-        .and_then(|file| write_all_at(&file, bytes, 0).and_then(|()| sync_data(&file)))
+        .and_then(|file| write(&file).and_then(|()| sync_data(&file)))
         .and_then(|()| rename(&temporary, path));
     written.map_err(|error| {
         // The first error is the one to report; a leftover is named like no output and does no harm.

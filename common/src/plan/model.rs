@@ -1,6 +1,6 @@
 //! The plan as it is held in memory: columns, since a run can have ten million files.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -106,8 +106,7 @@ impl NamePattern {
         name.clear();
         name.push_str(&self.prefix);
         if self.width > 0 {
-            let width = usize::from(self.width);
-            write!(name, "{index:0width$}").expect("writing to a String cannot fail");
+            push_padded(name, index, usize::from(self.width));
         }
         name.push_str(&self.suffix);
     }
@@ -118,6 +117,20 @@ impl NamePattern {
         self.write_name(index, &mut name);
         name
     }
+}
+
+/// Appends `number` with at least `width` digits. Much faster than a format string, and asked for every file.
+fn push_padded(text: &mut String, mut number: u64, width: usize) {
+    // A u64 has at most 20 digits; `Plan::check` lets no pattern ask for more.
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    while number > 0 || start == digits.len() {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).expect("a digit");
+        number /= 10;
+    }
+    let start = start.min(digits.len().saturating_sub(width));
+    text.extend(digits[start..].iter().map(|&digit| char::from(digit)));
 }
 
 /// Position in [`Plan::patterns`].

@@ -33,16 +33,13 @@ const MOST_UNOPENED: u64 = 100;
 /// Files opened between two looks at the results.
 const CHUNK: usize = 4096;
 
-/// If one of these changes inside a channel, its rows do not belong together.
-const HARD: [Field; 4] = [Field::HorizInterval, Field::VertUnit, Field::HorUnit, Field::RecordType];
-/// These may change, and people should know.
-const SOFT: [Field; 5] = [
-    Field::VerticalGain,
-    Field::VerticalOffset,
-    Field::VertCoupling,
-    Field::BandwidthLimit,
-    Field::ProbeAtt,
-];
+/// These may change inside a channel, and people should know; those of [`FieldSet::AXES`] must not.
+const SOFT: FieldSet = FieldSet::EMPTY
+    .with(Field::VerticalGain)
+    .with(Field::VerticalOffset)
+    .with(Field::VertCoupling)
+    .with(Field::BandwidthLimit)
+    .with(Field::ProbeAtt);
 
 /// The first bytes of a file: [`HEAD_BYTES`], or all of a shorter file. Errors that can pass are tried again.
 pub(super) fn read_head(path: &Path) -> io::Result<Vec<u8>> {
@@ -276,7 +273,7 @@ impl<'a> Fold<'a> {
             readable: FxHashMap::default(),
             before: None,
             changes: FxHashMap::default(),
-            watched: HARD.into_iter().chain(SOFT).collect(),
+            watched: FieldSet::AXES.union(SOFT),
             triggers: Vec::new(),
             first_trouble: None,
             opened: 0,
@@ -428,7 +425,7 @@ impl<'a> Fold<'a> {
     fn finish(mut self, channel: Channel, findings: &mut Findings) -> Probed {
         let skipped = self.probing.on_bad_file == OnBadFile::Skip;
         let mut mixed = Vec::new();
-        for field in HARD.into_iter().chain(SOFT) {
+        for field in FieldSet::AXES.iter().chain(SOFT.iter()) {
             let Some(change) = self.changes.remove(&field) else {
                 continue;
             };
@@ -437,7 +434,7 @@ impl<'a> Fold<'a> {
                 changes: change.changes,
                 examples: change.examples,
             };
-            if HARD.contains(&field) {
+            if FieldSet::AXES.contains(field) {
                 mixed.push(change);
             } else {
                 findings.all.push(Finding::ChangedSettings { channel, change });

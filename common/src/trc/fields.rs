@@ -1,6 +1,8 @@
 //! One table of the descriptor's fields: name, place and kind in each family. Everything else follows from it.
 
 use std::fmt;
+use std::iter;
+use std::sync::LazyLock;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
@@ -146,6 +148,12 @@ impl Field {
         Self::ALL.iter().copied().find(|field| field.name() == name)
     }
 
+    /// The field that has the descriptor's byte `at`.
+    pub(super) fn at(family: Family, at: usize) -> Option<Self> {
+        static TABLES: LazyLock<[ByteTable; 2]> = LazyLock::new(|| [Family::TwoX, Family::OneZero].map(byte_table));
+        TABLES[family as usize].get(at).copied().flatten()
+    }
+
     /// Where it stands in a descriptor of `family`; nowhere where that family does not have it.
     pub(super) fn place(self, family: Family) -> Option<Place> {
         let row = &TABLE[self as usize];
@@ -154,6 +162,19 @@ impl Field {
             Family::OneZero => row.one_zero,
         }
     }
+}
+
+/// For each byte of a descriptor its field.
+type ByteTable = [Option<Field>; Family::TwoX.descriptor_bytes()];
+
+fn byte_table(family: Family) -> ByteTable {
+    let mut table = [None; _];
+    for &field in Field::ALL {
+        if let Some(place) = field.place(family) {
+            table[place.at..place.at + place.bytes()].fill(Some(field));
+        }
+    }
+    table
 }
 
 impl fmt::Display for Field {
@@ -184,10 +205,25 @@ const _: () = assert!(TABLE.len() <= 128, "one bit for each field");
 impl FieldSet {
     /// No field.
     pub const EMPTY: Self = Self(0);
+    /// Every field that any family has.
+    pub const ALL: Self = Self((1 << Field::ALL.len()) - 1);
+
+    /// Rows of one array that differ in one of these do not share their axes.
+    pub const AXES: Self = Self::EMPTY
+        .with(Field::HorizInterval)
+        .with(Field::VertUnit)
+        .with(Field::HorUnit)
+        .with(Field::RecordType);
 
     /// Adds a field.
     pub fn insert(&mut self, field: Field) {
-        self.0 |= 1 << field as u8;
+        *self = self.with(field);
+    }
+
+    /// With one field more.
+    #[must_use]
+    pub const fn with(self, field: Field) -> Self {
+        Self(self.0 | 1 << field as u8)
     }
 
     /// Whether the field is one of them.
@@ -219,7 +255,12 @@ impl FieldSet {
 
     /// The fields, in the descriptor's order.
     pub fn iter(self) -> impl Iterator<Item = Field> {
-        Field::ALL.iter().copied().filter(move |field| self.contains(*field))
+        let mut left = self.0;
+        iter::from_fn(move || {
+            let lowest = Field::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*lowest)
+        })
     }
 }
 

@@ -42,6 +42,15 @@ fn names_are_made_as_the_instrument_makes_them() {
     let mut name = String::new();
     pattern.write_name(7, &mut name);
     assert_eq!(name, "C1--Trace--00007.trc");
-    pattern.write_name(123_456, &mut name);
-    assert_eq!(name, "C1--Trace--123456.trc");
+    for index in [0, 1, 9, 10, 99_999, 100_000, 123_456, u64::MAX] {
+        for width in 1..=20 {
+            let pattern = NamePattern {
+                width,
+                ..pattern.clone()
+            };
+            pattern.write_name(index, &mut name);
+            let digits = usize::from(width);
+            assert_eq!(name, format!("C1--Trace--{index:0digits$}.trc"));
+        }
+    }
 }

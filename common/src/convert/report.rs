@@ -1,0 +1,264 @@
+//! What is said of a finished run: its channels for the caller, and `report.json`.
+//!
+//! Unlike the other files the report tells of this machine, this day and this run, and is not reproducible.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use zerocopy::FromBytes;
+
+use super::error::ConvertError;
+use super::journal::Committed;
+use super::settings::Settings;
+use super::watch::Watch;
+use super::workspace::Workspace;
+use super::{BadFile, ChannelOutcome, ConvertRun, Outcome};
+use crate::fs::{self, StorageError};
+use crate::npy;
+use crate::npy::index::IndexRecord;
+use crate::plan::ChannelPlan;
+use crate::resources::Machine;
+use crate::status::Status;
+use crate::units::Bytes;
+
+/// Bad files that a report lists; all of them are in the index.
+const LISTED: usize = 1000;
+
+/// How long the parts of a run took; what an earlier, interrupted call did is not counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times {
+    pub(super) planning: Duration,
+    /// From the plan to the last name.
+    pub(super) converting: Duration,
+    /// For each channel of the plan the time that threads spent on it, added up; none where nothing was left to do.
+    pub(super) busy: Vec<Duration>,
+}
+
+impl Times {
+    /// A channel's share of the seconds, by the time that threads spent on it.
+    fn share(&self, channel: usize) -> f64 {
+        let all: f64 = self.busy.iter().map(Duration::as_secs_f64).sum();
+        let own = self.busy.get(channel).map_or(0.0, Duration::as_secs_f64);
+        if all > 0.0 {
+            self.converting.as_secs_f64() * own / all
+        } else {
+            0.0
+        }
+    }
+}
+
+/// Adds to the outcome what the published files say.
+pub(super) fn summarise(
+    workspace: &Workspace,
+    settings: &Settings,
+    times: &Times,
+    outcome: &mut Outcome,
+) -> Result<(), ConvertError> {
+    for (position, channel) in workspace.plan.channels.iter().enumerate() {
+        let index = workspace.out.join(settings.name.sibling(channel.channel, ".index.npy"));
+        let bad = count_bad(&index, channel).map_err(|source| StorageError::new("read", &index, source))?;
+        outcome.channels.push(ChannelOutcome {
+            channel: channel.channel,
+            path: workspace.out.join(settings.name.array(channel.channel)),
+            rows: channel.rows,
+            samples: channel.samples,
+            element: channel.element,
+            bytes: Bytes(npy::DATA_START) + channel.data_bytes(),
+            seconds: times.share(position),
+            bad,
+        });
+    }
+    let mut committed: Vec<&Committed> = workspace.committed.values().flatten().collect();
+    committed.sort_by_key(|rows| (rows.channel, rows.rows));
+    let bad = committed.into_iter().flat_map(|rows| &rows.bad);
+    outcome.bad_files = bad.take(LISTED).cloned().collect();
+    Ok(())
+}
+
+/// Bad rows by verdict, from the index of a channel.
+fn count_bad(index: &Path, channel: &ChannelPlan) -> std::io::Result<Vec<(Status, u64)>> {
+    let mut counts = [0u64; Status::ALL.len()];
+    let mut file = File::open(index)?;
+    file.seek(SeekFrom::Start(npy::DATA_START))?;
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let mut bytes = [0; size_of::<IndexRecord>()];
+    for _ in 0..channel.rows {
+        file.read_exact(&mut bytes)?;
+        let record = IndexRecord::read_from_bytes(&bytes).map_err(|_| std::io::ErrorKind::InvalidData)?;
+        let count = counts.get_mut(usize::from(record.status));
+        *count.ok_or(std::io::ErrorKind::InvalidData)? += 1;
+    }
+    let bad = Status::ALL
+        .into_iter()
+        .zip(counts)
+        .filter(|(status, count)| !status.is_good() && *count > 0);
+    Ok(bad.collect())
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: &'static str,
+    run: &'a str,
+    plan: String,
+    finished: jiff::Timestamp,
+    machine: MachineReport,
+    input: InputReport<'a>,
+    output: Place,
+    options: &'a crate::options::ByteOptions,
+    settings: Json,
+    speed: Speed,
+    channels: Vec<Json>,
+    findings: &'a crate::plan::Findings,
+    notes: &'a [String],
+    bad_files: &'a [BadFile],
+}
+
+#[derive(Serialize)]
+struct MachineReport {
+    host: Option<String>,
+    system: &'static str,
+    cpu: String,
+    physical_cores: usize,
+    usable_cores: usize,
+    memory_total: Bytes,
+}
+
+/// A folder and what it lies on.
+#[derive(Serialize)]
+struct Place {
+    path: PathBuf,
+    file_system: Option<String>,
+    space_free: Option<Bytes>,
+}
+
+impl Place {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            file_system: fs::kind(path).ok().map(|kind| kind.name),
+            space_free: fs::space(path).ok().map(|space| space.available),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct InputReport<'a> {
+    asked: &'a [PathBuf],
+    folders: Vec<Place>,
+    files: u64,
+    bytes: Bytes,
+}
+
+/// How fast the rows were made that this call made.
+#[derive(Serialize)]
+struct Speed {
+    seconds_planning: f64,
+    seconds_converting: f64,
+    rows: u64,
+    rows_resumed: u64,
+    bytes_read: Bytes,
+    bytes_written: Bytes,
+    megabytes_read_per_second: f64,
+    traces_per_minute: f64,
+    memory_peak: Bytes,
+}
+
+impl Speed {
+    fn of(times: &Times, watch: &Watch) -> Self {
+        let progress = watch.read();
+        let seconds = times.converting.as_secs_f64();
+        let rows = progress.rows - progress.rows_before;
+        let bytes = progress.bytes_in.saturating_sub(progress.bytes_in_before);
+        Self {
+            seconds_planning: times.planning.as_secs_f64(),
+            seconds_converting: seconds,
+            rows,
+            rows_resumed: progress.rows_before,
+            bytes_read: bytes,
+            bytes_written: progress.bytes_out,
+            megabytes_read_per_second: bytes.0 as f64 / 1e6 / seconds,
+            traces_per_minute: rows as f64 * 60.0 / seconds,
+            memory_peak: progress.memory_peak,
+        }
+    }
+}
+
+/// Writes `report.json`: what was done, where, how fast, with which settings, and what was wrong.
+pub(super) fn write(
+    outcome: &Outcome,
+    workspace: &Workspace,
+    run: &ConvertRun,
+    times: &Times,
+    watch: &Watch,
+) -> Result<(), ConvertError> {
+    let plan = &workspace.plan;
+    let machine = Machine::detect();
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        run: &plan.run,
+        plan: plan.id.to_string(),
+        finished: jiff::Timestamp::now(),
+        machine: MachineReport {
+            host: sysinfo::System::host_name().ok(),
+            system: std::env::consts::OS,
+            cpu: machine.cpu,
+            physical_cores: machine.physical_cores,
+            usable_cores: machine.usable_cores,
+            memory_total: machine.memory_total,
+        },
+        input: InputReport {
+            asked: &run.request.inputs,
+            folders: plan.folders.iter().map(|folder| Place::of(&folder.path)).collect(),
+            files: plan.files(),
+            bytes: plan.input_bytes(),
+        },
+        output: Place::of(&outcome.out),
+        options: &plan.options,
+        settings: settings(&run.settings),
+        speed: Speed::of(times, watch),
+        channels: outcome.channels.iter().map(channel).collect(),
+        findings: &outcome.findings,
+        notes: &outcome.notes,
+        bad_files: &outcome.bad_files,
+    };
+    let mut text = serde_json::to_vec_pretty(&report).expect("the report holds nothing that JSON cannot");
+    text.push(b'\n');
+    Ok(fs::write_file(&outcome.out.join("report.json"), &text)?)
+}
+
+fn settings(settings: &Settings) -> Json {
+    json!({
+        "threads": settings.threads,
+        "memory_limit": settings.memory_limit,
+        "memory_threshold": settings.memory_threshold,
+        "io": settings.io,
+        "range_size": settings.range_size,
+        "sync_every": settings.sync_every,
+        "settle_seconds": settings.settle.as_secs_f64(),
+        "overwrite": settings.overwrite,
+        "trust_size": settings.trust_size,
+        "name": settings.name.to_string(),
+    })
+}
+
+fn channel(channel: &ChannelOutcome) -> Json {
+    let bad: Vec<Json> = channel
+        .bad
+        .iter()
+        .map(|(status, rows)| json!({"status": status, "rows": rows}))
+        .collect();
+    json!({
+        "channel": channel.channel,
+        "file": channel.path.file_name().map(|name| name.to_string_lossy()),
+        "rows": channel.rows,
+        "samples": channel.samples,
+        "dtype": channel.element,
+        "bytes": channel.bytes,
+        "seconds": channel.seconds,
+        "bad_rows": bad,
+    })
+}
