@@ -10,8 +10,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
+use trc2npy_benches::folder_in_memory;
+use trc2npy_benches::pairs::Pairs;
 use trc2npy_common::plan::{PlanProgress, PlanRequest, plan};
 use trc2npy_synth::TraceFile;
 
@@ -30,21 +31,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .find_map(|argument| argument.parse().ok())
         .unwrap_or(1_000_000_u64);
     let distinct = arguments.iter().any(|argument| argument == "--distinct");
-    let memory = Path::new("/dev/shm");
-    let dir = if memory.is_dir() {
-        tempfile::tempdir_in(memory)?
-    } else {
-        tempfile::tempdir()?
-    };
+    let dir = folder_in_memory()?;
     let run = dir.path().join("r005");
     write_names(&run, dir.path(), names, distinct)?;
 
     let request = PlanRequest::new(vec![run.clone()], THREADS);
-    let mut pairs = Vec::with_capacity(PAIRS);
     let mut kept = (0, 0, 0);
-    for _ in 0..PAIRS {
-        let found = timed(|| find(&run))?;
-        let planned = timed(|| -> Result<(), Box<dyn std::error::Error>> {
+    let pairs = Pairs::run(
+        PAIRS,
+        || Ok(()),
+        || -> Result<(), Box<dyn std::error::Error>> {
             let runs = plan(&request, &PlanProgress::default())?;
             kept = (
                 runs[0].plan.files(),
@@ -52,26 +48,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 runs[0].plan.encode().len(),
             );
             Ok(())
-        })?;
-        pairs.push((planned.as_secs_f64() / found.as_secs_f64(), planned, found));
-    }
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (ratio, planned, found) = pairs[PAIRS / 2];
+        },
+        || Ok(find(&run)?),
+    )?;
     let (files, memory, disk) = kept;
     println!("{files} names, {THREADS} threads, median of {PAIRS} interleaved pairs:");
-    println!("plan (with encoding) {planned:.2?}, find {found:.2?}, ratio {ratio:.2} (mark: at most 3)");
+    println!("plan (with encoding) to find: {pairs} (mark: at most 3)");
     println!(
         "bytes a file: {:.1} in memory, {:.1} in plan.bin (mark: at most 64)",
         memory as f64 / files as f64,
         disk as f64 / files as f64
     );
     Ok(())
-}
-
-fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Duration, E> {
-    let start = Instant::now();
-    work()?;
-    Ok(start.elapsed())
 }
 
 fn find(run: &Path) -> io::Result<()> {

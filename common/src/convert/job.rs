@@ -42,6 +42,8 @@ pub(super) struct Ran {
     pub(super) complete: bool,
     /// For each channel of the plan the time that threads spent on it, added up.
     pub(super) busy: Vec<Duration>,
+    /// What bringing the arrays to the disk took.
+    pub(super) syncing: Duration,
 }
 
 /// Converts what is not committed yet.
@@ -69,6 +71,7 @@ pub(super) fn run(
         pending_bytes: Bytes(0),
         allowed: (plan.files() / 100).clamp(1, MOST_UNREADABLE),
         busy: vec![Duration::ZERO; plan.channels.len()],
+        syncing: Duration::ZERO,
     };
     let crew = Crew {
         plan: &plan,
@@ -82,11 +85,12 @@ pub(super) fn run(
     watch.enter(Phase::Syncing);
     // What was finished before something went wrong is kept; the first error is the one to tell.
     let committed = committer.commit();
-    let busy = committer.busy;
+    let (busy, syncing) = (committer.busy, committer.syncing);
     worked.and(committed)?;
     Ok(Ran {
         complete: is_complete(workspace, &plan),
         busy,
+        syncing,
     })
 }
 
@@ -301,6 +305,7 @@ struct Committer<'c> {
     unreadable: u64,
     allowed: u64,
     busy: Vec<Duration>,
+    syncing: Duration,
 }
 
 impl Committer<'_> {
@@ -344,12 +349,14 @@ impl Committer<'_> {
         let mut touched: Vec<usize> = self.pending.iter().map(|(channel, _)| *channel).collect();
         touched.sort_unstable();
         touched.dedup();
+        let began = Instant::now();
         for channel in touched {
             let target = &self.targets[channel];
             for (file, path) in [(&target.data, &target.data_path), (&target.index, &target.index_path)] {
                 fs::sync_data(file).map_err(|source| StorageError::new("bring to the disk", path, source))?;
             }
         }
+        self.syncing += began.elapsed();
         let committed: Vec<Committed> = self.pending.drain(..).map(|(_, committed)| committed).collect();
         let records: Vec<Record> = committed.iter().cloned().map(Record::Committed).collect();
         if !records.is_empty() {

@@ -148,6 +148,7 @@ fn convert_one(
             return Ok(outcome);
         }
         times.busy = ran.busy;
+        times.syncing = ran.syncing;
     }
     if found == Stage::Done {
         outcome.state = State::AlreadyDone;

@@ -21,7 +21,7 @@ use crate::fs::{self, StorageError};
 use crate::npy;
 use crate::npy::index::IndexRecord;
 use crate::plan::ChannelPlan;
-use crate::resources::Machine;
+use crate::resources::{self, Machine};
 use crate::status::Status;
 use crate::units::Bytes;
 
@@ -36,6 +36,8 @@ pub(super) struct Times {
     pub(super) converting: Duration,
     /// For each channel of the plan the time that threads spent on it, added up; none where nothing was left to do.
     pub(super) busy: Vec<Duration>,
+    /// What bringing the arrays to the disk took.
+    pub(super) syncing: Duration,
 }
 
 impl Times {
@@ -158,6 +160,8 @@ struct InputReport<'a> {
 struct Speed {
     seconds_planning: f64,
     seconds_converting: f64,
+    /// Of these, waiting until the arrays were on the disk.
+    seconds_syncing: f64,
     rows: u64,
     rows_resumed: u64,
     bytes_read: Bytes,
@@ -176,13 +180,15 @@ impl Speed {
         Self {
             seconds_planning: times.planning.as_secs_f64(),
             seconds_converting: seconds,
+            seconds_syncing: times.syncing.as_secs_f64(),
             rows,
             rows_resumed: progress.rows_before,
             bytes_read: bytes,
             bytes_written: progress.bytes_out,
             megabytes_read_per_second: bytes.0 as f64 / 1e6 / seconds,
             traces_per_minute: rows as f64 * 60.0 / seconds,
-            memory_peak: progress.memory_peak,
+            // What was seen in looks at intervals can have missed the peak.
+            memory_peak: resources::peak_resident().unwrap_or(progress.memory_peak),
         }
     }
 }

@@ -6,5 +6,5 @@ mod gauge;
 mod groups;
 mod machine;
 
-pub use gauge::{Memory, MemoryGauge, Pressure};
+pub use gauge::{Memory, MemoryGauge, Pressure, peak_resident};
 pub use machine::{Machine, default_memory_limit};
