@@ -250,7 +250,7 @@ fn a_misspelt_variable_is_refused() {
     for (name, part) in [
         ("TRC2NPY_BASELNE", "did you mean TRC2NPY_BASELINE?"),
         ("TRC2NPY_THREAD", "did you mean TRC2NPY_THREADS?"),
-        ("TRC2NPY_ZEBRA", "remove it"),
+        ("TRC2NPY_ON_BAD_FILES", "did you mean TRC2NPY_ON_BAD_FILE?"),
     ] {
         let output = trc2npy(folder.path(), "convert r --out out")
             .env(name, "20")
@@ -264,7 +264,13 @@ fn a_misspelt_variable_is_refused() {
     let output = trc2npy(folder.path(), "convert r --out out --dry-run")
         .env("TRC2NPY_PYTHON", "python3")
         .env("TRC2NPYX", "1")
+        .env("TRC2NPY_ZEBRA", "1")
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(
+        told,
+        "warning: environment variable TRC2NPY_ZEBRA is not used: no option has this name\n"
+    );
 }

@@ -16,6 +16,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::command;
 use crate::failure::Failure;
+use crate::screen;
 
 /// Looked for where the program is started.
 const DEFAULT_FILE: &str = "trc2npy.toml";
@@ -26,8 +27,8 @@ const INPUT: &str = "input";
 
 /// What the environment variable of every option begins with.
 const PREFIX: &str = "TRC2NPY_";
-/// Variables of that prefix that are no options: the option file, and what the tests are told.
-const OTHER_VARIABLES: [&str; 4] = ["CONFIG", "BIN", "PYTHON", "SAMPLES"];
+/// Variables of that prefix that are no options: the option file, and what tests and benchmarks are told.
+const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "SAMPLES", "YARDSTICKS"];
 
 /// Who set an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -269,9 +270,11 @@ impl OptionFile {
     }
 }
 
-/// A variable that is almost an option's would silently change nothing, and the values with it.
+/// A variable that is almost an option's would silently change nothing, and the values with it. One that is like none
+/// is somebody else's.
 fn refuse_misspelt(variables: impl Iterator<Item = OsString>, options: &Command) -> Result<(), Failure> {
     let known: Vec<String> = options.get_arguments().filter_map(variable).collect();
+    let rests = || known.iter().filter_map(|known| known.strip_prefix(PREFIX));
     for name in variables.filter_map(|name| name.into_string().ok()) {
         let Some(rest) = name.strip_prefix(PREFIX) else {
             continue;
@@ -279,13 +282,14 @@ fn refuse_misspelt(variables: impl Iterator<Item = OsString>, options: &Command)
         if known.contains(&name) || OTHER_VARIABLES.contains(&rest) {
             continue;
         }
-        let near = nearest(&name, known.iter().map(String::as_str), 0.94);
-        return Err(Failure::Options(match near {
-            Some(near) => format!("environment variable {name}: no such option (did you mean {near}?)"),
-            None => format!(
-                "environment variable {name}: no such option (TRC2NPY_ and the long options of `trc2npy convert --help` in capitals); remove it"
-            ),
-        }));
+        if let Some(near) = nearest(rest, rests(), 0.85) {
+            return Err(Failure::Options(format!(
+                "environment variable {name}: no such option (did you mean {PREFIX}{near}?)"
+            )));
+        }
+        screen::remark(&format!(
+            "warning: environment variable {name} is not used: no option has this name"
+        ));
     }
     Ok(())
 }
