@@ -59,8 +59,7 @@ pub(super) fn run(
     begin_watch(workspace, &plan, watch);
     check_space(workspace, &plan)?;
     let targets = workspace.targets()?;
-    let target_size = settings.range_size.unwrap_or_else(|| range_size(&plan, budget.threads));
-    let tasks = open_tasks(workspace, &plan, target_size);
+    let tasks = open_tasks(workspace, &plan, range_size(&plan, settings, &budget));
     watch.enter(Phase::Converting);
 
     let mut committer = Committer {
@@ -124,9 +123,12 @@ fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
     }
 }
 
-fn range_size(plan: &Plan, threads: usize) -> Bytes {
-    let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
-    Bytes(total.0 / (threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE)
+/// Bytes of one unit of work, for [`ChannelPlan::ranges`]: as asked, else so many units that all threads end together.
+pub fn range_size(plan: &Plan, settings: &Settings, budget: &Budget) -> Bytes {
+    settings.range_size.unwrap_or_else(|| {
+        let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
+        Bytes(total.0 / (budget.threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE)
+    })
 }
 
 /// Fails before the first byte where the outputs will not fit.

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use budget::{BlockSizes, Budget};
 pub use error::ConvertError;
+pub use job::range_size;
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Target};
 pub use settings::{BadName, Io, NameTemplate, Settings};
 pub use stream::Checksum;

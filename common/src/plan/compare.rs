@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::channel::Channel;
 use crate::fs::Stamp;
-use crate::units::Bytes;
+use crate::units::{Bytes, counted};
 
 use super::error::PlanError;
 use super::findings::Examples;
@@ -64,18 +64,24 @@ impl fmt::Display for InputChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if !self.missing.is_empty() {
-            parts.push(format!("{} files are gone {}", self.missing.count, self.missing));
+            parts.push(format!(
+                "gone: {} {}",
+                counted(self.missing.count, "file"),
+                self.missing
+            ));
         }
         if !self.changed.is_empty() {
             parts.push(format!(
-                "{} files have changed since they were planned {} (--trust-size to look at sizes alone)",
-                self.changed.count, self.changed
+                "changed since they were planned: {} {} (--trust-size looks at sizes alone)",
+                counted(self.changed.count, "file"),
+                self.changed
             ));
         }
         if !self.new.is_empty() {
             parts.push(format!(
-                "{} files are new since the run was planned and get no rows {}",
-                self.new.count, self.new
+                "new since the run was planned, without rows: {} {}",
+                counted(self.new.count, "file"),
+                self.new
             ));
         }
         f.write_str(&parts.join("; "))
