@@ -84,7 +84,7 @@ pub struct Expected {
 /// When a segment was triggered, and where its samples begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowTime {
-    /// Seconds since the file's first trigger.
+    /// Seconds since the file's first trigger; NaN where the file does not say.
     pub time: f64,
     /// Seconds from this trigger to the segment's first sample.
     pub offset: f64,
@@ -133,15 +133,17 @@ impl Expected {
             rows: file
                 .segments
                 .iter()
-                .map(|segment| {
+                .enumerate()
+                .map(|(k, segment)| {
                     if file.trigtime {
                         RowTime {
                             time: segment.time,
                             offset: segment.offset,
                         }
                     } else {
+                        // Only the first segment is known to lie at the file's trigger.
                         RowTime {
-                            time: 0.0,
+                            time: if k == 0 { 0.0 } else { f64::NAN },
                             offset: file.horiz_offset,
                         }
                     }

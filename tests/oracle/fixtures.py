@@ -8,6 +8,7 @@ FOLDER holds `fixtures.json`, a list of {name, file, expected}, and the files. E
 
 import json
 import sys
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def read(data):
         "gain": float(trace.gain),
         "offset": float(trace.offset),
         "interval": float(trace.horiz_interval),
-        "times": trace.trigger_offsets,
+        "times": [time if isfinite(time) else None for time in trace.trigger_offsets],
         "offsets": trace.horiz_offsets,
         "trigger_time": None if np.isnat(first) else int(first.astype("i8")),
         "source": trace.source,

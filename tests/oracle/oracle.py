@@ -5,6 +5,7 @@
               [--events union|complete|separate] [--ragged bad|pad|truncate] [--on-bad-file nan|skip]
               [--channels C1,C3] [--name '{channel}--Trace.npy']
 
+Every FOLDER is part of one run; where OUT holds `{run}`, each is a run of its own, named after its folder.
 Reads every .trc file of the run again, from the format's description alone, computes every row and every index
 record, and compares them with what lies in OUT. Exit code 0: all equal; 1: the first difference is printed.
 """
@@ -17,6 +18,7 @@ import sys
 from collections import Counter
 from datetime import datetime
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -97,17 +99,17 @@ class Trace:
         self.gain = np.float32(get("f", 120 if old else 156))
         self.offset = np.float32(get("f", 124 if old else 160))
         self.horiz_interval = np.float32(get("f", 134 if old else 176))
-        horiz_offset = get("d", 138 if old else 180)
+        horiz_offset = self.horiz_offset = get("d", 138 if old else 180)
         self.source = get("h", 296) if old else get("h", 344) + 1
 
         trigger = trigger_seconds(get, 250 if old else 296)
         entries = d[begin["trigtime"]:][:min(lengths["trigtime"] // 16, segments) * 16]
         pairs = list(struct.iter_unpack(order + "dd", entries))
-        # A segment without an entry of its own is taken to lie at the file's trigger.
-        pairs += [(0.0, horiz_offset)] * (segments - len(pairs))
+        # Without entries the first segment lies at the file's trigger; nobody knows when the others were triggered.
+        pairs += [(0.0 if k == 0 else float("nan"), horiz_offset) for k in range(len(pairs), segments)]
         self.trigger_offsets = [time for time, _ in pairs]
         self.horiz_offsets = [offset for _, offset in pairs]
-        self.times = [np.datetime64("NaT", "ns") if trigger is None
+        self.times = [np.datetime64("NaT", "ns") if trigger is None or not isfinite(time)
                       else np.datetime64(round((trigger + Fraction(time)) * 10**9), "ns") for time, _ in pairs]
 
 
@@ -258,6 +260,9 @@ def record(row, samples, options):
         "min": extremes.min(), "max": extremes.max(), "segment": k, "samples": len(codes), "status": GOOD,
         "baseline": np.nan, "baseline_std": np.nan,
     }
+    if options.dtype == "int8" and trace.width == 2:
+        # The array holds the high bytes: what belongs to one of them is the gain of 256 codes.
+        wanted["gain"] = trace.gain * np.float32(256)
     if options.baseline:
         window = codes[:options.baseline]
         wanted["baseline"] = np.float64(trace.gain) * level(window, options.method) - np.float64(trace.offset)
@@ -353,6 +358,14 @@ def compare(channel, rows, samples, options):
     described = json.loads(json_path.read_text(encoding="utf-8"))
     if described.get("shape") != [len(rows), samples]:
         raise Difference(f"{json_path}: shape {described.get('shape')} instead of {[len(rows), samples]}")
+    reference = next((file.trace for file in files if file.label == described["reference_file"]), None)
+    if reference is None:
+        raise Difference(f"{json_path}: its reference {described['reference_file']} is no good file of the channel")
+    for field, value in (("VERTICAL_GAIN", reference.gain), ("VERTICAL_OFFSET", reference.offset),
+                         ("HORIZ_INTERVAL", reference.horiz_interval), ("HORIZ_OFFSET", reference.horiz_offset)):
+        found = described["fields"][field]
+        if found != (float(value) if isfinite(value) else None):
+            raise Difference(f"{json_path}: {field} is {found!r} instead of {float(value)!r}")
     sums = named_crcs(described)
     for part, start in ((path, data_start), (index_path, index_start)):
         crc = crc32c(np.fromfile(part, "u1", offset=start))
@@ -420,17 +433,23 @@ def main():
     options = parser.parse_args()
 
     assert crc32c(np.frombuffer(b"123456789", "u1")) == 0xE3069283, "the oracle's own CRC is wrong"
-    run = read_run(options.folders, options.channels)
-    if not run:
-        parser.error("no trace in " + ", ".join(map(str, options.folders)))
-    try:
-        rows, samples = plan(run, options)
-        for channel in run:
-            bad = compare(channel, rows[channel], samples[channel], options)
-            print(f"oracle: {channel}: {len(rows[channel])} rows of {samples[channel]} samples equal, {bad} of them bad")
-    except Difference as difference:
-        print(f"oracle: {difference}")
-        sys.exit(1)
+    out = options.out
+    runs = [[folder] for folder in options.folders] if "{run}" in str(out) else [options.folders]
+    differences = 0
+    for folders in runs:
+        options.out = Path(str(out).replace("{run}", folders[0].name))
+        run = read_run(folders, options.channels)
+        if not run:
+            parser.error("no trace in " + ", ".join(map(str, folders)))
+        try:
+            rows, samples = plan(run, options)
+            for channel in run:
+                bad = compare(channel, rows[channel], samples[channel], options)
+                print(f"oracle: {channel}: {len(rows[channel])} rows of {samples[channel]} samples equal, {bad} of them bad")
+        except Difference as difference:
+            print(f"oracle: {difference}")
+            differences += 1
+    sys.exit(differences > 0)
 
 
 if __name__ == "__main__":

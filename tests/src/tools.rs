@@ -73,3 +73,46 @@ pub fn samples() -> Option<PathBuf> {
     let beside = workspace().parent().map(|parent| parent.join("shared/trc-samples"));
     named.or(beside).filter(|path| path.join("expected.jsonl").exists())
 }
+
+/// A temporary folder for many small outputs: in memory where Linux offers that, since bringing hundreds of files to a
+/// disk takes longer than all else.
+///
+/// # Panics
+/// Where no folder can be made.
+pub fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.expect("a temporary folder")
+}
+
+/// Writes the run that `spec` describes into `folder`.
+///
+/// # Panics
+/// Where that cannot be done.
+pub fn write_run(spec: &trc2npy_synth::RunSpec, folder: &Path) {
+    spec.write(folder, &|_| std::ops::ControlFlow::Continue(()))
+        .expect("the run is written");
+}
+
+/// Runs a piece of Python with numpy, and fails the test where it fails.
+///
+/// # Panics
+/// Then, with all that it said.
+pub fn run_python(script: &str, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> String {
+    let output = std::process::Command::new(python())
+        .args(["-c", script])
+        .args(args)
+        .output()
+        .expect("Python can be started");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{stdout}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    stdout
+}

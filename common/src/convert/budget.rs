@@ -11,6 +11,8 @@ const INPUT: Bytes = Bytes::kib(128);
 const SMALLEST_WINDOW: Bytes = Bytes::kib(128);
 const OUTPUT: Bytes = Bytes::kib(256);
 const INDEX: Bytes = Bytes::kib(72);
+/// What memory is mapped in; every window and block is a multiple of it, so it never cuts a sample.
+const PAGE: Bytes = Bytes::kib(4);
 /// Above this a mapped window gains nothing.
 const LARGEST_WINDOW: Bytes = Bytes::mib(16);
 
@@ -59,6 +61,8 @@ impl Budget {
         let window = share
             .saturating_sub(INPUT + OUTPUT + INDEX)
             .clamp(SMALLEST_WINDOW, LARGEST_WINDOW);
+        // Whole pages: a window of odd length would end in the middle of a 16-bit sample.
+        let window = Bytes(window.0 / PAGE.0 * PAGE.0);
         Ok(Self {
             threads,
             ample: BlockSizes { window, ..scarce },
@@ -84,7 +88,8 @@ mod tests {
 
     #[test]
     fn the_buffers_of_all_threads_stay_within_the_limit() {
-        for limit in [1, 2, 3, 7, 16, 128, 1024].map(Bytes::mib) {
+        let odd = [2_000_001, 3_333_333].map(Bytes);
+        for limit in [1, 2, 3, 7, 16, 128, 1024].map(Bytes::mib).into_iter().chain(odd) {
             for threads in [1, 2, 8, 64] {
                 let budget = Budget::new(limit, Bytes(1000), threads);
                 let Ok(budget) = budget else {
@@ -97,6 +102,11 @@ mod tests {
                 };
                 assert!(budget.bytes() <= limit, "{limit} for {threads}: {budget:?}");
                 assert!(budget.threads >= 1 && budget.threads <= threads);
+                for sizes in [budget.ample, budget.scarce] {
+                    for block in [sizes.input, sizes.output, sizes.index, sizes.window] {
+                        assert!(block.0 % 8 == 0, "a block of {block} cuts a sample");
+                    }
+                }
                 assert!(
                     budget.scarce.input + budget.scarce.output + budget.scarce.index + budget.scarce.window <= LEAST
                 );

@@ -277,7 +277,7 @@ impl Segments<'_, '_, '_> {
     fn record(&self, k: u32, time: SegmentTime, samples: u32, level: Option<Level>, extrema: Extrema) -> IndexRecord {
         let (gain, offset) = (self.header.gain(), self.header.offset());
         let volts = |code: i16| gain * f32::from(code) - offset;
-        let (a, b) = (volts(extrema.min), volts(extrema.max));
+        let (min, max) = in_order(volts(extrema.min), volts(extrema.max));
         // A code of an int8 array is the high byte of a stored word: the gain that belongs to it is 256 times as large.
         let widened = self.job.channel.element == Element::Int8 && self.header.width() == SampleWidth::Sixteen;
         IndexRecord {
@@ -296,14 +296,26 @@ impl Segments<'_, '_, '_> {
             baseline_std: level
                 .map_or(f32::NAN, |level| (f64::from(gain).abs() * level.deviation) as f32)
                 .into(),
-            min: a.min(b).into(),
-            max: a.max(b).into(),
+            min: min.into(),
+            max: max.into(),
             file: self.job.position.into(),
             segment: k.into(),
             samples: samples.into(),
             status: Status::Good.code(),
             padding: [0; 3],
         }
+    }
+}
+
+/// The smaller and the larger; none where one of them is no number, since then the row holds such. (`f32::min` hides
+/// it, and may choose either of the two zeros.)
+fn in_order(a: f32, b: f32) -> (f32, f32) {
+    if a.is_nan() || b.is_nan() {
+        (f32::NAN, f32::NAN)
+    } else if b < a {
+        (b, a)
+    } else {
+        (a, b)
     }
 }
 

@@ -50,16 +50,16 @@ pub(super) struct Ran {
 /// Converts what is not committed yet.
 pub(super) fn run(
     workspace: &mut Workspace,
+    budget: &Budget,
     settings: &Settings,
     watch: &Watch,
     stop: &Stop,
 ) -> Result<Ran, ConvertError> {
     let plan = Arc::clone(&workspace.plan);
-    let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
     begin_watch(workspace, &plan, watch);
     check_space(workspace, &plan)?;
     let targets = workspace.targets()?;
-    let tasks = open_tasks(workspace, &plan, range_size(&plan, settings, &budget));
+    let tasks = open_tasks(workspace, &plan, range_size(&plan, settings, budget));
     watch.enter(Phase::Converting);
 
     let mut committer = Committer {
@@ -78,7 +78,7 @@ pub(super) fn run(
         plan: &plan,
         targets: &targets,
         settings,
-        budget: &budget,
+        budget,
         watch,
         stop,
     };

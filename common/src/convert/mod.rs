@@ -103,10 +103,21 @@ pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outco
     let began = Instant::now();
     let planned = plan::plan(&run.request, &PlanProgress::default())?;
     let folders = plan::resolve_outputs(&run.out, &planned)?;
-    let planning = began.elapsed();
+    // What no memory is enough for is refused before anything is written.
+    let budget = |planned: &PlannedRun| {
+        let settings = &run.settings;
+        Budget::new(settings.memory_limit, planned.plan.memory_bytes(), settings.threads)
+    };
+    let budgets = planned.iter().map(budget).collect::<Result<Vec<_>, _>>()?;
+    let call = Call {
+        run,
+        watch,
+        stop,
+        planning: began.elapsed(),
+    };
     let mut outcomes = Vec::with_capacity(planned.len());
-    for (planned, out) in planned.into_iter().zip(folders) {
-        let outcome = convert_one(planned, planning, &out, run, watch, stop)?;
+    for ((planned, out), budget) in planned.into_iter().zip(folders).zip(&budgets) {
+        let outcome = call.convert_one(planned, &out, budget)?;
         let interrupted = outcome.state == State::Interrupted;
         outcomes.push(outcome);
         if interrupted {
@@ -116,50 +127,60 @@ pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outco
     Ok(outcomes)
 }
 
-fn convert_one(
-    planned: PlannedRun,
+/// What all runs of one call share.
+struct Call<'c> {
+    run: &'c ConvertRun,
+    watch: &'c Watch,
+    stop: &'c Stop,
+    /// How long planning all of them took.
     planning: Duration,
-    out: &Path,
-    run: &ConvertRun,
-    watch: &Watch,
-    stop: &Stop,
-) -> Result<Outcome, ConvertError> {
-    let began = Instant::now();
-    let PlannedRun { plan, findings } = planned;
-    let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
-    let found = workspace.stage;
-    let mut outcome = Outcome {
-        out: out.to_owned(),
-        state: State::Finished,
-        channels: Vec::new(),
-        findings,
-        notes: std::mem::take(&mut workspace.notes),
-        bad_files: Vec::new(),
-    };
-    let mut times = Times {
-        planning,
-        ..Times::default()
-    };
-    if found == Stage::Converting {
-        let ran = job::run(&mut workspace, &run.settings, watch, stop)?;
-        if !ran.complete {
-            outcome.state = State::Interrupted;
-            return Ok(outcome);
+}
+
+impl Call<'_> {
+    fn convert_one(&self, planned: PlannedRun, out: &Path, budget: &Budget) -> Result<Outcome, ConvertError> {
+        let Self {
+            run,
+            watch,
+            stop,
+            planning,
+        } = *self;
+        let began = Instant::now();
+        let PlannedRun { plan, findings } = planned;
+        let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
+        let found = workspace.stage;
+        let mut outcome = Outcome {
+            out: out.to_owned(),
+            state: State::Finished,
+            channels: Vec::new(),
+            findings,
+            notes: std::mem::take(&mut workspace.notes),
+            bad_files: Vec::new(),
+        };
+        let mut times = Times {
+            planning,
+            ..Times::default()
+        };
+        if found == Stage::Converting {
+            let ran = job::run(&mut workspace, budget, &run.settings, watch, stop)?;
+            if !ran.complete {
+                outcome.state = State::Interrupted;
+                return Ok(outcome);
+            }
+            times.busy = ran.busy;
+            times.syncing = ran.syncing;
         }
-        times.busy = ran.busy;
-        times.syncing = ran.syncing;
+        if found == Stage::Done {
+            outcome.state = State::AlreadyDone;
+            report::summarise(&workspace, &run.settings, &times, &mut outcome);
+        } else {
+            watch.enter(Phase::Publishing);
+            publish::publish(&mut workspace, &run.settings)?;
+            times.converting = began.elapsed();
+            report::summarise(&workspace, &run.settings, &times, &mut outcome);
+            report::write(&outcome, &workspace, run, &times, watch)?;
+            publish::finish(&mut workspace, &run.settings, began.elapsed())?;
+        }
+        watch.enter(Phase::Done);
+        Ok(outcome)
     }
-    if found == Stage::Done {
-        outcome.state = State::AlreadyDone;
-        report::summarise(&workspace, &run.settings, &times, &mut outcome);
-    } else {
-        watch.enter(Phase::Publishing);
-        publish::publish(&mut workspace, &run.settings)?;
-        times.converting = began.elapsed();
-        report::summarise(&workspace, &run.settings, &times, &mut outcome);
-        report::write(&outcome, &workspace, run, &times, watch)?;
-        publish::finish(&mut workspace, &run.settings, began.elapsed())?;
-    }
-    watch.enter(Phase::Done);
-    Ok(outcome)
 }
