@@ -1,0 +1,12 @@
+//! What must hold whatever happens: kills, signals, full disks, inputs that change, two runs at once.
+
+mod common;
+// Signals, as these tests send them, are a unix matter; Windows knows Ctrl-C events alone.
+#[cfg(unix)]
+mod ctrl_c;
+mod disk;
+mod inputs;
+mod kill;
+mod lock;
+mod power;
+mod progress;
