@@ -1,0 +1,9 @@
+//! What must hold whatever happens: kills, signals, full disks, inputs that change, two runs at once.
+
+mod common;
+// Signals, as these tests send them, are a unix matter; Windows knows Ctrl-C events alone.
+#[cfg(unix)]
+mod ctrl_c;
+mod kill;
+mod lock;
+mod power;
