@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::tools;
 
 /// No test converts for so long: what is still running then hangs, and is ended.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// One call of `trc2npy convert`, without progress.
 #[derive(Debug)]

@@ -55,8 +55,7 @@ impl Conversion {
     /// Further options; one that was given before may be given again, and the last one counts.
     #[must_use]
     pub fn options<S: AsRef<str>>(mut self, options: impl IntoIterator<Item = S>) -> Self {
-        let mut options = options.into_iter();
-        while let Some(option) = options.next() {
+        for option in options {
             let option = option.as_ref().to_owned();
             if option == "--progress"
                 && let Some(at) = self.options.iter().position(|known| *known == option)
@@ -304,6 +303,7 @@ impl fmt::Display for Ended {
 }
 
 /// Whether a program can be started at all, with the arguments given; says why not.
+#[expect(clippy::print_stderr, reason = "what a test leaves out it says")]
 pub fn usable<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> bool {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     match output {

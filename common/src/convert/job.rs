@@ -85,9 +85,9 @@ pub(super) fn run(
     let worked = crew.work_and_settle(&tasks, &mut committer);
     watch.enter(Phase::Syncing);
     // What was finished before something went wrong is kept; the first error is the one to tell.
-    let committed = committer.commit();
+    let kept = committer.commit();
     let (busy, syncing) = (committer.busy, committer.syncing);
-    worked.and(committed)?;
+    worked.and(kept)?;
     Ok(Ran {
         complete: is_complete(workspace, &plan),
         busy,

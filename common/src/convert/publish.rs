@@ -25,8 +25,8 @@ const PARTS: [&str; 4] = ["npy", "index.npy", "files.txt", "json"];
 
 /// Writes the channels' lists of files, which the plan alone decides.
 pub(super) fn write_lists(workspace: &Workspace) -> Result<(), ConvertError> {
-    let channels = workspace.plan.channels.iter();
-    channels.map(|channel| write_list(workspace, channel)).collect()
+    let mut channels = workspace.plan.channels.iter();
+    channels.try_for_each(|channel| write_list(workspace, channel))
 }
 
 /// Writes the JSONs, and renames every channel's files to their final names.

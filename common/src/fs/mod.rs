@@ -87,8 +87,11 @@ impl Stamp {
     pub fn of(file: &File) -> io::Result<Self> {
         // Cheaper than `File::metadata`, whose `statx` walks the empty path: this runs once for every input file.
         let stat = rustix::fs::fstat(file)?;
-        let seconds = i64::try_from(stat.st_mtime).unwrap_or_default();
-        let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or_default();
+        #[allow(clippy::useless_conversion, reason = "the fields' types differ between systems")]
+        let (seconds, nanos) = (
+            i64::try_from(stat.st_mtime).unwrap_or_default(),
+            i64::try_from(stat.st_mtime_nsec).unwrap_or_default(),
+        );
         Ok(Self {
             size: Bytes(u64::try_from(stat.st_size).unwrap_or_default()),
             mtime_ns: seconds.saturating_mul(1_000_000_000).saturating_add(nanos),
