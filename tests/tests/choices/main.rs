@@ -1,5 +1,6 @@
 //! What the options choose: which files and events become rows, what becomes of files that do not fit, and how a user
 //! is told. Numpy judges where it knows the option; where not, the rows are named by hand.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
 
 mod bad_input;
 mod dry_run;

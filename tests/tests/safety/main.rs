@@ -1,4 +1,5 @@
 //! What must hold whatever happens: kills, signals, full disks, inputs that change, two runs at once.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
 
 mod common;
 // Signals, as these tests send them, are a unix matter; Windows knows Ctrl-C events alone.
