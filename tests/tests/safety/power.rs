@@ -41,29 +41,26 @@ fn each(damages: &[Damage<'_>]) {
         leave_half_done(&conversion);
         damage(&state(conversion.out()));
         let ended = conversion.run();
-        match ended.status.code() {
-            Some(0) => {
-                eprintln!("{what}: ended well");
-                check(what, conversion.out(), &reference);
-            }
-            _ => {
-                let ended = ended.with(1).saying([".trc2npy"]);
-                let error = ended
-                    .stderr
-                    .lines()
-                    .find(|line| line.starts_with("error"))
-                    .unwrap_or_default();
-                eprintln!("{what}: {error}");
-                assert!(outputs_by_name(conversion.out()).is_empty(), "{what}");
-                // The way on that it names: the folder of the conversion is removed.
-                assert!(
-                    error.contains("remove") || error.contains("--overwrite"),
-                    "{what}: no way on: {error}"
-                );
-                fs::remove_dir_all(state(conversion.out())).expect("removed");
-                let _ = conversion.run().with(0);
-                check(what, conversion.out(), &reference);
-            }
+        if let Some(0) = ended.status.code() {
+            eprintln!("{what}: ended well");
+            check(what, conversion.out(), &reference);
+        } else {
+            let ended = ended.with(1).saying([".trc2npy"]);
+            let error = ended
+                .stderr
+                .lines()
+                .find(|line| line.starts_with("error"))
+                .unwrap_or_default();
+            eprintln!("{what}: {error}");
+            assert!(outputs_by_name(conversion.out()).is_empty(), "{what}");
+            // The way on that it names: the folder of the conversion is removed.
+            assert!(
+                error.contains("remove") || error.contains("--overwrite"),
+                "{what}: no way on: {error}"
+            );
+            fs::remove_dir_all(state(conversion.out())).expect("removed");
+            let _ = conversion.run().with(0);
+            check(what, conversion.out(), &reference);
         }
         fs::remove_dir_all(conversion.out()).expect("the outputs can be removed");
     }
@@ -92,7 +89,7 @@ fn a_torn_journal_costs_work_only() {
             flip(&folder.join("journal"), |length| length / 2);
         }),
         ("gone", &|folder| {
-            fs::remove_file(folder.join("journal")).expect("removed")
+            fs::remove_file(folder.join("journal")).expect("removed");
         }),
     ]);
 }
@@ -101,14 +98,14 @@ fn a_torn_journal_costs_work_only() {
 fn a_damaged_plan_is_never_followed() {
     each(&[
         ("gone", &|folder| {
-            fs::remove_file(folder.join("plan.bin")).expect("removed")
+            fs::remove_file(folder.join("plan.bin")).expect("removed");
         }),
         ("empty", &|folder| set_length(&folder.join("plan.bin"), |_| 0)),
         ("cut", &|folder| {
-            set_length(&folder.join("plan.bin"), |length| length / 2)
+            set_length(&folder.join("plan.bin"), |length| length / 2);
         }),
         ("longer", &|folder| {
-            set_length(&folder.join("plan.bin"), |length| length + 100)
+            set_length(&folder.join("plan.bin"), |length| length + 100);
         }),
         ("zeros", &|folder| zero(&folder.join("plan.bin"))),
         ("a bit", &|folder| flip(&folder.join("plan.bin"), |length| length / 3)),
@@ -119,23 +116,23 @@ fn a_damaged_plan_is_never_followed() {
 fn lost_arrays_are_made_again() {
     each(&[
         ("array gone", &|folder| {
-            fs::remove_file(folder.join("C1.npy")).expect("removed")
+            fs::remove_file(folder.join("C1.npy")).expect("removed");
         }),
         ("index gone", &|folder| {
             fs::remove_file(folder.join("C1.index.npy")).expect("removed");
         }),
         ("array empty", &|folder| set_length(&folder.join("C1.npy"), |_| 0)),
         ("array cut", &|folder| {
-            set_length(&folder.join("C1.npy"), |length| length / 8)
+            set_length(&folder.join("C1.npy"), |length| length / 8);
         }),
         ("array a byte short", &|folder| {
-            set_length(&folder.join("C1.npy"), |length| length - 1)
+            set_length(&folder.join("C1.npy"), |length| length - 1);
         }),
         ("array longer", &|folder| {
-            set_length(&folder.join("C1.npy"), |length| length + 1)
+            set_length(&folder.join("C1.npy"), |length| length + 1);
         }),
         ("index cut", &|folder| {
-            set_length(&folder.join("C1.index.npy"), |length| length / 2)
+            set_length(&folder.join("C1.index.npy"), |length| length / 2);
         }),
     ]);
 }
