@@ -64,5 +64,7 @@ fn decode(bytes: &[u8], row: &mut [f32], baseline: usize) {
         *value = gain * f32::from(i16::from_le_bytes(*code)) - offset;
     }
     let level = row[..baseline].iter().sum::<f32>() / baseline as f32;
-    row.iter_mut().for_each(|value| *value -= level);
+    for value in row {
+        *value -= level;
+    }
 }

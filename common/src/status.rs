@@ -69,9 +69,51 @@ impl Status {
     }
 }
 
+/// How many rows have each verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StatusCounts([u64; Status::ALL.len()]);
+
+impl StatusCounts {
+    /// Counts `rows` more.
+    pub fn add(&mut self, status: Status, rows: u64) {
+        self.0[usize::from(status.code())] += rows;
+    }
+
+    /// Counts all of `other` too.
+    pub fn add_all(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(all, more)| *all += more);
+    }
+
+    /// The verdicts that are not good and occur, with their rows.
+    pub fn bad(&self) -> impl Iterator<Item = (Status, u64)> {
+        let counted = Status::ALL.into_iter().zip(self.0);
+        counted.filter(|(status, rows)| !status.is_good() && *rows > 0)
+    }
+
+    /// Rows that are not good.
+    pub fn bad_rows(&self) -> u64 {
+        self.bad().map(|(_, rows)| rows).sum()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bad_rows_are_all_but_the_good_ones() {
+        let mut counts = StatusCounts::default();
+        counts.add(Status::Good, 100);
+        counts.add(Status::StillWriting, 2);
+        let mut all = StatusCounts::default();
+        all.add(Status::Truncated, 3);
+        all.add_all(&counts);
+        assert_eq!(all.bad_rows(), 5);
+        let bad: Vec<_> = all.bad().collect();
+        assert_eq!(bad, [(Status::Truncated, 3), (Status::StillWriting, 2)]);
+        assert_eq!(serde_json::to_string(&counts).unwrap(), "[100,0,0,0,0,0,0,2]");
+    }
 
     #[test]
     fn numbers_and_verdicts_agree() {

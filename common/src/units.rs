@@ -182,6 +182,24 @@ impl fmt::Display for RowRange {
     }
 }
 
+/// A number as people read it: `125,000`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things: `1 file`, `125,000 files`.
+pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,5 +235,12 @@ mod tests {
         assert_eq!(a.intersection(RowRange::new(4, 20)), RowRange::new(4, 10));
         assert!(a.intersection(RowRange::new(10, 20)).is_empty());
         assert!(RowRange::new(30, 40).intersection(a).is_empty());
+    }
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(n), text);
+        }
     }
 }

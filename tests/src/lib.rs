@@ -3,9 +3,13 @@
 mod convert;
 mod oracle;
 mod outputs;
+mod process;
 mod tools;
+mod traces;
 
 pub use convert::{Convert, Ended};
 pub use oracle::Oracle;
 pub use outputs::{Npy, Record, outputs};
+pub use process::{Conversion, Ended as Exit, Running, poll, usable};
 pub use tools::{binary, python, run_python, samples, scratch, workspace, write_run};
+pub use traces::{Bench, committed_rows, events, must_be_whole, must_equal, outputs_by_name, records, state, states};

@@ -1,4 +1,5 @@
 //! `trc2npy convert` on whole runs, with numpy as the judge.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
 
 use std::path::PathBuf;
 

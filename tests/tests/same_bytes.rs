@@ -1,4 +1,6 @@
 //! How the work is done changes no byte: threads, reading, memory, ranges, syncing, and the order of the inputs.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
+#![allow(clippy::float_cmp, reason = "values must agree in every bit")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

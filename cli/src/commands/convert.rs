@@ -1,7 +1,7 @@
 //! `convert`: `.trc` files in, one array a channel out.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
 pub(crate) struct Job {
     pub(crate) request: PlanRequest,
     /// Perhaps with `{run}` in it.
-    pub(crate) out: PathBuf,
+    pub(crate) out: String,
     pub(crate) settings: Settings,
 }
 
@@ -54,11 +54,12 @@ impl Job {
                 "no INPUT: name folders, .trc files or patterns (trc2npy convert INPUT... --out DIR)".to_owned(),
             ));
         }
-        let Some(out) = options.output.out.clone() else {
+        let Some(out) = &options.output.out else {
             return Err(Failure::Options(
                 "no --out: name the folder for the arrays (trc2npy convert INPUT... --out DIR)".to_owned(),
             ));
         };
+        let out = output_folder(out)?;
         let settings = options::settings(options, machine);
         let request = PlanRequest {
             inputs: input.inputs.clone(),
@@ -74,20 +75,12 @@ impl Job {
         Ok(Self { request, out, settings })
     }
 
-    /// The output folder of a run.
-    pub(crate) fn out_of(&self, run: &str) -> PathBuf {
-        // A path that is not Unicode holds no `{run}`.
-        self.out
-            .to_str()
-            .map_or_else(|| self.out.clone(), |out| out.replace("{run}", run).into())
-    }
-
     fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
         let start = Start {
             machine,
             settings: &self.settings,
             inputs: &self.request.inputs,
-            out: &self.out,
+            out: Path::new(&self.out),
             threads_asked: options.resources.threads.is_some(),
             memory_asked: options.resources.memory_limit.is_some(),
         };
@@ -99,7 +92,7 @@ impl Job {
         let stop = stop_on_ctrl_c(display.clone());
         let run = ConvertRun {
             request: self.request.clone(),
-            out: self.out.to_string_lossy().into_owned(),
+            out: self.out.clone(),
             settings: self.settings.clone(),
         };
         let watch = Arc::new(Watch::new());
@@ -107,6 +100,23 @@ impl Job {
         let outcomes = convert::convert(&run, &watch, &stop);
         drop(following);
         Ok(outcomes?)
+    }
+}
+
+/// Refuses what can never become the output folder, before anything is looked at.
+fn output_folder(out: &Path) -> Result<String, Failure> {
+    let shown = out.display();
+    let Some(text) = out.to_str() else {
+        return Err(Failure::Options(format!(
+            "--out {shown}: the path is not Unicode and would be written as another one; choose another folder"
+        )));
+    };
+    match out.ancestors().find(|above| above.exists()) {
+        Some(file) if file.is_file() => Err(Failure::Options(format!(
+            "--out {shown}: {} is a file; name a folder, which is made if needed",
+            file.display()
+        ))),
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -152,14 +162,14 @@ fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[Os
     if display.is_json() {
         Event::End(&end_record(outcomes, &again)).emit();
     } else {
-        for warning in outcomes.iter().flat_map(|outcome| outcome.findings.warnings()) {
-            screen::remark(&format!("warning: {warning}"));
+        for outcome in outcomes {
+            warn(outcome);
         }
         for outcome in outcomes.iter().filter(|outcome| outcome.state != State::Interrupted) {
             if outcome.state == State::AlreadyDone {
                 screen::remark("nothing to do: these arrays are finished, from the same files with the same options\n");
             }
-            screen::show(&screen::summary(&outcome.channels, &settings.name))?;
+            screen::show(&screen::summary(outcome, &settings.name))?;
         }
         if interrupted {
             screen::remark(&format!(
@@ -172,6 +182,19 @@ fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[Os
         (false, 0) => ExitCode::SUCCESS,
         (false, _) => BAD_ROWS.into(),
     })
+}
+
+/// What someone should know, and the table does not tell.
+fn warn(outcome: &Outcome) {
+    let told_by_status = outcome.state != State::Interrupted;
+    let findings = outcome
+        .findings
+        .warnings()
+        .filter(|finding| !(told_by_status && finding.is_preliminary()))
+        .map(ToString::to_string);
+    for warning in findings.chain(outcome.notes.iter().cloned()) {
+        screen::remark(&format!("warning: {warning}"));
+    }
 }
 
 fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
@@ -201,7 +224,12 @@ fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
                 State::AlreadyDone => "already done",
                 State::Interrupted => "interrupted",
             };
-            json!({"state": state, "channels": channels(outcome), "findings": outcome.findings})
+            json!({
+                "state": state,
+                "channels": channels(outcome),
+                "findings": outcome.findings,
+                "notes": outcome.notes,
+            })
         })
         .collect();
     json!({"runs": runs, "command": again})

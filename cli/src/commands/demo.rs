@@ -70,14 +70,14 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
         screen::remark("interrupted; the same command goes on");
         return Ok(INTERRUPTED.into());
     }
-    screen::show(&screen::summary(&outcome.channels, &job.settings.name))?;
+    screen::show(&screen::summary(outcome, &job.settings.name))?;
 
     for (channel, number) in outcome.channels.iter().zip(CHANNELS) {
         check(&spec, &run, number, &channel.path)?;
     }
     let rows = counted(spec.file_count(), "row");
     screen::show(&format!(
-        "Checked: all {rows}, decoded once more from the .trc files, agree bit for bit with the arrays.\n\n{}",
+        "\nChecked: all {rows}, decoded once more from the .trc files, agree bit for bit with the arrays.\n\n{}",
         plotting(
             &outcome.channels[0].path,
             &outcome.channels[0].path.with_extension("index.npy")

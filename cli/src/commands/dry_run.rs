@@ -1,30 +1,25 @@
 //! `convert --dry-run`: plans, shows what would be done, and writes nothing.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 use trc2npy_common::channel::Channel;
+use trc2npy_common::convert::{self, Budget};
 use trc2npy_common::fs;
-use trc2npy_common::plan::{self, ChannelPlan, Element, FileTable, Findings, PlannedRun, Severity};
+use trc2npy_common::plan::{self, Element, Findings, PlannedRun, Severity};
 use trc2npy_common::units::Bytes;
 
 use super::convert::Job;
 use crate::failure::Failure;
 use crate::screen::{self, count, counted};
 
-/// Bytes of a row in the index.
-const INDEX_ROW: Bytes = Bytes(72);
-
 /// What would be done, as `--json` shows it.
 #[derive(Debug, Serialize)]
 struct DryRun<'a> {
     runs: Vec<Run<'a>>,
-    threads: usize,
     memory_limit: Bytes,
-    /// Of that, what the plan takes while the conversion runs.
-    plan_memory: Bytes,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,8 +27,15 @@ struct Run<'a> {
     name: &'a str,
     folders: Vec<&'a str>,
     out: PathBuf,
+    /// All that will be written: arrays, indices, lists.
+    bytes_out: Bytes,
     /// Free where the output goes; none where the system does not say.
     space_free: Option<Bytes>,
+    threads: usize,
+    /// What the plan takes while the conversion runs.
+    plan_memory: Bytes,
+    /// What the buffers of all threads take.
+    buffer_memory: Bytes,
     channels: Vec<ChannelRow>,
     /// What was left out, and what is odd.
     findings: &'a Findings,
@@ -47,20 +49,25 @@ struct ChannelRow {
     samples: u32,
     dtype: Element,
     bytes_in: Bytes,
+    /// The array's.
     bytes_out: Bytes,
-    /// Units of work; none where their size is chosen when the conversion starts.
-    ranges: Option<u64>,
+    /// Units of work.
+    ranges: u64,
     path: PathBuf,
 }
 
 /// Plans and shows.
 pub(super) fn run(job: &Job, json: bool) -> Result<ExitCode, Failure> {
     let planned = plan::plan(&job.request, &plan::PlanProgress::default())?;
+    let folders = plan::resolve_outputs(&job.out, &planned)?;
+    let runs: Result<Vec<Run>, Failure> = planned
+        .iter()
+        .zip(&folders)
+        .map(|(planned, out)| describe(job, planned, out))
+        .collect();
     let dry_run = DryRun {
-        runs: planned.iter().map(|planned| describe(job, planned)).collect(),
-        threads: job.settings.threads,
+        runs: runs?,
         memory_limit: job.settings.memory_limit,
-        plan_memory: planned.iter().map(plan_memory).max().unwrap_or_default(),
     };
     if json {
         let text = serde_json::to_string_pretty(&dry_run).expect("numbers and texts can always be written as JSON");
@@ -71,9 +78,11 @@ pub(super) fn run(job: &Job, json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe<'a>(job: &Job, planned: &'a PlannedRun) -> Run<'a> {
+fn describe<'a>(job: &Job, planned: &'a PlannedRun, out: &Path) -> Result<Run<'a>, Failure> {
     let PlannedRun { plan, findings } = planned;
-    let out = job.out_of(&plan.run);
+    let settings = &job.settings;
+    let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
+    let range_size = convert::range_size(plan, settings, &budget);
     let channels = plan
         .channels
         .iter()
@@ -85,39 +94,28 @@ fn describe<'a>(job: &Job, planned: &'a PlannedRun) -> Run<'a> {
             dtype: channel.element,
             bytes_in: channel.files.total_size(),
             bytes_out: channel.data_bytes(),
-            ranges: job.settings.range_size.map(|size| channel.ranges(size).len() as u64),
-            path: out.join(job.settings.name.array(channel.channel)),
+            ranges: channel.ranges(range_size).len() as u64,
+            path: out.join(settings.name.array(channel.channel)),
         })
         .collect();
-    Run {
+    Ok(Run {
         name: &plan.run,
         folders: plan.folders.iter().map(|folder| folder.label.as_str()).collect(),
-        space_free: fs::space(&screen::existing(&out)).ok().map(|space| space.available),
-        out,
+        out: out.to_owned(),
+        bytes_out: plan.output_bytes(),
+        space_free: fs::space(out).ok().map(|space| space.available),
+        threads: budget.threads,
+        plan_memory: plan.memory_bytes(),
+        buffer_memory: budget.bytes(),
         channels,
         findings,
-    }
-}
-
-fn plan_memory(planned: &PlannedRun) -> Bytes {
-    planned
-        .plan
-        .channels
-        .iter()
-        .map(|channel: &ChannelPlan| Bytes(FileTable::BYTES_PER_FILE) * channel.files.len() as u64)
-        .sum()
+    })
 }
 
 impl fmt::Display for DryRun<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.runs.iter().try_for_each(|run| writeln!(f, "{run}"))?;
-        writeln!(
-            f,
-            "With {} and at most {} of memory, {} of it for the plan. Nothing was written.",
-            counted(self.threads as u64, "thread"),
-            self.memory_limit,
-            self.plan_memory
-        )
+        f.write_str("Nothing was written.\n")
     }
 }
 
@@ -136,21 +134,25 @@ impl fmt::Display for Run<'_> {
                 screen::type_name(row.dtype).to_owned(),
                 row.bytes_in.to_string(),
                 row.bytes_out.to_string(),
-                row.ranges.map_or_else(|| "-".to_owned(), count),
+                count(row.ranges),
                 row.path.display().to_string(),
             ]
         });
         f.write_str(&screen::table(&heads, rows))?;
-        let needed: Bytes = self
-            .channels
-            .iter()
-            .map(|row| row.bytes_out + INDEX_ROW * row.rows)
-            .sum();
-        let free = self
-            .space_free
-            .map(|free| format!(", {free} are free"))
-            .unwrap_or_default();
-        writeln!(f, "\n{needed} to write into {}{free}", self.out.display())?;
+        let free = match self.space_free {
+            Some(free) if free < self.bytes_out => format!(": NOT ENOUGH ROOM, {free} are free"),
+            Some(free) => format!(", {free} are free"),
+            None => String::new(),
+        };
+        writeln!(f, "\n{} to write into {}{free}", self.bytes_out, self.out.display())?;
+        writeln!(
+            f,
+            "{} of memory on {}: {} for the plan, {} for buffers",
+            self.plan_memory + self.buffer_memory,
+            counted(self.threads as u64, "thread"),
+            self.plan_memory,
+            self.buffer_memory
+        )?;
         self.findings
             .all
             .iter()

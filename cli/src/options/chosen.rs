@@ -1,25 +1,14 @@
 //! What the machine decides where the user did not.
 
 use trc2npy_common::convert::Settings;
-use trc2npy_common::resources::Machine;
-use trc2npy_common::units::Bytes;
+use trc2npy_common::resources::{Machine, default_memory_limit};
 
 use super::ConvertOptions;
 use super::layers::Settled;
 
-/// Buffers beyond this make nothing faster.
-const MOST_MEMORY: Bytes = Bytes::gib(8);
-/// With less than this a wide row is read in many small pieces.
-const LEAST_MEMORY: Bytes = Bytes::mib(64);
-
 /// One thread for each core that the process may use; hyper-threads share the caches that decoding lives on.
 pub(crate) fn threads(machine: &Machine) -> usize {
     machine.physical_cores.min(machine.usable_cores).max(1)
-}
-
-/// Half of what is free, within bounds.
-pub(crate) fn memory_limit(machine: &Machine) -> Bytes {
-    Bytes(machine.memory_available.0 / 2).clamp(LEAST_MEMORY, MOST_MEMORY)
 }
 
 /// The engine's settings: what was asked for, and the machine's choice for the rest.
@@ -33,7 +22,7 @@ pub(crate) fn settings(options: &ConvertOptions, machine: &Machine) -> Settings 
     } = options;
     Settings {
         threads: resources.threads.map_or_else(|| threads(machine), Into::into),
-        memory_limit: resources.memory_limit.unwrap_or_else(|| memory_limit(machine)),
+        memory_limit: resources.memory_limit.unwrap_or_else(|| default_memory_limit(machine)),
         memory_threshold: resources.memory_threshold,
         io: resources.io,
         range_size: resources.range_size,
@@ -49,7 +38,7 @@ pub(crate) fn settings(options: &ConvertOptions, machine: &Machine) -> Settings 
 pub(crate) fn shown(settled: &Settled, machine: &Machine) -> Vec<Vec<String>> {
     let by_machine = |name: &str| match name {
         "threads" => Some(threads(machine).to_string()),
-        "memory-limit" => Some(memory_limit(machine).to_string()),
+        "memory-limit" => Some(default_memory_limit(machine).to_string()),
         _ => None,
     };
     settled

@@ -79,7 +79,7 @@ const BAD_FILES: &[Choice<OnBadFile>] = &[
 const IOS: &[Choice<Io>] = &[
     (
         "auto",
-        "map files from 50 MiB up on a local Linux disk, read all others",
+        "map files from 50 MiB up on a local disk (not on Windows), read all others",
         Io::Auto,
     ),
     ("mmap", "map every file", Io::Mmap),
@@ -222,7 +222,7 @@ pub(crate) struct ResourceOptions {
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 
-    /// Memory for plan, buffers and mapped input, as 4GiB [default: half of what is free, at most 8 GiB]
+    /// Memory for plan, buffers and mapped input, as 4GiB [default: a quarter of what is free, at most 4 GiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory_limit: Option<Bytes>,
 

@@ -16,6 +16,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::command;
 use crate::failure::Failure;
+use crate::screen;
 
 /// Looked for where the program is started.
 const DEFAULT_FILE: &str = "trc2npy.toml";
@@ -23,6 +24,11 @@ const DEFAULT_FILE: &str = "trc2npy.toml";
 const ACTIONS: [&str; 5] = ["help", "config", "print-config", "dry-run", "json"];
 /// The positional arguments' key in the file.
 const INPUT: &str = "input";
+
+/// What the environment variable of every option begins with.
+const PREFIX: &str = "TRC2NPY_";
+/// Variables of that prefix that are no options: the option file, and what tests and benchmarks are told.
+const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "SAMPLES", "YARDSTICKS"];
 
 /// Who set an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +65,7 @@ pub(crate) type Settled = Vec<Setting>;
 
 /// The environment variable of a setting; none for actions and arguments without a name.
 pub(super) fn variable(arg: &Arg) -> Option<String> {
-    setting_name(arg).map(|name| format!("TRC2NPY_{}", name.replace('-', "_").to_uppercase()))
+    setting_name(arg).map(|name| format!("{PREFIX}{}", name.replace('-', "_").to_uppercase()))
 }
 
 fn setting_name(arg: &Arg) -> Option<&str> {
@@ -74,6 +80,7 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
     };
     let command = command();
     let options = command.find_subcommand("convert").expect("it is defined there");
+    refuse_misspelt(std::env::vars_os().map(|(name, _)| name), options)?;
     let file = match convert.get_one::<PathBuf>("config") {
         Some(path) => Some(OptionFile::read(path, options)?),
         None => OptionFile::read_if_there(Path::new(DEFAULT_FILE), options)?,
@@ -263,16 +270,44 @@ impl OptionFile {
     }
 }
 
+/// A variable that is almost an option's would silently change nothing, and the values with it. One that is like none
+/// is somebody else's.
+fn refuse_misspelt(variables: impl Iterator<Item = OsString>, options: &Command) -> Result<(), Failure> {
+    let known: Vec<String> = options.get_arguments().filter_map(variable).collect();
+    let rests = || known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+    for name in variables.filter_map(|name| name.into_string().ok()) {
+        let Some(rest) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        if known.contains(&name) || OTHER_VARIABLES.contains(&rest) {
+            continue;
+        }
+        if let Some(near) = nearest(rest, rests(), 0.85) {
+            return Err(Failure::Options(format!(
+                "environment variable {name}: no such option (did you mean {PREFIX}{near}?)"
+            )));
+        }
+        screen::remark(&format!(
+            "warning: environment variable {name} is not used: no option has this name"
+        ));
+    }
+    Ok(())
+}
+
+/// The most alike of `known`, where one is alike at all; `least` is 0 to 1.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>, least: f64) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness > least)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
 fn unknown(key: &str, name: &str, known: &[&str]) -> String {
-    let likeness = |known: &&&str| strsim::jaro_winkler(name, known);
     if ACTIONS.contains(&name) {
         return format!("{key} belongs on the command line, not in a file");
     }
-    match known
-        .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .filter(|near| likeness(near) > 0.75)
-    {
+    match nearest(name, known.iter().copied(), 0.75) {
         Some(near) => format!("unknown option {key} (did you mean {near}?)"),
         None => format!("unknown option {key} (keys are the long options of `trc2npy convert --help`)"),
     }

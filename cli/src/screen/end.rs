@@ -3,13 +3,17 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use trc2npy_common::convert::{ChannelOutcome, NameTemplate};
+use trc2npy_common::convert::{BadFile, ChannelOutcome, NameTemplate, Outcome};
 use trc2npy_common::plan::Element;
 
 use super::text::{count, python_text, table};
 
+/// Bad files that are named on the screen.
+const NAMED: usize = 3;
+
 /// The table of the channels, then what their rows need to be used.
-pub(crate) fn summary(channels: &[ChannelOutcome], name: &NameTemplate) -> String {
+pub(crate) fn summary(outcome: &Outcome, name: &NameTemplate) -> String {
+    let channels = &outcome.channels[..];
     let mut text = table(
         &[
             "channel",
@@ -30,6 +34,7 @@ pub(crate) fn summary(channels: &[ChannelOutcome], name: &NameTemplate) -> Strin
         let _ = writeln!(text, "Load it in Python:\n\n{}", loading(first));
     } else {
         text += &bad_part(channels, &bad, name);
+        text += &bad_files(&outcome.bad_files, &outcome.out.join("report.json"));
     }
     text
 }
@@ -104,8 +109,25 @@ fn bad_part(channels: &[ChannelOutcome], bad: &[&ChannelOutcome], name: &NameTem
     text
 }
 
+/// Some of the bad files, and where to find the others. Rows of missing events have none.
+fn bad_files(files: &[BadFile], report: &Path) -> String {
+    if files.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nBad files:\n".to_owned();
+    for bad in files.iter().take(NAMED) {
+        let _ = writeln!(text, "  {}: {}", bad.file, bad.why);
+    }
+    if files.len() > NAMED {
+        let _ = writeln!(text, "  more in {}", report.display());
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
+    use trc2npy_common::convert::State;
+    use trc2npy_common::plan::Findings;
     use trc2npy_common::status::Status;
     use trc2npy_common::units::Bytes;
 
@@ -124,12 +146,28 @@ mod tests {
         }
     }
 
+    fn outcome(channels: Vec<ChannelOutcome>, bad_files: &[(&str, &str)]) -> Outcome {
+        Outcome {
+            out: "out".into(),
+            state: State::Finished,
+            channels,
+            findings: Findings::default(),
+            notes: Vec::new(),
+            bad_files: bad_files
+                .iter()
+                .map(|(file, why)| BadFile {
+                    file: (*file).to_owned(),
+                    status: Status::Truncated,
+                    why: (*why).to_owned(),
+                })
+                .collect(),
+        }
+    }
+
     #[test]
     fn good_rows_end_with_how_to_load_them() {
-        let text = summary(
-            &[channel("C1", vec![]), channel("C2", vec![])],
-            &NameTemplate::default(),
-        );
+        let outcome = outcome(vec![channel("C1", vec![]), channel("C2", vec![])], &[]);
+        let text = summary(&outcome, &NameTemplate::default());
         assert!(
             text.contains("traces = np.load(\"out/C1--Trace.npy\", mmap_mode=\"r\")"),
             "{text}"
@@ -159,12 +197,22 @@ mod tests {
     #[test]
     fn bad_rows_are_counted_and_masked() {
         let bad = vec![(Status::Truncated, 1_200), (Status::NotWaveform, 1)];
-        let text = summary(&[channel("C1", vec![]), channel("C2", bad)], &NameTemplate::default());
+        let files = [
+            ("r/a.trc", "why a"),
+            ("r/b.trc", "why b"),
+            ("r/c.trc", "why c"),
+            ("r/d.trc", "why d"),
+        ];
+        let outcome = outcome(vec![channel("C1", vec![]), channel("C2", bad)], &files);
+        let text = summary(&outcome, &NameTemplate::default());
+        assert!(!text.contains("r/d.trc"), "{text}");
         for part in [
             "BAD ROWS: 1,201 of 250,000",
             "C2: 1,200 cut short, 1 not a LeCroy waveform",
             "index = np.load(\"out/C2--Trace.index.npy\")",
             "good = index[\"status\"] == 0",
+            "  r/a.trc: why a\n",
+            "  more in out/report.json\n",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

@@ -69,6 +69,17 @@ impl Budget {
             scarce,
         })
     }
+
+    /// What the buffers and windows of all threads take in ordinary times.
+    pub fn bytes(&self) -> Bytes {
+        let BlockSizes {
+            input,
+            output,
+            index,
+            window,
+        } = self.ample;
+        (input + output + index + window) * self.threads as u64
+    }
 }
 
 #[cfg(test)]
@@ -89,12 +100,7 @@ mod tests {
                     );
                     continue;
                 };
-                let sizes = budget.ample;
-                let each = sizes.input + sizes.output + sizes.index + sizes.window;
-                assert!(
-                    each * budget.threads as u64 <= limit,
-                    "{limit} for {threads}: {budget:?}"
-                );
+                assert!(budget.bytes() <= limit, "{limit} for {threads}: {budget:?}");
                 assert!(budget.threads >= 1 && budget.threads <= threads);
                 for sizes in [budget.ample, budget.scarce] {
                     for block in [sizes.input, sizes.output, sizes.index, sizes.window] {

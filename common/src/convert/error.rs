@@ -29,19 +29,6 @@ pub enum ConvertError {
         /// What is wrong with it.
         source: PlanFileError,
     },
-    /// The baseline would take the whole row.
-    #[error(
-        "--baseline {points}: channel {channel} has rows of {samples} samples, and the baseline must be shorter; \
-         choose a smaller --baseline"
-    )]
-    BaselineTooLong {
-        /// The channel.
-        channel: String,
-        /// `--baseline`.
-        points: u32,
-        /// Samples of its shortest row.
-        samples: u32,
-    },
     /// Not enough memory allowed to work at all.
     #[error("--memory-limit {limit}: at least {needed} are needed for this run (plan and one thread)")]
     MemoryLimit {
@@ -171,7 +158,7 @@ impl ConvertError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Plan(error) if error.is_usage() => 2,
-            Self::BaselineTooLong { .. } | Self::MemoryLimit { .. } => 2,
+            Self::MemoryLimit { .. } => 2,
             _ => 1,
         }
     }

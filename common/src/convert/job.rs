@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::budget::Budget;
 use super::error::ConvertError;
 use super::journal::{Committed, Record};
+use super::publish;
 use super::range::{RangeConverter, RangeDone, RangeOptions, Target};
 use super::settings::Settings;
 use super::watch::{Phase, Stop, Watch};
@@ -49,17 +50,16 @@ pub(super) struct Ran {
 /// Converts what is not committed yet.
 pub(super) fn run(
     workspace: &mut Workspace,
+    budget: &Budget,
     settings: &Settings,
     watch: &Watch,
     stop: &Stop,
 ) -> Result<Ran, ConvertError> {
     let plan = Arc::clone(&workspace.plan);
-    let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
     begin_watch(workspace, &plan, watch);
     check_space(workspace, &plan)?;
     let targets = workspace.targets()?;
-    let target_size = settings.range_size.unwrap_or_else(|| range_size(&plan, budget.threads));
-    let tasks = open_tasks(workspace, &plan, target_size);
+    let tasks = open_tasks(workspace, &plan, range_size(&plan, settings, budget));
     watch.enter(Phase::Converting);
 
     let mut committer = Committer {
@@ -78,16 +78,16 @@ pub(super) fn run(
         plan: &plan,
         targets: &targets,
         settings,
-        budget: &budget,
+        budget,
         watch,
         stop,
     };
     let worked = crew.work_and_settle(&tasks, &mut committer);
     watch.enter(Phase::Syncing);
     // What was finished before something went wrong is kept; the first error is the one to tell.
-    let committed = committer.commit();
+    let kept = committer.commit();
     let (busy, syncing) = (committer.busy, committer.syncing);
-    worked.and(committed)?;
+    worked.and(kept)?;
     Ok(Ran {
         complete: is_complete(workspace, &plan),
         busy,
@@ -119,13 +119,16 @@ fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
     let rows = plan.channels.iter().map(|channel| channel.rows).sum();
     watch.begin(rows, plan.input_bytes());
     for rows in workspace.committed.values().flatten() {
-        watch.resume(rows.rows.len(), rows.bad_rows, rows.bytes_in);
+        watch.resume(rows.rows.len(), rows.statuses.bad_rows(), rows.bytes_in);
     }
 }
 
-fn range_size(plan: &Plan, threads: usize) -> Bytes {
-    let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
-    Bytes(total.0 / (threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE)
+/// Bytes of one unit of work, for [`ChannelPlan::ranges`]: as asked, else so many units that all threads end together.
+pub fn range_size(plan: &Plan, settings: &Settings, budget: &Budget) -> Bytes {
+    settings.range_size.unwrap_or_else(|| {
+        let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
+        Bytes(total.0 / (budget.threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE)
+    })
 }
 
 /// Fails before the first byte where the outputs will not fit.
@@ -190,7 +193,7 @@ struct Report {
 impl Crew<'_> {
     /// Works through `tasks`, and later once more through those with files that were still being written.
     fn work_and_settle(&self, tasks: &[Task], committer: &mut Committer<'_>) -> Result<(), ConvertError> {
-        let deferred = self.work(tasks, false, committer)?;
+        let deferred = self.work(tasks, false, committer, publish::write_lists)?;
         if deferred.is_empty() || self.stop.requested() {
             return Ok(());
         }
@@ -200,11 +203,18 @@ impl Crew<'_> {
             return Ok(());
         }
         self.watch.enter(Phase::Converting);
-        self.work(&deferred, true, committer).map(drop)
+        self.work(&deferred, true, committer, |_| Ok(())).map(drop)
     }
 
-    /// Works through `tasks`; returns those that must wait for files still being written.
-    fn work(&self, tasks: &[Task], last_try: bool, committer: &mut Committer<'_>) -> Result<Vec<Task>, ConvertError> {
+    /// Works through `tasks`, and does something else of the workspace `meanwhile`; returns those that must wait for
+    /// files still being written.
+    fn work(
+        &self,
+        tasks: &[Task],
+        last_try: bool,
+        committer: &mut Committer<'_>,
+        meanwhile: impl FnOnce(&Workspace) -> Result<(), ConvertError>,
+    ) -> Result<Vec<Task>, ConvertError> {
         let next = AtomicUsize::new(0);
         let halt = AtomicBool::new(false);
         let scarce = AtomicBool::new(false);
@@ -216,7 +226,7 @@ impl Crew<'_> {
                 scope.spawn(move || self.thread(tasks, last_try, (next, halt, scarce), &reports));
             }
             drop(reports);
-            let result = self.attend(&inbox, &scarce, committer);
+            let result = meanwhile(committer.workspace).and_then(|()| self.attend(&inbox, &scarce, committer));
             halt.store(true, Ordering::Relaxed);
             result
         })
@@ -279,7 +289,8 @@ impl Crew<'_> {
                     let done = done?;
                     committer.busy[task.channel] += took;
                     if done.deferred > 0 {
-                        self.watch.take_back(task.rows.len(), done.bad_rows, done.bytes_in);
+                        let bad = done.statuses.bad_rows();
+                        self.watch.take_back(task.rows.len(), bad, done.bytes_in);
                         deferred.push(task);
                     } else {
                         committer.take(task, done)?;
@@ -331,7 +342,7 @@ impl Committer<'_> {
             index_crc: done.index.crc,
             index_len: done.index.len,
             varying: done.varying,
-            bad_rows: done.bad_rows,
+            statuses: done.statuses,
             unreadable: done.unreadable,
             bytes_in: done.bytes_in,
             bad: done.bad,

@@ -12,6 +12,7 @@ use super::range::BadFile;
 use super::stream::Checksum;
 use crate::channel::Channel;
 use crate::fs::{self, StorageError};
+use crate::status::StatusCounts;
 use crate::trc::FieldSet;
 use crate::units::{Bytes, RowRange};
 
@@ -53,7 +54,7 @@ pub(super) struct Committed {
     pub(super) index_crc: u32,
     pub(super) index_len: u64,
     pub(super) varying: FieldSet,
-    pub(super) bad_rows: u64,
+    pub(super) statuses: StatusCounts,
     pub(super) unreadable: u64,
     pub(super) bytes_in: Bytes,
     pub(super) bad: Vec<BadFile>,

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use budget::{BlockSizes, Budget};
 pub use error::ConvertError;
+pub use job::range_size;
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Target};
 pub use settings::{BadName, Io, NameTemplate, Settings};
 pub use stream::Checksum;
@@ -102,10 +103,21 @@ pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outco
     let began = Instant::now();
     let planned = plan::plan(&run.request, &PlanProgress::default())?;
     let folders = plan::resolve_outputs(&run.out, &planned)?;
-    let planning = began.elapsed();
+    // What no memory is enough for is refused before anything is written.
+    let budget = |planned: &PlannedRun| {
+        let settings = &run.settings;
+        Budget::new(settings.memory_limit, planned.plan.memory_bytes(), settings.threads)
+    };
+    let budgets = planned.iter().map(budget).collect::<Result<Vec<_>, _>>()?;
+    let call = Call {
+        run,
+        watch,
+        stop,
+        planning: began.elapsed(),
+    };
     let mut outcomes = Vec::with_capacity(planned.len());
-    for (planned, out) in planned.into_iter().zip(folders) {
-        let outcome = convert_one(planned, planning, &out, run, watch, stop)?;
+    for ((planned, out), budget) in planned.into_iter().zip(folders).zip(&budgets) {
+        let outcome = call.convert_one(planned, &out, budget)?;
         let interrupted = outcome.state == State::Interrupted;
         outcomes.push(outcome);
         if interrupted {
@@ -115,73 +127,60 @@ pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outco
     Ok(outcomes)
 }
 
-fn convert_one(
-    planned: PlannedRun,
+/// What all runs of one call share.
+struct Call<'c> {
+    run: &'c ConvertRun,
+    watch: &'c Watch,
+    stop: &'c Stop,
+    /// How long planning all of them took.
     planning: Duration,
-    out: &Path,
-    run: &ConvertRun,
-    watch: &Watch,
-    stop: &Stop,
-) -> Result<Outcome, ConvertError> {
-    let began = Instant::now();
-    let PlannedRun { plan, findings } = planned;
-    check_baseline(&plan)?;
-    // What no memory is enough for is refused before anything is written.
-    Budget::new(run.settings.memory_limit, plan.memory_bytes(), run.settings.threads)?;
-    let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
-    let found = workspace.stage;
-    let mut outcome = Outcome {
-        out: out.to_owned(),
-        state: State::Finished,
-        channels: Vec::new(),
-        findings,
-        notes: std::mem::take(&mut workspace.notes),
-        bad_files: Vec::new(),
-    };
-    let mut times = Times {
-        planning,
-        ..Times::default()
-    };
-    if found == Stage::Converting {
-        let ran = job::run(&mut workspace, &run.settings, watch, stop)?;
-        if !ran.complete {
-            outcome.state = State::Interrupted;
-            return Ok(outcome);
-        }
-        times.busy = ran.busy;
-        times.syncing = ran.syncing;
-    }
-    if found == Stage::Done {
-        outcome.state = State::AlreadyDone;
-        report::summarise(&workspace, &run.settings, &times, &mut outcome)?;
-    } else {
-        watch.enter(Phase::Publishing);
-        publish::publish(&mut workspace, &run.settings)?;
-        times.converting = began.elapsed();
-        report::summarise(&workspace, &run.settings, &times, &mut outcome)?;
-        report::write(&outcome, &workspace, run, &times, watch)?;
-        publish::finish(&mut workspace, &run.settings, began.elapsed())?;
-    }
-    watch.enter(Phase::Done);
-    Ok(outcome)
 }
 
-/// A baseline as long as a row would leave nothing to look at.
-fn check_baseline(plan: &plan::Plan) -> Result<(), ConvertError> {
-    let points = plan.options.baseline.points;
-    for channel in &plan.channels {
-        let in_use = channel.layouts.iter().map(|layout| layout.samples);
-        let shortest = match plan.options.ragged {
-            crate::options::Ragged::Bad => channel.samples,
-            _ => in_use.chain([channel.samples]).min().unwrap_or(channel.samples),
+impl Call<'_> {
+    fn convert_one(&self, planned: PlannedRun, out: &Path, budget: &Budget) -> Result<Outcome, ConvertError> {
+        let Self {
+            run,
+            watch,
+            stop,
+            planning,
+        } = *self;
+        let began = Instant::now();
+        let PlannedRun { plan, findings } = planned;
+        let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
+        let found = workspace.stage;
+        let mut outcome = Outcome {
+            out: out.to_owned(),
+            state: State::Finished,
+            channels: Vec::new(),
+            findings,
+            notes: std::mem::take(&mut workspace.notes),
+            bad_files: Vec::new(),
         };
-        if points > 0 && points >= shortest {
-            return Err(ConvertError::BaselineTooLong {
-                channel: channel.channel.to_string(),
-                points,
-                samples: shortest,
-            });
+        let mut times = Times {
+            planning,
+            ..Times::default()
+        };
+        if found == Stage::Converting {
+            let ran = job::run(&mut workspace, budget, &run.settings, watch, stop)?;
+            if !ran.complete {
+                outcome.state = State::Interrupted;
+                return Ok(outcome);
+            }
+            times.busy = ran.busy;
+            times.syncing = ran.syncing;
         }
+        if found == Stage::Done {
+            outcome.state = State::AlreadyDone;
+            report::summarise(&workspace, &run.settings, &times, &mut outcome);
+        } else {
+            watch.enter(Phase::Publishing);
+            publish::publish(&mut workspace, &run.settings)?;
+            times.converting = began.elapsed();
+            report::summarise(&workspace, &run.settings, &times, &mut outcome);
+            report::write(&outcome, &workspace, run, &times, watch)?;
+            publish::finish(&mut workspace, &run.settings, began.elapsed())?;
+        }
+        watch.enter(Phase::Done);
+        Ok(outcome)
     }
-    Ok(())
 }

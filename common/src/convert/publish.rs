@@ -23,14 +23,19 @@ use crate::units::Bytes;
 /// The JSON comes last: it marks the channel complete.
 const PARTS: [&str; 4] = ["npy", "index.npy", "files.txt", "json"];
 
-/// Writes the lists and JSONs, and renames every channel's files to their final names.
+/// Writes the channels' lists of files, which the plan alone decides.
+pub(super) fn write_lists(workspace: &Workspace) -> Result<(), ConvertError> {
+    let mut channels = workspace.plan.channels.iter();
+    channels.try_for_each(|channel| write_list(workspace, channel))
+}
+
+/// Writes the JSONs, and renames every channel's files to their final names.
 ///
 /// Can be interrupted anywhere: what has its name already is left alone the next time.
 pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<(), ConvertError> {
     let plan = Arc::clone(&workspace.plan);
     if workspace.stage == Stage::Converting {
         for channel in &plan.channels {
-            write_list(workspace, &plan, channel)?;
             let json = channel_json(&plan, channel, workspace);
             fs::write_file(&workspace.temporary(channel.channel, "json"), &json)?;
         }
@@ -83,7 +88,8 @@ fn replace_failed(path: &Path, kept: &Path, source: std::io::Error) -> ConvertEr
     }
 }
 
-fn write_list(workspace: &Workspace, plan: &Plan, channel: &ChannelPlan) -> Result<(), ConvertError> {
+fn write_list(workspace: &Workspace, channel: &ChannelPlan) -> Result<(), ConvertError> {
+    let plan = &workspace.plan;
     let path = workspace.temporary(channel.channel, "files.txt");
     let write = || -> std::io::Result<()> {
         let mut out = BufWriter::new(File::create(&path)?);

@@ -18,7 +18,7 @@ use crate::fs::{self, Dir, Stamp, StorageError};
 use crate::npy::index::IndexRecord;
 use crate::options::OnBadFile;
 use crate::plan::{ChannelPlan, Element, FileEntry, Plan};
-use crate::status::Status;
+use crate::status::{Status, StatusCounts};
 use crate::trc::{FieldSet, Header};
 use crate::units::{Bytes, RowRange};
 
@@ -81,8 +81,8 @@ pub struct RangeDone {
     pub index: Checksum,
     /// Header fields in which a good file differs from the channel's reference.
     pub varying: FieldSet,
-    /// Rows whose status is not good.
-    pub bad_rows: u64,
+    /// Its rows by their verdicts.
+    pub statuses: StatusCounts,
     /// Some of the bad files with their reasons.
     pub bad: Vec<BadFile>,
     /// Files whose storage failed.
@@ -181,12 +181,12 @@ impl<'p> RangeConverter<'p> {
                 position: u32::try_from(position).unwrap_or(u32::MAX),
                 rows: wanted,
             };
-            let before = done.bad_rows;
-            self.convert_file(&job, &mut out, options, &mut done)?;
+            let status = self.convert_file(&job, &mut out, options, &mut done)?;
+            done.statuses.add(status, wanted.len());
             let bytes = Bytes(file.size.0 / u64::from(file.rows.max(1)) * wanted.len());
             done.bytes_in += bytes;
             watch.add_read(bytes);
-            watch.add_rows(wanted.len(), done.bad_rows - before);
+            watch.add_rows(wanted.len(), if status.is_good() { 0 } else { wanted.len() });
         }
         missing(&mut out, RowRange::new(next, rows.end), &mut done, watch)?;
         let Rows { data, index, .. } = out;
@@ -196,14 +196,14 @@ impl<'p> RangeConverter<'p> {
         Ok(done)
     }
 
-    /// One file's rows: its samples, or, where it is bad, the mark of bad rows for all of them.
+    /// One file's rows: its samples, or, where it is bad, the mark of bad rows for all of them. Returns the verdict.
     fn convert_file(
         &mut self,
         job: &FileJob<'_>,
         out: &mut Rows<'_, '_>,
         options: &RangeOptions,
         done: &mut RangeDone,
-    ) -> Result<(), ConvertError> {
+    ) -> Result<Status, ConvertError> {
         out.data.mark();
         out.index.mark();
         let mut tries = 0;
@@ -212,7 +212,7 @@ impl<'p> RangeConverter<'p> {
             let fault = match self.try_file(job, out, options, io) {
                 Ok(varying) => {
                     done.varying = done.varying.union(varying);
-                    return Ok(());
+                    return Ok(Status::Good);
                 }
                 Err(fault) => fault,
             };
@@ -267,8 +267,8 @@ impl<'p> RangeConverter<'p> {
                 why,
             });
         }
-        done.bad_rows += job.rows.len();
-        out.bad(job.rows, Some(job), status)
+        out.bad(job.rows, Some(job), status)?;
+        Ok(status)
     }
 
     fn try_file(
@@ -414,7 +414,7 @@ fn missing(out: &mut Rows<'_, '_>, rows: RowRange, done: &mut RangeDone, watch: 
         return Ok(());
     }
     out.bad(rows, None, Status::Missing)?;
-    done.bad_rows += rows.len();
+    done.statuses.add(Status::Missing, rows.len());
     watch.add_rows(rows.len(), rows.len());
     Ok(())
 }
@@ -461,9 +461,6 @@ fn is_young(stamp: Stamp, settle: Duration) -> bool {
     u128::from(now.abs_diff(stamp.mtime_ns)) < settle.as_nanos()
 }
 
-/// FAT and some servers keep modification times in steps of two seconds.
-const MTIME_STEP_NS: u64 = 2_000_000_000;
-
 fn changed_since(planned: &FileEntry, now: Stamp, trust_size: bool) -> Option<String> {
     if planned.size != now.size {
         return Some(format!(
@@ -471,7 +468,7 @@ fn changed_since(planned: &FileEntry, now: Stamp, trust_size: bool) -> Option<St
             planned.size.0, now.size.0
         ));
     }
-    let moved = planned.mtime_ns.abs_diff(now.mtime_ns) > MTIME_STEP_NS;
+    let moved = planned.stamp().time_apart(&now).is_some();
     (moved && !trust_size)
         .then(|| "it was written again (another modification time; --trust-size ignores it)".to_owned())
 }

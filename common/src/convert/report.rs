@@ -2,14 +2,11 @@
 //!
 //! Unlike the other files the report tells of this machine, this day and this run, and is not reproducible.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use zerocopy::FromBytes;
 
 use super::error::ConvertError;
 use super::journal::Committed;
@@ -17,12 +14,10 @@ use super::settings::Settings;
 use super::watch::Watch;
 use super::workspace::Workspace;
 use super::{BadFile, ChannelOutcome, ConvertRun, Outcome};
-use crate::fs::{self, StorageError};
+use crate::fs;
 use crate::npy;
-use crate::npy::index::IndexRecord;
-use crate::plan::ChannelPlan;
 use crate::resources::{self, Machine};
-use crate::status::Status;
+use crate::status::StatusCounts;
 use crate::units::Bytes;
 
 /// Bad files that a report lists; all of them are in the index.
@@ -53,16 +48,12 @@ impl Times {
     }
 }
 
-/// Adds to the outcome what the published files say.
-pub(super) fn summarise(
-    workspace: &Workspace,
-    settings: &Settings,
-    times: &Times,
-    outcome: &mut Outcome,
-) -> Result<(), ConvertError> {
+/// Adds to the outcome what was recorded of the channels' rows.
+pub(super) fn summarise(workspace: &Workspace, settings: &Settings, times: &Times, outcome: &mut Outcome) {
     for (position, channel) in workspace.plan.channels.iter().enumerate() {
-        let index = workspace.out.join(settings.name.sibling(channel.channel, ".index.npy"));
-        let bad = count_bad(&index, channel).map_err(|source| StorageError::new("read", &index, source))?;
+        let mut statuses = StatusCounts::default();
+        let committed = workspace.committed.get(&channel.channel).into_iter().flatten();
+        committed.for_each(|rows| statuses.add_all(&rows.statuses));
         outcome.channels.push(ChannelOutcome {
             channel: channel.channel,
             path: workspace.out.join(settings.name.array(channel.channel)),
@@ -71,34 +62,13 @@ pub(super) fn summarise(
             element: channel.element,
             bytes: Bytes(npy::DATA_START) + channel.data_bytes(),
             seconds: times.share(position),
-            bad,
+            bad: statuses.bad().collect(),
         });
     }
     let mut committed: Vec<&Committed> = workspace.committed.values().flatten().collect();
     committed.sort_by_key(|rows| (rows.channel, rows.rows));
     let bad = committed.into_iter().flat_map(|rows| &rows.bad);
     outcome.bad_files = bad.take(LISTED).cloned().collect();
-    Ok(())
-}
-
-/// Bad rows by verdict, from the index of a channel.
-fn count_bad(index: &Path, channel: &ChannelPlan) -> std::io::Result<Vec<(Status, u64)>> {
-    let mut counts = [0u64; Status::ALL.len()];
-    let mut file = File::open(index)?;
-    file.seek(SeekFrom::Start(npy::DATA_START))?;
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    let mut bytes = [0; size_of::<IndexRecord>()];
-    for _ in 0..channel.rows {
-        file.read_exact(&mut bytes)?;
-        let record = IndexRecord::read_from_bytes(&bytes).map_err(|_| std::io::ErrorKind::InvalidData)?;
-        let count = counts.get_mut(usize::from(record.status));
-        *count.ok_or(std::io::ErrorKind::InvalidData)? += 1;
-    }
-    let bad = Status::ALL
-        .into_iter()
-        .zip(counts)
-        .filter(|(status, count)| !status.is_good() && *count > 0);
-    Ok(bad.collect())
 }
 
 #[derive(Serialize)]

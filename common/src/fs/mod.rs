@@ -72,14 +72,26 @@ pub struct Stamp {
     pub mtime_ns: i64,
 }
 
+/// FAT and some file servers keep modification times in steps of two seconds: times no further apart are the same.
+const TIME_STEP_NS: u64 = 2_000_000_000;
+
 impl Stamp {
+    /// How far two modification times are apart, in ns; none where they count as the same.
+    pub const fn time_apart(&self, other: &Self) -> Option<u64> {
+        let apart = self.mtime_ns.abs_diff(other.mtime_ns);
+        if apart > TIME_STEP_NS { Some(apart) } else { None }
+    }
+
     /// The stamp of an open file.
     #[cfg(unix)]
     pub fn of(file: &File) -> io::Result<Self> {
         // Cheaper than `File::metadata`, whose `statx` walks the empty path: this runs once for every input file.
         let stat = rustix::fs::fstat(file)?;
-        let seconds = i64::try_from(stat.st_mtime).unwrap_or_default();
-        let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or_default();
+        #[allow(clippy::useless_conversion, reason = "the fields' types differ between systems")]
+        let (seconds, nanos) = (
+            i64::try_from(stat.st_mtime).unwrap_or_default(),
+            i64::try_from(stat.st_mtime_nsec).unwrap_or_default(),
+        );
         Ok(Self {
             size: Bytes(u64::try_from(stat.st_size).unwrap_or_default()),
             mtime_ns: seconds.saturating_mul(1_000_000_000).saturating_add(nanos),

@@ -53,7 +53,12 @@ fn nearest_existing(path: &Path) -> io::Result<PathBuf> {
     for ancestor in absolute.ancestors() {
         match std::fs::metadata(ancestor) {
             Ok(_) => return Ok(ancestor.to_owned()),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            // A pattern (`r*`) is no name at all on Windows.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
+                ) => {}
             Err(error) => return Err(error),
         }
     }

@@ -11,7 +11,7 @@ use crate::status::Status;
 pub struct IndexRecord {
     /// When the row was triggered, in ns since 1970 of the instrument's local time; `i64::MIN` (NaT) where unknown.
     pub time: I64,
-    /// From the segment's trigger to its first sample, in s.
+    /// From the trigger of the file's first segment to this one's, in s; `time` holds it already.
     pub trigger_offset: F64,
     /// The time of the row's first sample relative to its trigger, in s.
     pub horiz_offset: F64,

@@ -10,7 +10,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use crate::channel::Channel;
-use crate::units::Bytes;
+use crate::fs::Stamp;
+use crate::units::{Bytes, counted};
 
 use super::error::PlanError;
 use super::findings::Examples;
@@ -20,9 +21,6 @@ use super::names::{Class, Form, INDEX_LIMIT};
 use super::planner::{list_all, pool};
 use super::readings::{five_digit_stem, may_hold_text};
 use super::walk::{Listing, RawEntry, Selection, list};
-
-/// FAT and SMB round times to two seconds.
-const TIME_TOLERANCE_NS: u64 = 2_000_000_000;
 
 /// A file that is not as it was planned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -66,18 +64,24 @@ impl fmt::Display for InputChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if !self.missing.is_empty() {
-            parts.push(format!("{} files are gone {}", self.missing.count, self.missing));
+            parts.push(format!(
+                "gone: {} {}",
+                counted(self.missing.count, "file"),
+                self.missing
+            ));
         }
         if !self.changed.is_empty() {
             parts.push(format!(
-                "{} files have changed since they were planned {} (--trust-size to look at sizes alone)",
-                self.changed.count, self.changed
+                "changed since they were planned: {} {} (--trust-size looks at sizes alone)",
+                counted(self.changed.count, "file"),
+                self.changed
             ));
         }
         if !self.new.is_empty() {
             parts.push(format!(
-                "{} files are new since the run was planned and get no rows {}",
-                self.new.count, self.new
+                "new since the run was planned, without rows: {} {}",
+                counted(self.new.count, "file"),
+                self.new
             ));
         }
         f.write_str(&parts.join("; "))
@@ -282,12 +286,15 @@ impl<'a> Comparing<'a> {
     }
 
     fn compare_file(&mut self, channel: &ChannelPlan, i: usize, entry: &RawEntry) {
-        let planned = channel.files.get(i);
-        let apart = planned.mtime_ns.abs_diff(entry.mtime_ns);
-        let change = if planned.size != Bytes(entry.size) {
-            format!("{} bytes planned, {} found", planned.size.0, entry.size)
-        } else if !self.trust_size && apart > TIME_TOLERANCE_NS {
-            let later = if entry.mtime_ns > planned.mtime_ns {
+        let planned = channel.files.get(i).stamp();
+        let now = Stamp {
+            size: Bytes(entry.size),
+            mtime_ns: entry.mtime_ns,
+        };
+        let change = if planned.size != now.size {
+            format!("{} bytes planned, {} found", planned.size.0, now.size.0)
+        } else if let (Some(apart), false) = (planned.time_apart(&now), self.trust_size) {
+            let later = if now.mtime_ns > planned.mtime_ns {
                 "later"
             } else {
                 "earlier"

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::channel::Channel;
-use crate::units::Bytes;
+use crate::units::{self, Bytes};
 
 use super::findings::{Examples, SettingsChange};
 
@@ -46,7 +46,7 @@ pub enum PlanError {
         path: PathBuf,
     },
     /// The storage failed.
-    #[error("{}: cannot be {doing}: {source}", path.display())]
+    #[error("{}: cannot be {doing}: {source}; check its permissions, and that the drive is there", path.display())]
     Storage {
         /// The file or folder.
         path: PathBuf,
@@ -106,7 +106,7 @@ pub enum PlanError {
         second: String,
     },
     /// A channel of which nothing is known.
-    #[error("channel {channel}: no header could be read in {tried} of {files} files; {}: {reason}", first.display())]
+    #[error("channel {channel}: no header could be read in {tried} of {}; {}: {reason}; is this the right folder? (without one readable file nothing is known of the channel; --channels leaves it out)", units::counted(*files, "file"), first.display())]
     NoReadableHeader {
         /// The channel.
         channel: Channel,
@@ -128,7 +128,7 @@ pub enum PlanError {
         reason: String,
     },
     /// Storage that fails again and again.
-    #[error("{failed} files could not be opened while planning; the last, {}: {source}", last.display())]
+    #[error("{failed} files could not be opened while planning, the last of them {}: {source}; check their permissions and the drive, then run again", last.display())]
     TooManyUnopened {
         /// How many.
         failed: u64,
@@ -160,7 +160,9 @@ pub enum PlanError {
         changes: Vec<SettingsChange>,
     },
     /// A baseline that leaves nothing.
-    #[error("--baseline {points}: channel {channel} has {samples} samples a row, the baseline must be shorter")]
+    #[error(
+        "--baseline {points}: channel {channel} has {samples} samples a row, and the baseline must be shorter; choose a smaller --baseline"
+    )]
     BaselineTooLong {
         /// The channel.
         channel: Channel,
@@ -295,7 +297,7 @@ fn list(channels: &[Channel]) -> String {
 fn counted(channels: &[(Channel, u64)]) -> String {
     channels
         .iter()
-        .map(|(channel, files)| format!("{channel}: {files} files"))
+        .map(|(channel, files)| format!("{channel}: {}", units::counted(*files, "file")))
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -304,7 +306,7 @@ fn counted_stems(stems: &[(String, u64)]) -> String {
     stems
         .iter()
         .take(Examples::<()>::MOST)
-        .map(|(stem, files)| format!("{stem:?}: {files} files"))
+        .map(|(stem, files)| format!("{stem:?}: {}", units::counted(*files, "file")))
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -321,8 +323,10 @@ fn counted_lengths(lengths: &[LengthSeen]) -> String {
                 format!("{small} to {large}")
             };
             format!(
-                "{} samples in {} files of {sizes} ({})",
-                seen.samples, seen.files, seen.example
+                "{} samples in {} of {sizes} ({})",
+                seen.samples,
+                units::counted(seen.files, "file"),
+                seen.example
             )
         })
         .collect::<Vec<_>>()

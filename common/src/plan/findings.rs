@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::channel::Channel;
 use crate::options::Ragged;
+use crate::units::{count, counted};
 
 use super::error::LengthSeen;
 use super::names::Unmatched;
@@ -288,6 +289,14 @@ pub enum Finding {
 const MANY_MISSING: f64 = 0.01;
 
 impl Finding {
+    /// Whether the rows' statuses tell it better once the run is converted: then all files have been looked at.
+    pub const fn is_preliminary(&self) -> bool {
+        matches!(
+            self,
+            Self::BadFiles { skipped: false, .. } | Self::StillWriting { .. } | Self::Unopened { .. }
+        )
+    }
+
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
@@ -311,53 +320,47 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MissingFolders { folders } => {
-                write!(
-                    f,
-                    "{} folders are missing between those of the run {folders}",
-                    folders.count
-                )
+                let count = counted(folders.count, "folder");
+                write!(f, "missing between the folders of the run: {count} {folders}")
             }
             Self::EmptyFolder { folder } => write!(f, "{folder}: no traces in this folder"),
-            Self::LeftOut { reason, files } => write!(f, "left out: {} files {reason} {files}", files.count),
+            Self::LeftOut { reason, files } => write!(f, "left out: {} {reason} {files}", counted(files.count, "file")),
             Self::OtherChannels { channels } => {
-                let list: Vec<String> = channels.iter().map(|(c, n)| format!("{c} ({n} files)")).collect();
+                let list: Vec<String> = channels
+                    .iter()
+                    .map(|(c, n)| format!("{c} ({})", counted(*n, "file")))
+                    .collect();
                 write!(f, "not converted, by --channels: {}", list.join(", "))
             }
             Self::OtherStems { stems } => {
-                let list: Vec<String> = stems.iter().map(|(stem, n)| format!("{stem:?} ({n} files)")).collect();
+                let list: Vec<String> = stems
+                    .iter()
+                    .map(|(stem, n)| format!("{stem:?} ({})", counted(*n, "file")))
+                    .collect();
                 write!(f, "not converted, by --stem: {}", list.join(", "))
             }
             Self::MissingEvents { channel, of, events } => write!(
                 f,
-                "channel {channel} lacks {} of {of} events; their rows are marked missing {events}",
-                events.count
+                "channel {channel} lacks {} of {}; their rows are marked missing {events}",
+                count(events.count),
+                counted(*of, "event")
             ),
             Self::IncompleteEvents { of, events } => write!(
                 f,
-                "{} of {of} events are not in all channels and were left out {events}",
-                events.count
+                "not in all channels, and left out: {} of {} {events}",
+                count(events.count),
+                counted(*of, "event")
             ),
             Self::OtherLengths {
                 channel,
                 samples,
                 ragged,
                 lengths,
-            } => {
-                let what = match ragged {
-                    Ragged::Error | Ragged::Bad => "others are bad files",
-                    Ragged::Pad => "shorter ones are padded",
-                    Ragged::Truncate => "longer ones lose their end",
-                };
-                let list: Vec<String> = lengths
-                    .iter()
-                    .map(|seen| format!("{} in {} files", seen.samples, seen.files))
-                    .collect();
-                write!(
-                    f,
-                    "channel {channel}: rows have {samples} samples, {what}; found: {}",
-                    list.join(", ")
-                )
-            }
+            } => write!(
+                f,
+                "channel {channel}: rows have {samples} samples, {}",
+                other_lengths(*ragged, lengths)
+            ),
             Self::MixedSettings { channel, change } | Self::ChangedSettings { channel, change } => {
                 write!(f, "channel {channel}: {change}")
             }
@@ -366,32 +369,32 @@ impl fmt::Display for Finding {
                 skipped,
                 files,
             } => {
-                let what = if *skipped {
-                    "left out"
-                } else {
-                    "their rows will be marked"
-                };
-                write!(f, "channel {channel}: {} bad files, {what} {files}", files.count)
+                let what = if *skipped { "left out" } else { "their rows are marked" };
+                write!(
+                    f,
+                    "channel {channel}: {}, {what} {files}",
+                    counted(files.count, "bad file")
+                )
             }
             Self::StillWriting { channel, files } => write!(
                 f,
-                "channel {channel}: {} files are cut short and may still be written {files}",
-                files.count
+                "channel {channel}: cut short, perhaps still being written: {} {files}",
+                counted(files.count, "file")
             ),
             Self::Unopened { channel, files } => write!(
                 f,
-                "channel {channel}: {} files could not be opened; conversion will try again {files}",
-                files.count
+                "channel {channel}: could not be opened, and will be tried again: {} {files}",
+                counted(files.count, "file")
             ),
             Self::CountMismatch { channel, files } => write!(
                 f,
-                "channel {channel}: {} files name another number of samples than they hold; what they hold counts {files}",
-                files.count
+                "channel {channel}: another number of samples named than held, which is what counts: {} {files}",
+                counted(files.count, "file")
             ),
             Self::SecondArray { channel, files } => write!(
                 f,
-                "channel {channel}: {} files hold a second array; only the first is converted {files}",
-                files.count
+                "channel {channel}: a second array, which is not converted, in {} {files}",
+                counted(files.count, "file")
             ),
             Self::MixedWidths {
                 channel,
@@ -399,15 +402,31 @@ impl fmt::Display for Finding {
                 sixteen,
             } => write!(
                 f,
-                "channel {channel}: {eight} files have 8 bits a sample, {sixteen} have 16"
+                "channel {channel}: 8 bits a sample in {}, 16 bits in {}",
+                counted(*eight, "file"),
+                counted(*sixteen, "file")
             ),
             Self::TriggerTimes { of, events } => write!(
                 f,
-                "{} of {of} events looked at: the channels' trigger times differ by more than 1 ms {events}",
-                events.count
+                "the channels' trigger times differ by more than 1 ms in {} of {} looked at {events}",
+                count(events.count),
+                counted(*of, "event")
             ),
         }
     }
+}
+
+fn other_lengths(ragged: Ragged, lengths: &[LengthSeen]) -> String {
+    let what = match ragged {
+        Ragged::Error | Ragged::Bad => "others are bad files",
+        Ragged::Pad => "shorter ones are padded",
+        Ragged::Truncate => "longer ones lose their end",
+    };
+    let list: Vec<String> = lengths
+        .iter()
+        .map(|seen| format!("{} in {}", seen.samples, counted(seen.files, "file")))
+        .collect();
+    format!("{what}; found: {}", list.join(", "))
 }
 
 /// All of them, in the order they were noticed.

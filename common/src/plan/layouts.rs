@@ -193,6 +193,15 @@ impl Resolved {
         self.other_length.get(file.layout as usize).copied().unwrap_or(false)
     }
 
+    /// Samples of the shortest row that is not bad for its length: the baseline must leave something of it.
+    pub(super) fn shortest_row(&self, ragged: Ragged) -> u32 {
+        let shortest = self.lengths.iter().map(|length| length.samples).min();
+        match ragged {
+            Ragged::Bad => self.samples,
+            Ragged::Error | Ragged::Pad | Ragged::Truncate => shortest.unwrap_or(self.samples),
+        }
+    }
+
     /// What an element of the array is.
     pub(super) fn element(&self, dtype: Dtype) -> Element {
         match dtype {
@@ -302,6 +311,7 @@ mod tests {
         ] {
             let resolved = resolve(&claims, &files, ragged).unwrap();
             assert_eq!(resolved.samples, samples, "{ragged:?}");
+            assert_eq!(resolved.shortest_row(ragged), 10, "{ragged:?}");
             assert_eq!(
                 files.iter().map(|f| resolved.is_bad(f)).collect::<Vec<_>>(),
                 bad,
@@ -314,7 +324,8 @@ mod tests {
         }
         // As many of each: the earlier rules.
         let (claims, files) = channel(&[Some(long), Some(short)]);
-        assert_eq!(resolve(&claims, &files, Ragged::Bad).unwrap().samples, 20);
+        let resolved = resolve(&claims, &files, Ragged::Bad).unwrap();
+        assert_eq!((resolved.samples, resolved.shortest_row(Ragged::Bad)), (20, 20));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
+use crate::fs::Stamp;
 use crate::options::ByteOptions;
 use crate::trc::SampleWidth;
 use crate::units::{Bytes, RowRange};
@@ -346,6 +347,14 @@ pub struct FileEntry {
 }
 
 impl FileEntry {
+    /// What tells whether it is still the planned file.
+    pub const fn stamp(&self) -> Stamp {
+        Stamp {
+            size: self.size,
+            mtime_ns: self.mtime_ns,
+        }
+    }
+
     /// The rows that it gives.
     pub fn row_range(&self) -> RowRange {
         RowRange::new(self.first_row, self.first_row + u64::from(self.rows))

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::channel::Channel;
 use crate::options::{Events, Mixed, OnBadFile, Ragged};
 use crate::trc::Header;
+use crate::units::counted;
 
 use super::error::PlanError;
 use super::findings::{Examples, FileNote, Finding, Findings, SettingsChange};
@@ -149,7 +150,7 @@ fn what_is_there(path: &Path, listing: &Listing) -> String {
     let mut parts: Vec<String> = listing
         .unmatched
         .iter()
-        .map(|(reason, files)| format!("{} files {reason} {files}", files.count))
+        .map(|(reason, files)| format!("{} {reason} {files}", counted(files.count, "file")))
         .collect();
     if !listing.folders.is_empty() {
         let mut names = Examples::default();
@@ -157,8 +158,8 @@ fn what_is_there(path: &Path, listing: &Listing) -> String {
             names.add_smallest(name.to_string_lossy().into_owned());
         }
         parts.push(format!(
-            "{} folders {names}: name them, or use --recursive",
-            names.count
+            "{} {names}: name them, or use --recursive",
+            counted(names.count, "folder")
         ));
     }
     let there = if parts.is_empty() {
@@ -306,12 +307,7 @@ fn settle_channel(
             lengths,
         });
     }
-    // Padded rows have the baseline of their own samples.
-    let shortest = match options.ragged {
-        Ragged::Pad => resolved.lengths.iter().map(|length| length.samples).min(),
-        Ragged::Error | Ragged::Bad | Ragged::Truncate => None,
-    };
-    let samples = shortest.unwrap_or(resolved.samples);
+    let samples = resolved.shortest_row(options.ragged);
     if options.baseline.points >= samples {
         return Err(PlanError::BaselineTooLong {
             channel,

@@ -145,7 +145,7 @@ fn a_channel_that_is_not_there_is_answered_with_those_that_are() {
     assert!(error.is_usage());
     assert_eq!(
         error.to_string(),
-        "no files of channel C3 (there are C1: 1 files, C2: 1 files); correct --channels"
+        "no files of channel C3 (there are C1: 1 file, C2: 1 file); correct --channels"
     );
 }
 

@@ -193,7 +193,7 @@ fn rows_of_several_lengths_are_refused_or_brought_to_one() {
     assert!(
         error
             .to_string()
-            .contains("12 samples in 1 files of 370 bytes (r/C1--Trace--00003.trc)"),
+            .contains("12 samples in 1 file of 370 bytes (r/C1--Trace--00003.trc)"),
         "{error}"
     );
 

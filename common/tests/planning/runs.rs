@@ -142,7 +142,7 @@ fn an_empty_folder_among_others_of_the_run_is_only_noted() {
     assert!(
         error
             .to_string()
-            .contains("1 files of another kind than .trc (notes.txt)"),
+            .contains("1 file of another kind than .trc (notes.txt)"),
         "{error}"
     );
 }

@@ -1,5 +1,7 @@
 //! What the options choose: which files and events become rows, what becomes of files that do not fit, and how a user
 //! is told. Numpy judges where it knows the option; where not, the rows are named by hand.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
+#![allow(clippy::float_cmp, reason = "values must agree in every bit")]
 
 mod bad_input;
 mod dry_run;
@@ -28,6 +30,7 @@ fn statuses(out: &Path, channel: &str) -> Vec<u8> {
 }
 
 /// `r1/C2--Trace--00003.trc`
+#[expect(clippy::unnecessary_wraps, reason = "what is compared with is an option")]
 fn file(channel: &str, index: u32) -> Option<String> {
     Some(format!("r1/{channel}--Trace--{index:05}.trc"))
 }

@@ -23,7 +23,7 @@ fn placed(samples: &Path, root: &Path) -> Vec<Sample> {
             let file = expected["file"].as_str().unwrap();
             let folder = root.join(format!("s{i:02}"));
             fs::create_dir(&folder).unwrap();
-            let name = if file.ends_with(".trc") {
+            let name = if Path::new(file).extension().is_some_and(|extension| extension == "trc") {
                 "C1--Trace--00000.trc"
             } else {
                 file

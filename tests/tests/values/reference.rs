@@ -37,7 +37,7 @@ pub(crate) fn level(codes: &[i16], baseline: Baseline) -> f64 {
         if n % 2 == 1 {
             f64::from(sorted[n / 2])
         } else {
-            (f64::from(sorted[n / 2 - 1]) + f64::from(sorted[n / 2])) / 2.0
+            f64::midpoint(f64::from(sorted[n / 2 - 1]), f64::from(sorted[n / 2]))
         }
     } else {
         let mut sum: i64 = 0;
