@@ -195,6 +195,11 @@ def plan(run, options):
         choose = {"bad": commonest, "pad": max, "truncate": min}[options.ragged]
         samples[channel] = choose(lengths)
         usual = commonest(file.shape for file in whole)
+        most = max(file.shape[0] for file in whole)
+        for file in files:
+            # What a broken file claims counts only where sound ones make it likely.
+            if not file.trace and file.shape and (file.shape[0] > most or file.shape[1] not in lengths):
+                file.shape = None
         events[channel] = {}
         for file in files:
             if options.ragged == "bad" and file.trace and file.shape[1] != samples[channel]:

@@ -127,14 +127,18 @@ pub(super) fn resolve(claims: &Claims, files: &[Candidate], ragged: Ragged) -> O
         Ragged::Truncate => lengths.iter().map(|length| length.samples).min()?,
     };
     let commonest = commonest(&counted)?;
+    let most_segments = counted.iter().map(|(claimed, _)| claimed.segments).max()?;
     let mut table = Table::default();
     let mut order: Vec<usize> = (0..claims.all.len()).filter(|&id| tallies[id].files > 0).collect();
     order.sort_by_key(|&id| tallies[id].first);
     let mut of_claim = vec![0; claims.all.len()];
     for id in order {
         let claimed = claims.all[id];
-        // A broken file whose claim no sound file shares is not to be believed.
-        let believed = claimed.sound || lengths.iter().any(|length| length.samples == claimed.samples);
+        // A broken file that claims rows of a length that no sound file has, or more of them than any sound file, is not
+        // to be believed: one damaged number would make millions of empty rows.
+        let likely =
+            claimed.segments <= most_segments && lengths.iter().any(|length| length.samples == claimed.samples);
+        let believed = claimed.sound || likely;
         of_claim[id] = table.id(if believed {
             PlannedLayout {
                 segments: claimed.segments,

@@ -31,10 +31,12 @@ fn a_dry_run_counts_everything_and_writes_nothing() {
     ended.must_succeed();
     assert!(!out.exists());
     let json: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(json["threads"], 2);
     assert_eq!(json["memory_limit"], 64 << 20);
-    assert!(json["plan_memory"].as_u64().unwrap() > 0, "{json:#}");
     let described = &json["runs"][0];
+    assert_eq!(described["threads"], 2);
+    let memory = ["plan_memory", "buffer_memory"].map(|part| described[part].as_u64().unwrap());
+    assert!(memory[0] > 0 && memory[1] > 0, "{json:#}");
+    assert!(memory[0] + memory[1] <= 64 << 20, "{json:#}");
     assert_eq!(described["name"], "r1");
     assert!(described["space_free"].as_u64().unwrap() > 0);
     let size = fs::metadata(run.join("C1--Trace--00000.trc")).unwrap().len();

@@ -76,7 +76,7 @@ fn only_events_of_all_channels_are_rows_where_that_is_asked() {
         .args(["--events", "complete"])
         .run()
         .must_succeed()
-        .must_say(&["3 of 11 events are not in all channels and were left out"]);
+        .must_say(&["not in all channels, and left out: 3 of 11 events"]);
 }
 
 #[test]
