@@ -7,11 +7,13 @@
 //! - [`convert`]: one range of a plan into rows of a target, and a whole plan on one machine
 //! - [`npy`]: headers, the index record, positioned targets
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
+//! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`resources`]: what the machine has and how much of it is free
 
 pub mod channel;
 pub mod convert;
 pub mod fs;
+pub mod hang_up;
 pub mod npy;
 pub mod options;
 pub mod plan;

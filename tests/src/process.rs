@@ -57,10 +57,11 @@ impl Conversion {
     pub fn options<S: AsRef<str>>(mut self, options: impl IntoIterator<Item = S>) -> Self {
         for option in options {
             let option = option.as_ref().to_owned();
-            if option == "--progress"
+            if option.starts_with("--")
                 && let Some(at) = self.options.iter().position(|known| *known == option)
             {
-                self.options.drain(at..at + 2);
+                let has_value = self.options.get(at + 1).is_some_and(|next| !next.starts_with("--"));
+                self.options.drain(at..=at + usize::from(has_value));
             }
             self.options.push(option);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use trc2npy_common::convert::{self, ConvertError, ConvertRun, Outcome, Settings, State, Stop, Watch};
+use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{PlanError, PlanRequest};
 use trc2npy_common::resources::Machine;
@@ -146,7 +147,7 @@ fn stop_on_ctrl_c(display: Display) -> Stop {
         display.note("finishing what is in flight; press Ctrl-C again to stop at once");
     };
     // Without it Ctrl-C ends the program at once: the next run goes on from the last record all the same.
-    let _ = ctrlc::set_handler(handler);
+    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
     stop
 }
 

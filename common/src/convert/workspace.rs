@@ -15,7 +15,7 @@ use crate::channel::Channel;
 use crate::fs::{self, Lock, StorageError};
 use crate::npy;
 use crate::plan::{self, ChannelPlan, Plan, PlanRequest};
-use crate::units::Bytes;
+use crate::units::{Bytes, RowRange};
 
 /// The folder's name inside the output folder.
 const FOLDER: &str = ".trc2npy";
@@ -71,7 +71,7 @@ impl Workspace {
         {
             return Ok(Self::restore(out.to_owned(), resumed, lock));
         }
-        clear_the_way(&state, out, &plan, settings)?;
+        clear_the_way(&state, &mine, out, &plan, settings)?;
         remove_folder(&mine)?;
         create_folder(&mine)?;
         for folder in [out, &state] {
@@ -245,7 +245,13 @@ fn resume(found: Found, out: &Path, settings: &Settings) -> Result<Option<Resume
     if done.is_none() && !holds_its_rows(&folder, &plan, &records, out, settings) {
         return Ok(None);
     }
-    let changes = plan::compare(&plan, settings.trust_size, settings.threads)?;
+    let has_rows = |channel: Channel, rows: RowRange| {
+        records.iter().any(|record| {
+            matches!(record, Record::Committed(done)
+                if done.channel == channel && !done.rows.intersection(rows).is_empty())
+        })
+    };
+    let changes = plan::compare(&plan, settings.trust_size, settings.threads, &has_rows)?;
     if changes.stops() {
         if settings.overwrite {
             return Ok(None);
@@ -289,7 +295,7 @@ fn holds_its_rows(folder: &Path, plan: &Plan, records: &[Record], out: &Path, se
 }
 
 /// Refuses, or with `--overwrite` removes, what other commands left under the names that this one will use.
-fn clear_the_way(state: &Path, out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
+fn clear_the_way(state: &Path, mine: &Path, out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
     let names: Vec<String> = plan
         .channels
         .iter()
@@ -297,8 +303,9 @@ fn clear_the_way(state: &Path, out: &Path, plan: &Plan, settings: &Settings) -> 
         .collect();
     let mut others = Vec::new();
     let listing = std::fs::read_dir(state).map_err(|source| StorageError::new("list", state, source))?;
-    for entry in listing.flatten().filter(|entry| entry.path().is_dir()) {
-        let Some(found) = find(&entry.path())? else { continue };
+    let folders = listing.flatten().map(|entry| entry.path());
+    for folder in folders.filter(|path| path.is_dir() && path != mine) {
+        let Some(found) = find(&folder)? else { continue };
         let Some(Record::Opened {
             arrays,
             settings: asked,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::channel::Channel;
 use crate::fs::Stamp;
-use crate::units::{Bytes, counted};
+use crate::units::{Bytes, RowRange, counted};
 
 use super::error::PlanError;
 use super::findings::Examples;
@@ -88,13 +88,19 @@ impl fmt::Display for InputChanges {
     }
 }
 
-/// Lists the plan's inputs again. `trust_size` takes a file of the same size for the same file.
+/// Lists the plan's inputs again. `trust_size` takes a file of the same size for the same file. A file that was still
+/// being written when it was planned may have grown since, unless `has_rows` says that its rows are made.
 ///
 /// Fails where a folder cannot be listed; a folder that is gone is so many missing files.
-pub fn compare(plan: &Plan, trust_size: bool, threads: usize) -> Result<InputChanges, PlanError> {
+pub fn compare(
+    plan: &Plan,
+    trust_size: bool,
+    threads: usize,
+    has_rows: &(dyn Fn(Channel, RowRange) -> bool + Sync),
+) -> Result<InputChanges, PlanError> {
     pool(threads)?.install(|| {
         let scope = Scope::of(plan)?;
-        let mut comparing = Comparing::new(plan, trust_size);
+        let mut comparing = Comparing::new(plan, trust_size, has_rows);
         for (id, folder) in (0..).zip(&plan.folders) {
             for listing in list_again(plan, id, folder)? {
                 comparing.look(id, &listing, scope.folders.get(&folder.path));
@@ -209,6 +215,7 @@ impl Scope {
 struct Comparing<'a> {
     plan: &'a Plan,
     trust_size: bool,
+    has_rows: &'a (dyn Fn(Channel, RowRange) -> bool + Sync),
     /// For each channel, whether each of its files was found.
     found: Vec<Vec<bool>>,
     /// For each channel, (folder, index) of the files that have no rows.
@@ -217,7 +224,7 @@ struct Comparing<'a> {
 }
 
 impl<'a> Comparing<'a> {
-    fn new(plan: &'a Plan, trust_size: bool) -> Self {
+    fn new(plan: &'a Plan, trust_size: bool, has_rows: &'a (dyn Fn(Channel, RowRange) -> bool + Sync)) -> Self {
         let folder = |pattern: PatternId| plan.patterns[pattern.0 as usize].folder;
         Self {
             found: plan
@@ -238,6 +245,7 @@ impl<'a> Comparing<'a> {
                 .collect(),
             plan,
             trust_size,
+            has_rows,
             changes: InputChanges::default(),
         }
     }
@@ -286,11 +294,16 @@ impl<'a> Comparing<'a> {
     }
 
     fn compare_file(&mut self, channel: &ChannelPlan, i: usize, entry: &RawEntry) {
-        let planned = channel.files.get(i).stamp();
+        let file = channel.files.get(i);
+        let planned = file.stamp();
         let now = Stamp {
             size: Bytes(entry.size),
             mtime_ns: entry.mtime_ns,
         };
+        let grows = !channel.layout(file.layout).whole && now.size >= planned.size;
+        if grows && !(self.has_rows)(channel.channel, file.row_range()) {
+            return;
+        }
         let change = if planned.size != now.size {
             format!("{} bytes planned, {} found", planned.size.0, now.size.0)
         } else if let (Some(apart), false) = (planned.time_apart(&now), self.trust_size) {
