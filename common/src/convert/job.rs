@@ -59,7 +59,8 @@ pub(super) fn run(
     begin_watch(workspace, &plan, watch);
     check_space(workspace, &plan)?;
     let targets = workspace.targets()?;
-    let tasks = open_tasks(workspace, &plan, range_size(&plan, settings, budget));
+    let range_size = range_size(&plan, settings, budget);
+    let tasks = open_tasks(workspace, &plan, range_size);
     watch.enter(Phase::Converting);
 
     let mut committer = Committer {
@@ -67,7 +68,7 @@ pub(super) fn run(
         workspace,
         plan: &plan,
         targets: &targets,
-        sync_every: settings.sync_every,
+        sync_every: half_of(settings.sync_every),
         pending: Vec::new(),
         pending_bytes: Bytes(0),
         allowed: (plan.files() / 100).clamp(1, MOST_UNREADABLE),
@@ -81,6 +82,9 @@ pub(super) fn run(
         budget,
         watch,
         stop,
+        waiting: Bytes(half_of(settings.sync_every).0 / range_size.0.max(1))
+            .as_usize()
+            .max(1),
     };
     let worked = crew.work_and_settle(&tasks, &mut committer);
     watch.enter(Phase::Syncing);
@@ -93,6 +97,11 @@ pub(super) fn run(
         busy,
         syncing,
     })
+}
+
+/// What is written and not yet synced: one half is being synced while the other is made.
+fn half_of(sync_every: Bytes) -> Bytes {
+    Bytes(sync_every.0 / 2)
 }
 
 fn wait(time: Duration, stop: &Stop) {
@@ -181,6 +190,8 @@ struct Crew<'c> {
     budget: &'c Budget,
     watch: &'c Watch,
     stop: &'c Stop,
+    /// Converted ranges that may wait for their commit: more would be lost with the power than `--sync-every` allows.
+    waiting: usize,
 }
 
 /// What a thread says of a task.
@@ -219,7 +230,7 @@ impl Crew<'_> {
         let halt = AtomicBool::new(false);
         let scarce = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let (reports, inbox) = mpsc::channel::<Report>();
+            let (reports, inbox) = mpsc::sync_channel::<Report>(self.waiting.min(tasks.len()));
             for _ in 0..self.budget.threads.min(tasks.len()) {
                 let reports = reports.clone();
                 let (next, halt, scarce) = (&next, &halt, &scarce);
@@ -237,7 +248,7 @@ impl Crew<'_> {
         tasks: &[Task],
         last_try: bool,
         (next, halt, scarce): (&AtomicUsize, &AtomicBool, &AtomicBool),
-        reports: &mpsc::Sender<Report>,
+        reports: &mpsc::SyncSender<Report>,
     ) {
         let options = RangeOptions {
             io: self.settings.io,

@@ -34,11 +34,15 @@ pub(super) fn write_lists(workspace: &Workspace) -> Result<(), ConvertError> {
 /// Can be interrupted anywhere: what has its name already is left alone the next time.
 pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<(), ConvertError> {
     let plan = Arc::clone(&workspace.plan);
+    if workspace.stage == Stage::Publishing {
+        // Made once more: should someone have removed one, nothing else would notice.
+        write_lists(workspace)?;
+    }
+    for channel in &plan.channels {
+        let json = channel_json(&plan, channel, workspace);
+        fs::write_file(&workspace.temporary(channel.channel, "json"), &json)?;
+    }
     if workspace.stage == Stage::Converting {
-        for channel in &plan.channels {
-            let json = channel_json(&plan, channel, workspace);
-            fs::write_file(&workspace.temporary(channel.channel, "json"), &json)?;
-        }
         workspace.journal.append(&[Record::Publishing])?;
         workspace.stage = Stage::Publishing;
     }
