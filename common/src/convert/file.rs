@@ -12,7 +12,7 @@ use crate::options::{BaselineMethod, ByteOptions, Mixed, Ragged};
 use crate::plan::{ChannelPlan, Element, FileEntry};
 use crate::status::Status;
 use crate::trc::decode::{self, Codes, Extrema, LevelSums, MedianFinder};
-use crate::trc::{self, FieldSet, Header, Layout, SampleWidth, SegmentTime};
+use crate::trc::{self, FieldSet, Header, Layout, SampleWidth, SegmentTime, Variation};
 use crate::units::{Bytes, RowRange};
 
 /// TRIGTIME entries read at a time.
@@ -24,7 +24,7 @@ const TIMES_BLOCK: usize = 256 * 16;
 pub(super) struct FileJob<'p> {
     pub(super) channel: &'p ChannelPlan,
     pub(super) options: &'p ByteOptions,
-    pub(super) reference: &'p Header,
+    pub(super) variation: &'p Variation,
     pub(super) file: FileEntry,
     /// In the file list.
     pub(super) position: u32,
@@ -103,7 +103,7 @@ impl Scratch {
         size.as_usize() <= self.block.len()
     }
 
-    /// Decodes the job's rows from an open file of `size`; returns the fields that differ from the reference.
+    /// Decodes the job's rows from an open file of `size`; returns the fields that are found to vary.
     pub(super) fn decode(
         &mut self,
         job: &FileJob<'_>,
@@ -113,26 +113,24 @@ impl Scratch {
         out: &mut Rows<'_, '_>,
     ) -> Result<FieldSet, FileFault> {
         let small = self.reads_at_once(size);
-        let mut head = [0; trc::HEAD_BYTES];
-        let head_bytes = trc::HEAD_BYTES.min(size.as_usize());
         let mut input = if maps && !small {
             Input::mapped(file, self.window)
         } else {
             Input::read(file, &mut self.block)
         };
-        if small {
-            // The header is parsed from a private copy all the same.
-            if size.0 > 0 {
-                let whole = input.block(0..size.0, size.0)?;
-                head[..head_bytes].copy_from_slice(&whole[..head_bytes]);
-            }
+        // The header is parsed from a private copy of its bytes: a buffer that was read into, never a mapping.
+        let header = if small {
+            let whole = input.block(0..size.0, size.0)?;
+            Header::parse(&whole[..whole.len().min(trc::HEAD_BYTES)])?
         } else {
+            let mut head = [0; trc::HEAD_BYTES];
+            let head_bytes = trc::HEAD_BYTES.min(size.as_usize());
             input.copy(0, &mut head[..head_bytes])?;
-        }
-        let header = Header::parse(&head[..head_bytes])?;
+            Header::parse(&head[..head_bytes])?
+        };
         let layout = header.layout(size)?;
         check_layout(job, &header, &layout)?;
-        let varying = header.differing(job.reference);
+        let varying = job.variation.new_in(&header);
         check_mixed(job, varying)?;
         let mut segments = Segments {
             job,

@@ -19,7 +19,7 @@ use crate::npy::index::IndexRecord;
 use crate::options::OnBadFile;
 use crate::plan::{ChannelPlan, Element, FileEntry, Plan};
 use crate::status::{Status, StatusCounts};
-use crate::trc::{FieldSet, Header};
+use crate::trc::{FieldSet, Header, Variation};
 use crate::units::{Bytes, RowRange};
 
 /// How often a file is tried before its storage is believed to be broken.
@@ -167,6 +167,7 @@ impl<'p> RangeConverter<'p> {
         let mut done = RangeDone::default();
         let reference = Header::parse(&channel.reference.head)
             .expect("a plan's reference header was parsed when the plan was made or read");
+        let mut variation = Variation::from(reference);
         let mut next = rows.start;
         for position in channel.files.overlapping(rows) {
             let file = channel.files.get(position);
@@ -176,12 +177,13 @@ impl<'p> RangeConverter<'p> {
             let job = FileJob {
                 channel,
                 options: &self.plan.options,
-                reference: &reference,
+                variation: &variation,
                 file,
                 position: u32::try_from(position).unwrap_or(u32::MAX),
                 rows: wanted,
             };
             let status = self.convert_file(&job, &mut out, options, &mut done)?;
+            variation.know(done.varying);
             done.statuses.add(status, wanted.len());
             let bytes = Bytes(file.size.0 / u64::from(file.rows.max(1)) * wanted.len());
             done.bytes_in += bytes;

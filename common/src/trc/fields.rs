@@ -247,6 +247,12 @@ impl FieldSet {
         Self(self.0 | other.0)
     }
 
+    /// The fields that `other` has not.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The fields of both.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {

@@ -2,6 +2,7 @@
 //! never panics, whatever the bytes are.
 //!
 //! - [`Header`]: finding and reading the descriptor (WAVEDESC), from a private copy of its bytes
+//! - [`Variation`]: which fields differ from a first file's, over many files
 //! - [`Field`], [`Value`], [`FieldSet`]: every field of the descriptor from one table
 //! - [`Layout`]: where the blocks behind the descriptor lie, checked against the file's size
 //! - [`decode`]: codes into volts, words, octets, and the level of a baseline
@@ -14,6 +15,7 @@ mod header;
 mod layout;
 mod time;
 mod value;
+mod variation;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,7 @@ pub use header::Header;
 pub use layout::{CountMismatch, Layout, SegmentTime, Shape, segment_times};
 pub use time::{Timestamp, row_time};
 pub use value::Value;
+pub use variation::Variation;
 
 /// How much of a file's beginning [`Header::parse`] wants to see: any prefix and all fixed bytes of a descriptor fit.
 pub const HEAD_BYTES: usize = 512;
