@@ -6,7 +6,8 @@ mod lock;
 mod positioned;
 mod volume;
 
-use std::fs::{File, Metadata};
+use std::ffi::OsStr;
+use std::fs::{DirEntry, File, Metadata};
 use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -45,6 +46,24 @@ impl Dir {
         let file = rustix::io::retry_on_intr(|| openat(&self.handle, name, flags, Mode::empty()))?;
         Ok(file.into())
     }
+
+    /// What the folder says of one of its entries, which has this name; with `follow`, of what a link leads to.
+    ///
+    /// The entry's own `metadata` goes through the handle that the folder is being read by: two threads that ask
+    /// thousands of times through one handle wait for each other, so each opens the folder for itself.
+    pub fn look(&self, _: &DirEntry, name: &OsStr, follow: bool) -> io::Result<Look> {
+        use rustix::fs::{AtFlags, FileType, statat};
+        let flags = if follow {
+            AtFlags::empty()
+        } else {
+            AtFlags::SYMLINK_NOFOLLOW
+        };
+        let stat = rustix::io::retry_on_intr(|| statat(&self.handle, name, flags))?;
+        Ok(Look {
+            is_file: FileType::from_raw_mode(stat.st_mode).is_file(),
+            stamp: Stamp::from_stat(&stat),
+        })
+    }
 }
 
 #[cfg(windows)]
@@ -60,6 +79,35 @@ impl Dir {
     /// Opens a file of the folder for reading.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
         File::open(self.path.join(name))
+    }
+
+    /// What the folder says of one of its entries, which has this name; with `follow`, of what a link leads to. Without,
+    /// it costs nothing: the listing has brought it along.
+    pub fn look(&self, entry: &DirEntry, name: &OsStr, follow: bool) -> io::Result<Look> {
+        let metadata = if follow {
+            std::fs::metadata(self.path.join(name))
+        } else {
+            entry.metadata()
+        };
+        metadata.map(|metadata| Look::from(&metadata))
+    }
+}
+
+/// What a folder says of an entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Whether it is a regular file.
+    pub is_file: bool,
+    /// Its size and time.
+    pub stamp: Stamp,
+}
+
+impl From<&Metadata> for Look {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            is_file: metadata.is_file(),
+            stamp: Stamp::from_metadata(metadata),
+        }
     }
 }
 
@@ -86,16 +134,20 @@ impl Stamp {
     #[cfg(unix)]
     pub fn of(file: &File) -> io::Result<Self> {
         // Cheaper than `File::metadata`, whose `statx` walks the empty path: this runs once for every input file.
-        let stat = rustix::fs::fstat(file)?;
+        Ok(Self::from_stat(&rustix::fs::fstat(file)?))
+    }
+
+    #[cfg(unix)]
+    fn from_stat(stat: &rustix::fs::Stat) -> Self {
         #[allow(clippy::useless_conversion, reason = "the fields' types differ between systems")]
         let (seconds, nanos) = (
             i64::try_from(stat.st_mtime).unwrap_or_default(),
             i64::try_from(stat.st_mtime_nsec).unwrap_or_default(),
         );
-        Ok(Self {
+        Self {
             size: Bytes(u64::try_from(stat.st_size).unwrap_or_default()),
             mtime_ns: seconds.saturating_mul(1_000_000_000).saturating_add(nanos),
-        })
+        }
     }
 
     /// The stamp of an open file.

@@ -1,23 +1,25 @@
 //! Listing one folder: names split, files stat'ed, on as many threads as the pool has.
 //!
-//! One thread reads the folder and hands batches of entries to the others; a batch that finds all of them busy is
-//! done by the reader itself, so that no more than a few batches are ever waiting.
+//! Every thread in turn reads a batch of entries and then asks for their sizes itself, while others read on: what the
+//! system has just touched for a name is still in that core's cache.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{DirEntry, FileType, Metadata};
+use std::fs::{DirEntry, FileType};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustc_hash::FxHashMap;
 
+use crate::fs::{Dir, Look};
+
 use super::findings::Examples;
 use super::names::{Class, Unmatched, is_hidden, split};
 
-/// Entries handed from the reader to a worker at once.
+/// Entries read at once.
 const BATCH: usize = 1024;
 
 /// One file whose name carries an index.
@@ -56,26 +58,25 @@ pub(super) fn list(folder: &Path, selection: Selection<'_>, seen: &AtomicU64) ->
     let merger = Mutex::new(Merger::default());
     match selection {
         Selection::All => {
-            let mut entries = std::fs::read_dir(folder)?;
-            let waiting = AtomicUsize::new(0);
-            let most_waiting = 2 * rayon::current_num_threads();
+            let entries = Mutex::new(std::fs::read_dir(folder)?);
             rayon::scope(|scope| {
-                loop {
-                    let batch: Vec<io::Result<DirEntry>> = entries.by_ref().take(BATCH).collect();
-                    if batch.is_empty() {
-                        break;
-                    }
-                    let (waiting, merger) = (&waiting, &merger);
-                    if rayon::current_num_threads() == 1 || waiting.load(Ordering::Relaxed) >= most_waiting {
-                        lock(merger).add(digest(batch, seen));
-                    } else {
-                        waiting.fetch_add(1, Ordering::Relaxed);
-                        scope.spawn(move |_| {
-                            let digested = digest(batch, seen);
-                            waiting.fetch_sub(1, Ordering::Relaxed);
+                for _ in 0..rayon::current_num_threads() {
+                    let (entries, merger) = (&entries, &merger);
+                    scope.spawn(move |_| {
+                        let own = match Dir::open(folder) {
+                            Ok(own) => own,
+                            Err(error) => return lock(merger).add(Err(error)),
+                        };
+                        loop {
+                            let batch: Vec<io::Result<DirEntry>> = lock(entries).by_ref().take(BATCH).collect();
+                            if batch.is_empty() {
+                                break;
+                            }
+                            // First the work, then the lock.
+                            let digested = digest(&own, batch, seen);
                             lock(merger).add(digested);
-                        });
-                    }
+                        }
+                    });
                 }
             });
         }
@@ -84,7 +85,10 @@ pub(super) fn list(folder: &Path, selection: Selection<'_>, seen: &AtomicU64) ->
             rayon::scope(|scope| {
                 for chunk in names.chunks(BATCH) {
                     let merger = &merger;
-                    scope.spawn(move |_| lock(merger).add(digest_names(folder, chunk, literally, seen)));
+                    scope.spawn(move |_| {
+                        let digested = digest_names(folder, chunk, literally, seen);
+                        lock(merger).add(digested);
+                    });
                 }
             });
         }
@@ -96,15 +100,16 @@ pub(super) fn list(folder: &Path, selection: Selection<'_>, seen: &AtomicU64) ->
     }
 }
 
-fn lock(merger: &Mutex<Merger>) -> MutexGuard<'_, Merger> {
-    merger.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn digest(entries: Vec<io::Result<DirEntry>>, seen: &AtomicU64) -> io::Result<Listing> {
+fn digest(folder: &Dir, entries: Vec<io::Result<DirEntry>>, seen: &AtomicU64) -> io::Result<Listing> {
     let mut batch = Batch::default();
     for entry in entries {
         let entry = entry?;
-        batch.add(&entry.file_name(), false, &entry)?;
+        let name = entry.file_name();
+        batch.add(&name, false, &Listed(folder, &entry, &name))?;
     }
     seen.fetch_add(batch.listing.entries.len() as u64, Ordering::Relaxed);
     Ok(batch.listing)
@@ -123,21 +128,18 @@ fn digest_names(folder: &Path, names: &[OsString], literally: bool, seen: &Atomi
 trait Found {
     /// What it is, a link not followed, where that costs nothing to know.
     fn kind(&self) -> io::Result<Option<FileType>>;
-    /// Of the file itself; for a link, of that which it leads to.
-    fn followed(&self) -> io::Result<Metadata>;
-    /// The same where it is known to be no link.
-    fn metadata(&self) -> io::Result<Metadata>;
+    /// The file itself. `follow` where it may be a link: then that which it leads to.
+    fn look(&self, follow: bool) -> io::Result<Look>;
 }
 
-impl Found for DirEntry {
+struct Listed<'a>(&'a Dir, &'a DirEntry, &'a OsStr);
+
+impl Found for Listed<'_> {
     fn kind(&self) -> io::Result<Option<FileType>> {
-        self.file_type().map(Some)
+        self.1.file_type().map(Some)
     }
-    fn followed(&self) -> io::Result<Metadata> {
-        std::fs::metadata(self.path())
-    }
-    fn metadata(&self) -> io::Result<Metadata> {
-        DirEntry::metadata(self)
+    fn look(&self, follow: bool) -> io::Result<Look> {
+        self.0.look(self.1, self.2, follow)
     }
 }
 
@@ -147,11 +149,8 @@ impl Found for Named<'_> {
     fn kind(&self) -> io::Result<Option<FileType>> {
         Ok(None)
     }
-    fn followed(&self) -> io::Result<Metadata> {
-        std::fs::metadata(self.0.join(self.1))
-    }
-    fn metadata(&self) -> io::Result<Metadata> {
-        self.followed()
+    fn look(&self, _: bool) -> io::Result<Look> {
+        std::fs::metadata(self.0.join(self.1)).map(|metadata| Look::from(&metadata))
     }
 }
 
@@ -180,12 +179,9 @@ impl Batch {
                 return Ok(());
             }
         };
-        let metadata = match kind {
-            Some(kind) if kind.is_file() => found.metadata(),
-            _ => found.followed(),
-        };
-        let metadata = match metadata {
-            Ok(metadata) => metadata,
+        let follow = !kind.is_some_and(|kind| kind.is_file());
+        let look = match found.look(follow) {
+            Ok(look) => look,
             // A link to nowhere, or a file removed since the folder was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.leave_out(Unmatched::NoFile, name);
@@ -193,14 +189,14 @@ impl Batch {
             }
             Err(error) => return Err(error),
         };
-        if !metadata.is_file() {
+        if !look.is_file {
             self.leave_out(Unmatched::NoFile, name);
             return Ok(());
         }
         self.listing.entries.push(RawEntry {
             number,
-            size: metadata.len(),
-            mtime_ns: mtime_ns(&metadata),
+            size: look.stamp.size.0,
+            mtime_ns: look.stamp.mtime_ns,
             class,
         });
         Ok(())
@@ -274,12 +270,6 @@ impl Merger {
         }
         listing.folders.extend(batch.folders);
     }
-}
-
-/// Time of last modification, nanoseconds since 1970, UTC; 0 where the file system keeps none.
-pub(super) fn mtime_ns(metadata: &Metadata) -> i64 {
-    let Ok(time) = metadata.modified() else { return 0 };
-    since_epoch_ns(time)
 }
 
 pub(super) fn since_epoch_ns(time: SystemTime) -> i64 {
