@@ -79,7 +79,7 @@ const BAD_FILES: &[Choice<OnBadFile>] = &[
 const IOS: &[Choice<Io>] = &[
     (
         "auto",
-        "map files from 50 MiB up on a local disk (not on Windows), read all others",
+        "map files from 50 MB up on a local disk (not on Windows), read all others",
         Io::Auto,
     ),
     ("mmap", "map every file", Io::Mmap),

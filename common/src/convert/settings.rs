@@ -24,7 +24,7 @@ pub enum Io {
 
 impl Io {
     /// Below this size a `read` beats the page faults of a mapping.
-    pub const MAP_FROM: Bytes = Bytes::mib(50);
+    pub const MAP_FROM: Bytes = Bytes(50_000_000);
 
     /// Whether a file of this size is mapped. `local`: its file system is this machine's own.
     pub fn maps(self, size: Bytes, local: bool) -> bool {
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn only_large_local_files_are_mapped_by_default() {
-        assert_eq!(Io::Auto.maps(Bytes::mib(50), true), cfg!(unix));
-        assert!(!Io::Auto.maps(Bytes::mib(49), true));
+        assert_eq!(Io::Auto.maps(Bytes(50_000_000), true), cfg!(unix));
+        assert!(!Io::Auto.maps(Bytes(49_999_999), true));
         assert!(!Io::Auto.maps(Bytes::gib(1), false));
         assert!(Io::Mmap.maps(Bytes(1), false));
         assert!(!Io::Read.maps(Bytes::gib(1), true));
