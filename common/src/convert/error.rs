@@ -60,6 +60,16 @@ pub enum ConvertError {
         /// The file in the way.
         path: PathBuf,
     },
+    /// A file of the output's name is open in a way that keeps it from being replaced.
+    #[error(
+        "{path} is open in another program, and could not be replaced at the end: close it there (Jupyter, a viewer) and \
+         give the same command again",
+        path = path.display()
+    )]
+    Held {
+        /// The final name.
+        path: PathBuf,
+    },
     /// Another conversion into the same files was interrupted.
     #[error(
         "an unfinished conversion with other inputs or options would write the same files in {out} ({settings}); \

@@ -37,6 +37,12 @@ struct Task {
     rows: RowRange,
 }
 
+impl Task {
+    fn part(self, rows: RowRange) -> Option<Self> {
+        (!rows.is_empty()).then_some(Self { rows, ..self })
+    }
+}
+
 /// How far [`run`] came.
 pub(super) struct Ran {
     /// Whether every row is committed; else it was asked to stop before.
@@ -201,11 +207,35 @@ struct Report {
     took: Duration,
 }
 
+/// What must be done again of tasks in which files were still being written.
+#[derive(Default)]
+struct Deferred {
+    /// The rows of those files.
+    young: Vec<Task>,
+    /// The tasks' other rows.
+    around: Vec<Task>,
+}
+
+impl Deferred {
+    fn add(&mut self, task: Task, young: &[RowRange]) {
+        let mut next = task.rows.start;
+        for &rows in young {
+            self.around.extend(task.part(RowRange::new(next, rows.start)));
+            self.young.extend(task.part(rows));
+            next = rows.end;
+        }
+        self.around.extend(task.part(RowRange::new(next, task.rows.end)));
+    }
+}
+
 impl Crew<'_> {
     /// Works through `tasks`, and later once more through those with files that were still being written.
     fn work_and_settle(&self, tasks: &[Task], committer: &mut Committer<'_>) -> Result<(), ConvertError> {
-        let deferred = self.work(tasks, false, committer, publish::write_lists)?;
-        if deferred.is_empty() || self.stop.requested() {
+        let Deferred { young, around } = self.work(tasks, false, committer, publish::write_lists)?;
+        // What stands beside a young file need not wait for it.
+        let late = self.work(&around, false, committer, |_| Ok(()))?;
+        let young = [young, late.young, late.around].concat();
+        if young.is_empty() || self.stop.requested() {
             return Ok(());
         }
         self.watch.enter(Phase::Settling);
@@ -214,10 +244,10 @@ impl Crew<'_> {
             return Ok(());
         }
         self.watch.enter(Phase::Converting);
-        self.work(&deferred, true, committer, |_| Ok(())).map(drop)
+        self.work(&young, true, committer, |_| Ok(())).map(drop)
     }
 
-    /// Works through `tasks`, and does something else of the workspace `meanwhile`; returns those that must wait for
+    /// Works through `tasks`, and does something else of the workspace `meanwhile`; returns what is left of those with
     /// files still being written.
     fn work(
         &self,
@@ -225,7 +255,7 @@ impl Crew<'_> {
         last_try: bool,
         committer: &mut Committer<'_>,
         meanwhile: impl FnOnce(&Workspace) -> Result<(), ConvertError>,
-    ) -> Result<Vec<Task>, ConvertError> {
+    ) -> Result<Deferred, ConvertError> {
         let next = AtomicUsize::new(0);
         let halt = AtomicBool::new(false);
         let scarce = AtomicBool::new(false);
@@ -283,8 +313,8 @@ impl Crew<'_> {
         inbox: &mpsc::Receiver<Report>,
         scarce: &AtomicBool,
         committer: &mut Committer<'_>,
-    ) -> Result<Vec<Task>, ConvertError> {
-        let mut deferred = Vec::new();
+    ) -> Result<Deferred, ConvertError> {
+        let mut deferred = Deferred::default();
         let mut gauge = MemoryGauge::new();
         let mut pressure = Pressure::new(self.settings.memory_threshold);
         let mut looked: Option<Instant> = None;
@@ -299,12 +329,12 @@ impl Crew<'_> {
                 Ok(Report { task, done, took }) => {
                     let done = done?;
                     committer.busy[task.channel] += took;
-                    if done.deferred > 0 {
+                    if done.deferred.is_empty() {
+                        committer.take(task, done)?;
+                    } else {
                         let bad = done.statuses.bad_rows();
                         self.watch.take_back(task.rows.len(), bad, done.bytes_in);
-                        deferred.push(task);
-                    } else {
-                        committer.take(task, done)?;
+                        deferred.add(task, &done.deferred);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -87,8 +87,9 @@ pub struct RangeDone {
     pub bad: Vec<BadFile>,
     /// Files whose storage failed.
     pub unreadable: u64,
-    /// Files that may still be written: the range must be converted again once they have settled.
-    pub deferred: u64,
+    /// The rows of files that may still be written, in order. The range must be converted again: its other rows at any
+    /// time, these once their files have settled.
+    pub deferred: Vec<RowRange>,
     /// Input bytes of its files.
     pub bytes_in: Bytes,
 }
@@ -223,7 +224,7 @@ impl<'p> RangeConverter<'p> {
             match fault {
                 FileFault::Bad { status, why, young } => {
                     if young && !options.last_try {
-                        done.deferred += 1;
+                        done.deferred.push(job.rows);
                     }
                     break if young {
                         (Status::StillWriting, why)
@@ -256,7 +257,8 @@ impl<'p> RangeConverter<'p> {
                 FileFault::Halt(halt) => return Err(self.stop(job, halt, out.target)),
             }
         };
-        if self.plan.options.on_bad_file == OnBadFile::Fail && status != Status::StillWriting {
+        let may_get_well = status == Status::StillWriting && !options.last_try;
+        if self.plan.options.on_bad_file == OnBadFile::Fail && !may_get_well {
             return Err(ConvertError::BadFile {
                 file: self.label(job),
                 why,

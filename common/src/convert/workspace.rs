@@ -69,8 +69,13 @@ impl Workspace {
         if let Some(found) = find(&mine)?
             && let Some(resumed) = resume(found, out, settings)?
         {
-            return Ok(Self::restore(out.to_owned(), resumed, lock));
+            let resumed = Self::restore(out.to_owned(), resumed, lock);
+            if resumed.stage != Stage::Done {
+                refuse_held(out, &resumed.plan, settings)?;
+            }
+            return Ok(resumed);
         }
+        refuse_held(out, &plan, settings)?;
         clear_the_way(&state, &mine, out, &plan, settings)?;
         remove_folder(&mine)?;
         create_folder(&mine)?;
@@ -326,21 +331,31 @@ fn clear_the_way(state: &Path, mine: &Path, out: &Path, plan: &Plan, settings: &
         }
         others.push(found.folder);
     }
-    if !settings.overwrite {
-        let suffixes = [".npy", ".index.npy", ".json", ".files.txt"];
-        for channel in &plan.channels {
-            for suffix in suffixes {
-                let path = out.join(settings.name.sibling(channel.channel, suffix));
-                if path.exists() {
-                    return Err(ConvertError::Exists { path });
-                }
-            }
-        }
+    if !settings.overwrite
+        && let Some(path) = finals(out, plan, settings).find(|path| path.exists())
+    {
+        return Err(ConvertError::Exists { path });
     }
     for folder in others {
         remove_folder(&folder)?;
     }
     Ok(())
+}
+
+/// Refuses at the start what could not be replaced at the end.
+fn refuse_held(out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
+    match finals(out, plan, settings).find(|path| fs::cannot_be_replaced(path)) {
+        Some(path) => Err(ConvertError::Held { path }),
+        None => Ok(()),
+    }
+}
+
+/// All files that a finished conversion has in its output folder, but the report.
+fn finals(out: &Path, plan: &Plan, settings: &Settings) -> impl Iterator<Item = PathBuf> {
+    let suffixes = [".npy", ".index.npy", ".json", ".files.txt"];
+    plan.channels
+        .iter()
+        .flat_map(move |channel| suffixes.map(|suffix| out.join(settings.name.sibling(channel.channel, suffix))))
 }
 
 fn find(folder: &Path) -> Result<Option<Found>, ConvertError> {

@@ -187,6 +187,26 @@ pub fn held_by_writer(_: &io::Error) -> bool {
     false
 }
 
+/// Whether a program holds the file in a way that keeps it from being replaced. On Windows that is what Jupyter does
+/// with an array that it has mapped.
+#[cfg(windows)]
+pub fn cannot_be_replaced(path: &Path) -> bool {
+    use std::os::windows::fs::OpenOptionsExt;
+    use windows_sys::Win32::Storage::FileSystem::{DELETE, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE};
+    let mut as_if_to_delete = File::options();
+    as_if_to_delete
+        .access_mode(DELETE)
+        .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE);
+    as_if_to_delete.open(path).is_err_and(|error| held_by_writer(&error))
+}
+
+/// Whether a program holds the file in a way that keeps it from being replaced. On Unix nothing does: who has the old
+/// file open keeps seeing it.
+#[cfg(unix)]
+pub fn cannot_be_replaced(_: &Path) -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -222,5 +242,18 @@ mod tests {
             assert_eq!(held_by_writer(&io::Error::from_raw_os_error(code)), cfg!(windows));
         }
         assert!(!held_by_writer(&io::ErrorKind::NotFound.into()));
+    }
+
+    #[test]
+    fn only_windows_keeps_an_open_file_from_being_replaced() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(!cannot_be_replaced(&file.path().with_extension("none")));
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(windows)]
+        std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 3);
+        let opened_as_python_does = options.open(file.path()).unwrap();
+        assert_eq!(cannot_be_replaced(file.path()), cfg!(windows));
+        drop(opened_as_python_does);
     }
 }
