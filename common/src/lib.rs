@@ -8,6 +8,7 @@
 //! - [`npy`]: headers, the index record, positioned targets
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
+//! - [`selection`]: which rows and samples are taken
 //! - [`resources`]: what the machine has and how much of it is free
 
 pub mod channel;
@@ -18,6 +19,7 @@ pub mod npy;
 pub mod options;
 pub mod plan;
 pub mod resources;
+pub mod selection;
 pub mod status;
 pub mod trc;
 pub mod units;

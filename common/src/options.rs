@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::selection::Selection;
+
 /// `--dtype`: what the array holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,4 +109,6 @@ pub struct ByteOptions {
     pub mixed: Mixed,
     /// Files that cannot be decoded.
     pub on_bad_file: OnBadFile,
+    /// Which rows and samples of all that are there.
+    pub selection: Selection,
 }

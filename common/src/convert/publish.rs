@@ -150,6 +150,8 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
         "shape": [channel.rows, u64::from(channel.samples)],
         "dtype": channel.element.descr(),
         "unit": if channel.element == crate::plan::Element::Float32 { reference.vert_unit() } else { "code".to_owned() },
+        "record_samples": channel.record_samples,
+        "first_sample": channel.first_sample,
         "sample_interval": f64::from(reference.horiz_interval()),
         "sample_interval_unit": reference.hor_unit(),
         "instrument": reference.instrument(),

@@ -310,7 +310,7 @@ impl<'p> RangeConverter<'p> {
         let result = result.and_then(|varying| {
             // One read sees one state of the file. In pieces two states can be mixed, and in a mapping a file that
             // lost its end gives zeros for it without any fault.
-            if !self.scratch.reads_at_once(stamp.size) {
+            if !self.scratch.reads_at_once(job, stamp.size) {
                 check_unchanged(job, &file, stamp, whole, options)?;
             }
             Ok(varying)
@@ -400,12 +400,7 @@ impl Rows<'_, '_> {
         for row in rows.start..rows.end {
             self.blank(u64::from(self.channel.samples))
                 .map_err(|source| self.target.array_failed(source))?;
-            let (file, segment) = job.map_or((u32::MAX, 0), |job| {
-                (
-                    job.position,
-                    u32::try_from(row - job.file.first_row).unwrap_or(u32::MAX),
-                )
-            });
+            let (file, segment) = job.map_or((u32::MAX, 0), |job| (job.position, job.segment(row)));
             self.record(IndexRecord::bad(file, segment, status))
                 .map_err(|source| self.target.index_failed(source))?;
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::channel::Channel;
+use crate::selection::NoWindow;
 use crate::units::{self, Bytes};
 
 use super::findings::{Examples, SettingsChange};
@@ -171,6 +172,14 @@ pub enum PlanError {
         /// As found.
         samples: u32,
     },
+    /// `--samples` or `--time` that leaves nothing.
+    #[error("channel {channel}: {why}")]
+    NoSamples {
+        /// The channel.
+        channel: Channel,
+        /// What was asked for and what is there.
+        why: NoWindow,
+    },
     /// Several runs for one output folder.
     #[error(
         "{} runs ({}) and one output folder, {out}: write --out {out}/{{run}} for a folder each, or --join to make them one run",
@@ -233,6 +242,7 @@ impl PlanError {
                 | Self::Stems { .. }
                 | Self::NoSuchStem { .. }
                 | Self::BaselineTooLong { .. }
+                | Self::NoSamples { .. }
                 | Self::SeveralRuns { .. }
                 | Self::SameRun { .. }
         )

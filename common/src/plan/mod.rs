@@ -33,7 +33,9 @@ mod walk;
 pub use compare::{FileChange, InputChanges, compare};
 pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
 pub use file::PlanFileError;
-pub use findings::{ChangedAt, Examples, FileNote, Finding, Findings, SettingsChange, Severity};
+pub use findings::{
+    ChangedAt, Examples, FileNote, Finding, Findings, SelectedRows, SelectedSamples, SettingsChange, Severity,
+};
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
     PlannedLayout, Probe, Reference, RequestSummary,

@@ -254,6 +254,7 @@ fn read_channels(
     let probing = Probing {
         names,
         all: request.probes_all(),
+        array: request.options.selection.array,
         on_bad_file: request.options.on_bad_file,
         young_after_ns: since_epoch_ns(SystemTime::now())
             .saturating_sub(i64::try_from(request.settle.as_nanos()).unwrap_or(i64::MAX)),

@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use crate::channel::Channel;
 use crate::options::OnBadFile;
 use crate::status::Status;
-use crate::trc::{Field, FieldSet, FormatError, HEAD_BYTES, Header};
+use crate::trc::{Field, FieldSet, FormatError, HEAD_BYTES, Header, WaveArray};
 use crate::units::Bytes;
 
 use super::error::PlanError;
@@ -112,6 +112,8 @@ pub(super) struct Probing<'a> {
     pub(super) names: Names<'a>,
     /// Every file, or only as many as the layouts need and a sample.
     pub(super) all: bool,
+    /// `--array`
+    pub(super) array: WaveArray,
     /// `--on-bad-file`
     pub(super) on_bad_file: OnBadFile,
     /// Files changed after this (nanoseconds since 1970) may still be written.
@@ -205,7 +207,7 @@ enum Opened {
     Failed(io::Error),
 }
 
-fn open(path: &Path, size: Bytes) -> Opened {
+fn open(path: &Path, size: Bytes, array: WaveArray) -> Opened {
     let head = match read_head(path) {
         Ok(head) => head,
         Err(error) => return Opened::Failed(error),
@@ -220,7 +222,7 @@ fn open(path: &Path, size: Bytes) -> Opened {
         width: header.width(),
         sound,
     };
-    match header.layout(size) {
+    match header.layout_of(array, size) {
         Ok(layout) => Opened::Sound {
             claimed: claim(layout.shape, true),
             second_array: layout.second_array,
@@ -234,7 +236,7 @@ fn open(path: &Path, size: Bytes) -> Opened {
         },
         Err(error) => Opened::Bad {
             error,
-            claimed: header.shape().ok().map(|shape| claim(shape, false)),
+            claimed: header.shape_of(array).ok().map(|shape| claim(shape, false)),
         },
     }
 }
@@ -287,12 +289,17 @@ impl<'a> Fold<'a> {
 
     /// Opens the files at `positions`. Only files that come `in_row_order` are asked where settings change.
     fn open(&mut self, positions: &[usize], in_row_order: bool) -> Result<(), PlanError> {
-        let (names, counter) = (self.probing.names, self.probing.opened);
+        let Probing {
+            names,
+            array,
+            opened: counter,
+            ..
+        } = self.probing;
         let files = &*self.files;
         let results: Vec<Opened> = positions
             .par_iter()
             .map(|&at| {
-                let result = open(&names.path(&files[at]), Bytes(files[at].size));
+                let result = open(&names.path(&files[at]), Bytes(files[at].size), array);
                 counter.fetch_add(1, Ordering::Relaxed);
                 result
             })
@@ -331,7 +338,7 @@ impl<'a> Fold<'a> {
 
     fn note_oddities(&mut self, at: usize, second_array: Bytes, mismatch: Option<String>) {
         let (names, file) = (self.probing.names, self.files[at]);
-        if second_array > Bytes(0) {
+        if second_array > Bytes(0) && self.probing.array == WaveArray::First {
             self.second_arrays.add_with(|| FileNote {
                 file: names.label(&file),
                 note: format!("WAVE_ARRAY_2 of {second_array}"),

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use error::FormatError;
 pub use fields::{Field, FieldSet};
 pub use header::Header;
-pub use layout::{CountMismatch, Layout, SegmentTime, Shape, segment_times};
+pub use layout::{CountMismatch, Layout, SegmentTime, Shape, WaveArray, segment_times};
 pub use time::{Timestamp, row_time};
 pub use value::Value;
 pub use variation::Variation;
