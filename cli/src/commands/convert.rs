@@ -132,6 +132,7 @@ fn byte_options(options: &ConvertOptions) -> ByteOptions {
         ragged: options.bad.ragged,
         mixed: options.bad.mixed,
         on_bad_file: options.bad.on_bad_file,
+        selection: options.selection.selection(),
     }
 }
 
