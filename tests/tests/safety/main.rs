@@ -7,6 +7,9 @@ mod common;
 // Signals, as these tests send them, are a unix matter; Windows knows Ctrl-C events alone.
 #[cfg(unix)]
 mod ctrl_c;
+// Small disks are mounted by the means of Linux.
+#[cfg(target_os = "linux")]
+mod disk;
 mod kill;
 mod lock;
 mod power;
