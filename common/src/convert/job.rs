@@ -238,6 +238,9 @@ impl Crew<'_> {
         if young.is_empty() || self.stop.requested() {
             return Ok(());
         }
+        // Waiting is no reason to lose what is done.
+        self.watch.enter(Phase::Syncing);
+        committer.commit()?;
         self.watch.enter(Phase::Settling);
         wait(self.settings.settle, self.stop);
         if self.stop.requested() {

@@ -10,6 +10,7 @@ mod ctrl_c;
 // Small disks are mounted by the means of Linux.
 #[cfg(target_os = "linux")]
 mod disk;
+mod inputs;
 mod kill;
 mod lock;
 mod power;
