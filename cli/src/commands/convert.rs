@@ -13,7 +13,7 @@ use trc2npy_common::plan::{PlanError, PlanRequest};
 use trc2npy_common::resources::Machine;
 
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
-use crate::options::{self, ConvertOptions, Settled};
+use crate::options::{self, ConvertOptions, ProgressStyle, Settled};
 use crate::screen::{self, Display, Event, Start};
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
@@ -28,7 +28,8 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     }
     let job = Job::new(options, &machine)?;
     if options.display.dry_run {
-        return super::dry_run::run(&job, options.display.json);
+        let json = options.display.json || options.display.progress == ProgressStyle::Json;
+        return super::dry_run::run(&job, json);
     }
     let display = Display::new(options.display.progress);
     if !display.is_json() {
@@ -112,6 +113,11 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
             "--out {shown}: the path is not Unicode and would be written as another one; choose another folder"
         )));
     };
+    if let Some(unknown) = unknown_place(text) {
+        return Err(Failure::Options(format!(
+            "--out {shown}: {unknown} stands for nothing; only {{run}} stands for something, the run's name"
+        )));
+    }
     match out.ancestors().find(|above| above.exists()) {
         Some(file) if file.is_file() => Err(Failure::Options(format!(
             "--out {shown}: {} is a file; name a folder, which is made if needed",
@@ -119,6 +125,17 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
         ))),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A `{word}` that is not `{run}`, and surely was meant to stand for something. An existing folder may be called so.
+fn unknown_place(out: &str) -> Option<&str> {
+    let start = out.find('{')?;
+    let end = start + out[start..].find('}')? + 1;
+    let place = &out[start..end];
+    if place == "{run}" || Path::new(out).exists() {
+        return unknown_place(&out[end..]);
+    }
+    Some(place)
 }
 
 fn byte_options(options: &ConvertOptions) -> ByteOptions {

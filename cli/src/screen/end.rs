@@ -5,6 +5,7 @@ use std::path::Path;
 
 use trc2npy_common::convert::{BadFile, ChannelOutcome, NameTemplate, Outcome};
 use trc2npy_common::plan::Element;
+use trc2npy_common::status::Status;
 
 use super::text::{count, python_text, table};
 
@@ -116,7 +117,12 @@ fn bad_files(files: &[BadFile], report: &Path) -> String {
     }
     let mut text = "\nBad files:\n".to_owned();
     for bad in files.iter().take(NAMED) {
-        let _ = writeln!(text, "  {}: {}", bad.file, bad.why);
+        // The other verdicts are in the reason's own words.
+        let verdict = match bad.status {
+            Status::StillWriting | Status::Unreadable => format!("{}: ", bad.status.describe()),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "  {}: {verdict}{}", bad.file, bad.why);
     }
     if files.len() > NAMED {
         let _ = writeln!(text, "  more in {}", report.display());
@@ -128,7 +134,6 @@ fn bad_files(files: &[BadFile], report: &Path) -> String {
 mod tests {
     use trc2npy_common::convert::State;
     use trc2npy_common::plan::Findings;
-    use trc2npy_common::status::Status;
     use trc2npy_common::units::Bytes;
 
     use super::*;

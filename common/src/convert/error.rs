@@ -52,8 +52,8 @@ pub enum ConvertError {
     },
     /// A file of the output's name is there, and not from this conversion.
     #[error(
-        "{path} is there already and was not made by this command; choose another --out, or add --overwrite to replace it \
-         (it is kept until the new one is whole)",
+        "{path} is there already and was not made by this command; choose another --out or --name, or add --overwrite to \
+         replace it (it is kept until the new one is whole)",
         path = path.display()
     )]
     Exists {
@@ -112,7 +112,7 @@ pub enum ConvertError {
     },
     /// Sample interval, units or record type changed inside a channel.
     #[error(
-        "{file}: {fields} differ from the channel's first file: rows of one array would not share a time axis; \
+        "{file}: other {fields} than in the channel's first file: rows of one array would not share their axes; \
          run again with --probe all to see every file where they change, or with --mixed warn to go on"
     )]
     Mixed {

@@ -312,7 +312,7 @@ impl<'a> Comparing<'a> {
             } else {
                 "earlier"
             };
-            format!("modified {:.0} s {later} than planned", apart as f64 / 1e9)
+            format!("modified {} {later} than planned", span(apart))
         } else {
             return;
         };
@@ -353,6 +353,15 @@ impl<'a> Comparing<'a> {
         }
         self.changes
     }
+}
+
+/// A time in the unit that people would use.
+fn span(nanoseconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let seconds = nanoseconds.div_ceil(1_000_000_000);
+    let fits = UNITS.iter().find(|(length, _)| seconds >= 2 * length);
+    let (length, name) = fits.unwrap_or(&(1, "second"));
+    counted(seconds / length, name)
 }
 
 /// Whether the planned name of `index` is that of `number` in `class`. Compares pieces: this runs for every file.

@@ -372,7 +372,7 @@ impl fmt::Display for Finding {
                 let what = if *skipped { "left out" } else { "their rows are marked" };
                 write!(
                     f,
-                    "channel {channel}: {}, {what} {files}",
+                    "channel {channel}: {} among those opened, {what} {files}",
                     counted(files.count, "bad file")
                 )
             }

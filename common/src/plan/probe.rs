@@ -393,8 +393,7 @@ impl<'a> Fold<'a> {
 
     fn take_failed(&mut self, at: usize, error: io::Error) -> Result<(), PlanError> {
         let (names, file) = (self.probing.names, self.files[at]);
-        // Where the first file may not be read, most often none may: better said now than after all of them.
-        if self.probing.on_bad_file == OnBadFile::Fail || (at == 0 && error.kind() == io::ErrorKind::PermissionDenied) {
+        if self.probing.on_bad_file == OnBadFile::Fail {
             return Err(PlanError::Storage {
                 path: names.path(&file),
                 doing: "opened",
