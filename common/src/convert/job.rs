@@ -35,6 +35,8 @@ struct Task {
     /// Position in the plan's channels.
     channel: usize,
     rows: RowRange,
+    /// Whether the rows' file seemed to be still being written.
+    young: bool,
 }
 
 impl Task {
@@ -181,6 +183,7 @@ fn open_tasks(workspace: &Workspace, plan: &Plan, size: Bytes) -> Vec<Task> {
             tasks.extend(parts.map(|rows| Task {
                 channel: position,
                 rows,
+                young: false,
             }));
             next = next.max(done.end);
         }
@@ -221,7 +224,8 @@ impl Deferred {
         let mut next = task.rows.start;
         for &rows in young {
             self.around.extend(task.part(RowRange::new(next, rows.start)));
-            self.young.extend(task.part(rows));
+            let young = Task { young: true, ..task };
+            self.young.extend(young.part(rows));
             next = rows.end;
         }
         self.around.extend(task.part(RowRange::new(next, task.rows.end)));
@@ -283,11 +287,12 @@ impl Crew<'_> {
         (next, halt, scarce): (&AtomicUsize, &AtomicBool, &AtomicBool),
         reports: &mpsc::SyncSender<Report>,
     ) {
-        let options = RangeOptions {
+        let options = |task: Task| RangeOptions {
             io: self.settings.io,
             trust_size: self.settings.trust_size,
             settle: self.settings.settle,
             last_try,
+            waited_for: task.young,
         };
         let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
         while !self.stop.requested() && !halt.load(Ordering::Relaxed) {
@@ -302,7 +307,13 @@ impl Crew<'_> {
             converter.resize(sizes);
             let channel = &self.plan.channels[task.channel];
             let began = Instant::now();
-            let done = converter.convert(channel, task.rows, &self.targets[task.channel], &options, self.watch);
+            let done = converter.convert(
+                channel,
+                task.rows,
+                &self.targets[task.channel],
+                &options(task),
+                self.watch,
+            );
             let took = began.elapsed();
             if reports.send(Report { task, done, took }).is_err() {
                 break;

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::range::BadFile;
@@ -133,6 +134,33 @@ impl Journal {
     }
 }
 
+/// The records that count. Rows with files that the storage failed to deliver are no longer done once they are committed
+/// anew, nor as long as publishing has not begun: the storage may have been mended since.
+pub(super) fn standing(records: Vec<Record>) -> Vec<Record> {
+    let mut doubtful: Vec<(usize, Channel, RowRange)> = Vec::new();
+    let mut fallen = FxHashSet::default();
+    for (at, record) in records.iter().enumerate() {
+        let Record::Committed(done) = record else { continue };
+        doubtful.retain(|&(earlier, channel, rows)| {
+            let again = channel == done.channel && !rows.intersection(done.rows).is_empty();
+            if again {
+                fallen.insert(earlier);
+            }
+            !again
+        });
+        if done.unreadable > 0 {
+            doubtful.push((at, done.channel, done.rows));
+        }
+    }
+    if !records.contains(&Record::Publishing) {
+        fallen.extend(doubtful.iter().map(|&(at, ..)| at));
+    }
+    let records = records.into_iter().enumerate();
+    records
+        .filter_map(|(at, record)| (!fallen.contains(&at)).then_some(record))
+        .collect()
+}
+
 /// `{json} crc32c` and a newline.
 fn line(record: &Record) -> String {
     let json = serde_json::to_string(record).expect("records hold nothing that JSON cannot");
@@ -160,6 +188,38 @@ fn parse_line(line: &[u8]) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn committed(rows: std::ops::Range<u64>, unreadable: u64) -> Record {
+        Record::Committed(Committed {
+            channel: "C1".parse().unwrap(),
+            rows: RowRange::new(rows.start, rows.end),
+            data_crc: 0,
+            data_len: 0,
+            index_crc: 0,
+            index_len: 0,
+            varying: FieldSet::EMPTY,
+            statuses: StatusCounts::default(),
+            unreadable,
+            bytes_in: Bytes(0),
+            bad: vec![],
+        })
+    }
+
+    #[test]
+    fn rows_that_could_not_be_read_are_done_only_where_nobody_can_try_them_again() {
+        let (good, bad) = (committed(0..10, 0), committed(10..20, 1));
+        let open = vec![good.clone(), bad.clone()];
+        assert_eq!(standing(open.clone()), std::slice::from_ref(&good));
+        let published = [open.clone(), vec![Record::Publishing]].concat();
+        assert_eq!(standing(published.clone()), published);
+        // Tried again in two parts, of which one failed again.
+        let parts = [committed(10..14, 0), committed(14..20, 1)];
+        let again = [open, parts.to_vec()].concat();
+        assert_eq!(standing(again.clone()), [good.clone(), parts[0].clone()]);
+        let published = [again, vec![Record::Publishing]].concat();
+        let [first, second] = parts;
+        assert_eq!(standing(published), [good, first, second, Record::Publishing]);
+    }
 
     #[test]
     fn a_torn_or_flipped_record_ends_the_journal_and_is_written_over() {

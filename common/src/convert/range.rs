@@ -59,6 +59,8 @@ pub struct RangeOptions {
     pub settle: Duration,
     /// Whether such a file is given up now instead of being reported in [`RangeDone::deferred`].
     pub last_try: bool,
+    /// Whether the rows are those of files that seemed to be still being written, and have been waited for.
+    pub waited_for: bool,
 }
 
 /// A bad file, with its reason.
@@ -226,7 +228,7 @@ impl<'p> RangeConverter<'p> {
                     if young && !options.last_try {
                         done.deferred.push(job.rows);
                     }
-                    break if young {
+                    break if young || options.waited_for {
                         (Status::StillWriting, why)
                     } else {
                         (status, why)

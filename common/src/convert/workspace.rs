@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::error::ConvertError;
-use super::journal::{Committed, Journal, Record};
+use super::journal::{self, Committed, Journal, Record};
 use super::range::Target;
 use super::settings::Settings;
 use crate::channel::Channel;
@@ -229,6 +229,7 @@ fn resume(found: Found, out: &Path, settings: &Settings) -> Result<Option<Resume
         journal,
         records,
     } = found;
+    let records = journal::standing(records);
     let done = records.iter().rev().find_map(|record| match record {
         Record::Done { arrays, .. } => Some(arrays),
         _ => None,
