@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
-use trc2npy_common::convert::{self, ConvertError, ConvertRun, Outcome, Settings, State, Stop, Watch};
+use trc2npy_common::convert::{
+    self, ConvertError, ConvertRun, Converted, Outcome, RunFailure, Settings, State, Stop, Watch,
+};
 use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{PlanError, PlanRequest};
@@ -36,8 +38,8 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
         screen::remark(&job.start(options, &machine));
         screen::remark("");
     }
-    let outcomes = job.convert(&display)?;
-    tell(&outcomes, &job.settings, &display, argv)
+    let converted = job.convert(&display)?;
+    tell(&converted, &job.settings, &display, argv)
 }
 
 /// What is to be converted, whereto and how: complete, and nothing of it looked at yet.
@@ -90,7 +92,7 @@ impl Job {
     }
 
     /// Converts, shows progress meanwhile, and stops in good order when Ctrl-C is pressed.
-    pub(crate) fn convert(&self, display: &Display) -> Result<Vec<Outcome>, Failure> {
+    pub(crate) fn convert(&self, display: &Display) -> Result<Converted, Failure> {
         let stop = stop_on_ctrl_c(display.clone());
         let run = ConvertRun {
             request: self.request.clone(),
@@ -99,9 +101,9 @@ impl Job {
         };
         let watch = Arc::new(Watch::new());
         let following = display.follow(Arc::clone(&watch), None);
-        let outcomes = convert::convert(&run, &watch, &stop);
+        let converted = convert::convert(&run, &watch, &stop);
         drop(following);
-        Ok(outcomes?)
+        Ok(converted?)
     }
 }
 
@@ -169,7 +171,8 @@ fn stop_on_ctrl_c(display: Display) -> Stop {
 }
 
 /// The end: the table, bad rows, how to load the arrays or how to go on.
-fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+    let outcomes = &converted.outcomes;
     let bad: u64 = outcomes
         .iter()
         .flat_map(|outcome| &outcome.channels)
@@ -178,7 +181,7 @@ fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[Os
     let interrupted = outcomes.iter().any(|outcome| outcome.state == State::Interrupted);
     let again = screen::command_line(argv);
     if display.is_json() {
-        Event::End(&end_record(outcomes, &again)).emit();
+        Event::End(&end_record(converted, &again)).emit();
     } else {
         for outcome in outcomes {
             warn(outcome);
@@ -195,10 +198,41 @@ fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[Os
             ));
         }
     }
+    if let Some(failure) = failure(converted) {
+        return Err(failure);
+    }
     Ok(match (interrupted, bad) {
         (true, _) => INTERRUPTED.into(),
         (false, 0) => ExitCode::SUCCESS,
         (false, _) => BAD_ROWS.into(),
+    })
+}
+
+/// What is said last where a run failed, or several did.
+fn failure(converted: &Converted) -> Option<Failure> {
+    let Converted {
+        outcomes,
+        failures,
+        not_begun,
+    } = converted;
+    let code = failures.iter().map(|failure| failure.error.exit_code()).max()?;
+    let several = outcomes.len() + failures.len() + not_begun.len() > 1;
+    let mut lines: Vec<String> = failures
+        .iter()
+        .map(|RunFailure { run, error }| {
+            if several {
+                format!("run {run}: {error}")
+            } else {
+                error.to_string()
+            }
+        })
+        .collect();
+    if !not_begun.is_empty() {
+        lines.push(format!("not begun: {}", not_begun.join(", ")));
+    }
+    Some(Failure::Work {
+        code,
+        message: lines.join("\nerror: "),
     })
 }
 
@@ -215,7 +249,7 @@ fn warn(outcome: &Outcome) {
     }
 }
 
-fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
+fn end_record(converted: &Converted, again: &str) -> serde_json::Value {
     let channels = |outcome: &Outcome| -> Vec<serde_json::Value> {
         outcome
             .channels
@@ -234,7 +268,8 @@ fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
             })
             .collect()
     };
-    let runs: Vec<_> = outcomes
+    let runs: Vec<_> = converted
+        .outcomes
         .iter()
         .map(|outcome| {
             let state = match outcome.state {
@@ -250,7 +285,12 @@ fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
             })
         })
         .collect();
-    json!({"runs": runs, "command": again})
+    let failures: Vec<_> = converted
+        .failures
+        .iter()
+        .map(|RunFailure { run, error }| json!({"run": run, "error": error.to_string()}))
+        .collect();
+    json!({"runs": runs, "failures": failures, "not_begun": converted.not_begun, "command": again})
 }
 
 impl From<PlanError> for Failure {

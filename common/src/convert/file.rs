@@ -129,6 +129,7 @@ impl Scratch {
             Header::parse(&head[..head_bytes])?
         };
         let layout = header.layout(size)?;
+        header.check_scale()?;
         check_layout(job, &header, &layout)?;
         let varying = job.variation.new_in(&header);
         check_mixed(job, varying)?;

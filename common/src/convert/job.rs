@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const MOST_UNREADABLE: u64 = 100;
 /// Units of work that each thread gets at least, so that all of them end together.
 const RANGES_A_THREAD: u64 = 32;
+/// Each takes memory and a line of the journal: more of them would break `--memory-limit`.
+const MOST_RANGES: u64 = 16_384;
 const SMALLEST_RANGE: Bytes = Bytes::mib(4);
 const LARGEST_RANGE: Bytes = Bytes::mib(64);
 
@@ -65,7 +67,6 @@ pub(super) fn run(
 ) -> Result<Ran, ConvertError> {
     let plan = Arc::clone(&workspace.plan);
     begin_watch(workspace, &plan, watch);
-    check_space(workspace, &plan)?;
     let targets = workspace.targets()?;
     let range_size = range_size(&plan, settings, budget);
     let tasks = open_tasks(workspace, &plan, range_size);
@@ -142,25 +143,10 @@ fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
 
 /// Bytes of one unit of work, for [`ChannelPlan::ranges`]: as asked, else so many units that all threads end together.
 pub fn range_size(plan: &Plan, settings: &Settings, budget: &Budget) -> Bytes {
-    settings.range_size.unwrap_or_else(|| {
-        let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
-        Bytes(total.0 / (budget.threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE)
-    })
-}
-
-/// Fails before the first byte where the outputs will not fit.
-fn check_space(workspace: &Workspace, plan: &Plan) -> Result<(), ConvertError> {
-    let out = &workspace.out;
-    let space = fs::space(out).map_err(|source| StorageError::new("ask for the free space of", out, source))?;
-    let needed = plan.output_bytes().saturating_sub(workspace.allocated());
-    if needed > space.available {
-        return Err(ConvertError::NoSpace {
-            out: out.clone(),
-            needed,
-            available: space.available,
-        });
-    }
-    Ok(())
+    let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
+    let chosen = || Bytes(total.0 / (budget.threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE);
+    let least = total.max(plan.input_bytes()).0 / MOST_RANGES;
+    Bytes(settings.range_size.unwrap_or_else(chosen).0.max(least))
 }
 
 /// The rows that no earlier run committed, in ranges.
@@ -176,8 +162,10 @@ fn open_tasks(workspace: &Workspace, plan: &Plan, size: Bytes) -> Vec<Task> {
             .chain([RowRange::new(channel.rows, channel.rows)]);
         for done in ends {
             let open = RowRange::new(next, done.start.max(next));
-            let parts = ranges
+            let first = ranges.partition_point(|rows| rows.end <= open.start);
+            let parts = ranges[first..]
                 .iter()
+                .take_while(|rows| rows.start < open.end)
                 .map(|rows| rows.intersection(open))
                 .filter(|rows| !rows.is_empty());
             tasks.extend(parts.map(|rows| Task {
@@ -401,6 +389,7 @@ impl Committer<'_> {
             unreadable: done.unreadable,
             bytes_in: done.bytes_in,
             bad: done.bad,
+            grown: done.grown,
         };
         self.pending.push((task.channel, committed));
         if self.pending_bytes >= self.sync_every {

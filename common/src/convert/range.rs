@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::BlockSizes;
 use super::error::ConvertError;
 use super::file::{FileFault, FileJob, Halt, Scratch};
+use super::journal::Grown;
 use super::settings::Io;
 use super::stream::{Checksum, Stream};
 use super::watch::Watch;
@@ -94,6 +95,8 @@ pub struct RangeDone {
     pub deferred: Vec<RowRange>,
     /// Input bytes of its files.
     pub bytes_in: Bytes,
+    /// Files that were not whole when they were planned, as they were when their rows were made.
+    pub grown: Vec<Grown>,
 }
 
 /// A thread's means to convert ranges: buffers, and the folder it reads from.
@@ -105,6 +108,8 @@ pub struct RangeConverter<'p> {
     index: Vec<u64>,
     folder: Option<OpenFolder>,
     name: String,
+    /// What the file was that was opened last.
+    stamp: Option<Stamp>,
 }
 
 struct OpenFolder {
@@ -124,6 +129,7 @@ impl<'p> RangeConverter<'p> {
             index: vec![0; sizes.index.as_usize() / 8],
             folder: None,
             name: String::new(),
+            stamp: None,
         }
     }
 
@@ -186,6 +192,13 @@ impl<'p> RangeConverter<'p> {
                 rows: wanted,
             };
             let status = self.convert_file(&job, &mut out, options, &mut done)?;
+            if let (Some(stamp), false) = (self.stamp, channel.layout(file.layout).whole) {
+                done.grown.push(Grown {
+                    file: position as u64,
+                    size: stamp.size,
+                    mtime_ns: stamp.mtime_ns,
+                });
+            }
             variation.know(done.varying);
             done.statuses.add(status, wanted.len());
             let bytes = Bytes(file.size.0 / u64::from(file.rows.max(1)) * wanted.len());
@@ -286,6 +299,7 @@ impl<'p> RangeConverter<'p> {
     ) -> Result<FieldSet, FileFault> {
         let pattern = &self.plan.patterns[job.file.pattern.0 as usize];
         pattern.write_name(job.file.index, &mut self.name);
+        self.stamp = None;
         self.open_folder(pattern.folder)?;
         let folder = self.folder.as_ref().expect("opened above");
         let (file, local) = (folder.dir.open_file(&self.name), folder.local);
@@ -301,6 +315,7 @@ impl<'p> RangeConverter<'p> {
             Err(error) => return Err(FileFault::Storage(error)),
         };
         let stamp = Stamp::of(&file).map_err(FileFault::Storage)?;
+        self.stamp = Some(stamp);
         let young = || is_young(stamp, options.settle);
         let whole = job.channel.layout(job.file.layout).whole;
         let changed = changed_since(&job.file, stamp, options.trust_size);

@@ -369,10 +369,14 @@ impl fmt::Display for Finding {
                 skipped,
                 files,
             } => {
-                let what = if *skipped { "left out" } else { "their rows are marked" };
+                let what = if *skipped {
+                    "left out"
+                } else {
+                    "among those opened; their rows are marked"
+                };
                 write!(
                     f,
-                    "channel {channel}: {} among those opened, {what} {files}",
+                    "channel {channel}: {}, {what} {files}",
                     counted(files.count, "bad file")
                 )
             }

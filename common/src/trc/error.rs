@@ -73,6 +73,14 @@ pub enum FormatError {
     /// There is no sample.
     #[error("malformed header: WAVE_ARRAY_1 is 0: the file holds no samples")]
     NoSamples,
+    /// A gain or an offset that makes no sample a number.
+    #[error("malformed header: {field} must be a number, found {value}")]
+    NotFinite {
+        /// The field.
+        field: Field,
+        /// Its value, as it is shown.
+        value: Unscaled,
+    },
     /// The segments are not of one length.
     #[error(
         "malformed header: {} samples (WAVE_ARRAY_1) do not divide evenly into {} segments (SUBARRAY_COUNT)",
@@ -99,8 +107,27 @@ impl FormatError {
             | Self::Negative { .. }
             | Self::HalfSample { .. }
             | Self::NoSamples
+            | Self::NotFinite { .. }
             | Self::Uneven { .. } => Status::Malformed,
         }
+    }
+}
+
+/// What a gain or an offset is that is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unscaled {
+    /// Not even infinite.
+    NaN,
+    /// Beyond all numbers, on either side.
+    Infinite,
+}
+
+impl fmt::Display for Unscaled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NaN => "NaN",
+            Self::Infinite => "infinity",
+        })
     }
 }
 

@@ -210,7 +210,7 @@ fn a_name_that_can_be_read_two_ways_is_shown_with_both_readings() {
     spec.start = 99_997;
     write_run(&spec, &run);
     let out = root.path().join("out");
-    Convert::new([&run], &out).run().must_end_with(1).must_say(&[
+    Convert::new([&run], &out).run().must_end_with(2).must_say(&[
         "C1Trace10000",
         "index 10000",
         "\"Trace1\"",

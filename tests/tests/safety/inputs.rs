@@ -346,6 +346,10 @@ fn rows_beside_a_young_file_are_done_at_once_and_its_own_once_it_is_whole() {
     ended.must_succeed();
     must_equal(conversion.out(), &reference);
     assert_eq!(committed_rows(conversion.out()), 20, "no row was done twice");
+    // The plan knew a shorter file: that is no change since its rows were made.
+    conversion.run().must_succeed().must_say(&["nothing to do"]);
+    complete(&bench.file(1, 7), b"more");
+    conversion.run().must_end_with(1).must_say(&["r005/C1--Trace--00007.trc"]);
 }
 
 #[test]
@@ -358,9 +362,10 @@ fn a_young_file_that_stays_short_is_reported_as_still_being_written() {
         ended.must_end_with(3).must_say(&[
             "BAD ROWS: 1 of 20",
             "1 still being written",
-            "r005/C1--Trace--00007.trc: cut short",
+            "r005/C1--Trace--00007.trc: still being written: cut short",
         ]);
         assert_eq!(statuses(conversion.out()), all_good_but_row_7(7));
+        conversion.run().must_end_with(3).must_say(&["nothing to do"]);
         // Whole now: the finished arrays do not have it, and the way to get it is told.
         fs::write(bench.file(1, 7), &whole).unwrap();
         let again = conversion.run();

@@ -253,7 +253,7 @@ fn an_interrupted_overwrite_is_neither_lost_nor_mistaken_for_the_old_command() {
     conversion
         .run()
         .must_end_with(1)
-        .must_say(&["unfinished", "--overwrite", &bench.run.display().to_string()]);
+        .must_say(&["is not finished", "--overwrite", &bench.run.display().to_string()]);
     must_equal(&out, &old);
     anew.run().must_end_with(0);
     assert_ne!(outputs(&out), old);

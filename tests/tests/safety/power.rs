@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use trc2npy_tests::{Outputs, must_be_whole, must_equal, outputs, state, usable};
+#[cfg(unix)]
+use trc2npy_tests::{Convert, Ended, committed_rows};
 
 use crate::common::{leave_half_done, random, twenty_rows, undisturbed};
 
@@ -155,28 +157,52 @@ fn what_lies_about_them_does_no_harm() {
     ]);
 }
 
-/// Publishing is stopped in its middle, deterministically: a folder stands where the index is to go.
+/// Lets a folder appear at `in_the_way` while the conversion works, so that publishing stops there.
+#[cfg(unix)]
+fn stop_while_publishing(conversion: &Convert, in_the_way: &Path) -> Ended {
+    let out = conversion.out();
+    // A machine that stalls the test can let the conversion come too far.
+    for _ in 0..20 {
+        let mut running = conversion.start();
+        running.poll("five committed rows", |_| (committed_rows(out) >= 5).then_some(()));
+        if running.runs() {
+            running.signal(rustix::process::Signal::STOP);
+            if (5..20).contains(&committed_rows(out)) {
+                fs::create_dir_all(in_the_way.join("x")).expect("a folder in the way");
+                running.signal(rustix::process::Signal::CONT);
+                return running.wait();
+            }
+        }
+        let _ = running.kill();
+        fs::remove_dir_all(out).expect("the outputs can be removed");
+    }
+    panic!("the conversion always ended before a folder was in its way");
+}
+
+#[cfg(unix)]
 #[test]
 fn a_name_that_is_taken_stops_publishing_and_the_same_command_ends_it() {
     let (bench, conversion) = twenty_rows();
     let reference = undisturbed(&bench, &conversion);
     let out = conversion.out();
-    let conversion = conversion.clone().args(["--overwrite"]);
     let in_the_way = out.join("C1--Trace.index.npy");
-    fs::create_dir_all(in_the_way.join("x")).expect("a folder in the way");
-    for _ in 0..2 {
-        conversion
-            .run()
-            .must_end_with(1)
-            .must_say(&["C1--Trace.index.npy", "C1.index.npy", "the same command again"]);
-        must_be_whole(out, &reference);
-        assert!(!out.join("C1--Trace.json").exists(), "not complete yet");
-    }
+    stop_while_publishing(&conversion, &in_the_way)
+        .must_end_with(1)
+        .must_say(&["C1--Trace.index.npy", "C1.index.npy", "the same command again"]);
+    must_be_whole(out, &reference);
+    // Now it is in the way from the start.
+    conversion
+        .run()
+        .must_end_with(1)
+        .must_say(&["C1--Trace.index.npy: it is a folder"]);
+    must_be_whole(out, &reference);
+    assert!(!out.join("C1--Trace.json").exists(), "not complete yet");
     fs::remove_dir_all(&in_the_way).expect("removed");
     conversion.run().must_end_with(0);
     must_equal(out, &reference);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_lost_while_publishing_is_noticed() {
     let (bench, conversion) = twenty_rows();
@@ -184,8 +210,7 @@ fn a_file_lost_while_publishing_is_noticed() {
     let out = conversion.out();
     for lost in ["C1--Trace.npy", "C1.index.npy", "C1.files.txt", "C1.json"] {
         let in_the_way = out.join("C1--Trace.index.npy");
-        fs::create_dir_all(in_the_way.join("x")).expect("a folder in the way");
-        conversion.clone().args(["--overwrite"]).run().must_end_with(1);
+        stop_while_publishing(&conversion, &in_the_way).must_end_with(1);
         fs::remove_dir_all(&in_the_way).expect("removed");
         let path = if lost.contains("--") {
             out.join(lost)
