@@ -14,3 +14,4 @@ mod inputs;
 mod kill;
 mod lock;
 mod power;
+mod progress;
