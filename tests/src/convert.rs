@@ -88,7 +88,7 @@ impl Convert {
         self.start().wait()
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let binary = tools::binary().into_os_string();
         let mut words = self.launcher.iter().chain([&binary]);
         let mut command = Command::new(words.next().expect("the binary at least"));

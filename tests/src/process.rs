@@ -76,14 +76,23 @@ pub struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         let stdout = Heard::listen(child.stdout.take().expect("stdout is piped"));
         let stderr = Heard::listen(child.stderr.take().expect("stderr is piped"));
         Self { child, stdout, stderr }
+    }
+
+    /// Starts what writes to the other end of `terminal` alone: all of it is taken for stdout.
+    #[cfg(unix)]
+    pub(crate) fn start_on(mut command: Command, terminal: std::fs::File) -> Self {
+        let child = spawn(&mut command);
+        // Once the child has ended nothing else holds the other end, and the reading ends too.
+        drop(command);
+        Self {
+            child,
+            stdout: Heard::listen(terminal),
+            stderr: Heard::listen(std::io::empty()),
+        }
     }
 
     /// Its process number.
@@ -162,6 +171,10 @@ impl Running {
         assert!(!ended.stderr.contains("a state that must not occur"), "{ended}");
         ended
     }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 impl Drop for Running {

@@ -72,7 +72,8 @@ fn row(channel: &ChannelOutcome) -> Vec<String> {
         format!("{:.1}", channel.seconds),
         // A channel that was done before took no time.
         if speed.is_finite() {
-            format!("{speed:.0}")
+            // Of a slow one the digit behind the point matters.
+            format!("{speed:.*}", usize::from(speed < 10.0))
         } else {
             "-".to_owned()
         },
@@ -197,6 +198,15 @@ mod tests {
                 "out/C1--Trace.npy"
             ]
         );
+    }
+
+    #[test]
+    fn a_slow_channel_has_a_digit_more() {
+        let slow = ChannelOutcome {
+            seconds: 60.0,
+            ..channel("C1", vec![])
+        };
+        assert_eq!(row(&slow)[5], "3.4");
     }
 
     #[test]

@@ -15,6 +15,11 @@ pub(super) fn target(hz: u8) -> ProgressDrawTarget {
     ProgressDrawTarget::term_like_with_hz(Box::new(Unfilled(Term::buffered_stderr())), hz)
 }
 
+/// Columns of stderr's terminal.
+pub(super) fn width() -> usize {
+    usize::from(Term::stderr().size().1)
+}
+
 impl TermLike for Unfilled {
     fn width(&self) -> u16 {
         self.0.size().1

@@ -39,6 +39,8 @@ struct Task {
     rows: RowRange,
     /// Whether the rows' file seemed to be still being written.
     young: bool,
+    /// Whether progress has counted the rows already.
+    counted: bool,
 }
 
 impl Task {
@@ -172,6 +174,7 @@ fn open_tasks(workspace: &Workspace, plan: &Plan, size: Bytes) -> Vec<Task> {
                 channel: position,
                 rows,
                 young: false,
+                counted: false,
             }));
             next = next.max(done.end);
         }
@@ -209,14 +212,15 @@ struct Deferred {
 
 impl Deferred {
     fn add(&mut self, task: Task, young: &[RowRange]) {
+        let around = Task { counted: true, ..task };
         let mut next = task.rows.start;
         for &rows in young {
-            self.around.extend(task.part(RowRange::new(next, rows.start)));
+            self.around.extend(around.part(RowRange::new(next, rows.start)));
             let young = Task { young: true, ..task };
             self.young.extend(young.part(rows));
             next = rows.end;
         }
-        self.around.extend(task.part(RowRange::new(next, task.rows.end)));
+        self.around.extend(around.part(RowRange::new(next, task.rows.end)));
     }
 }
 
@@ -283,6 +287,7 @@ impl Crew<'_> {
             waited_for: task.young,
         };
         let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
+        let uncounted = Watch::new();
         while !self.stop.requested() && !halt.load(Ordering::Relaxed) {
             let Some(&task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 break;
@@ -300,7 +305,7 @@ impl Crew<'_> {
                 task.rows,
                 &self.targets[task.channel],
                 &options(task),
-                self.watch,
+                if task.counted { &uncounted } else { self.watch },
             );
             let took = began.elapsed();
             if reports.send(Report { task, done, took }).is_err() {
@@ -334,8 +339,6 @@ impl Crew<'_> {
                     if done.deferred.is_empty() {
                         committer.take(task, done)?;
                     } else {
-                        let bad = done.statuses.bad_rows();
-                        self.watch.take_back(task.rows.len(), bad, done.bytes_in);
                         deferred.add(task, &done.deferred);
                     }
                 }

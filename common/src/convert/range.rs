@@ -191,6 +191,7 @@ impl<'p> RangeConverter<'p> {
                 position: u32::try_from(position).unwrap_or(u32::MAX),
                 rows: wanted,
             };
+            let deferred = done.deferred.len();
             let status = self.convert_file(&job, &mut out, options, &mut done)?;
             if let (Some(stamp), false) = (self.stamp, channel.layout(file.layout).whole) {
                 done.grown.push(Grown {
@@ -201,10 +202,13 @@ impl<'p> RangeConverter<'p> {
             }
             variation.know(done.varying);
             done.statuses.add(status, wanted.len());
-            let bytes = Bytes(file.size.0 / u64::from(file.rows.max(1)) * wanted.len());
+            let bytes = share_of(&file, wanted);
             done.bytes_in += bytes;
-            watch.add_read(bytes);
-            watch.add_rows(wanted.len(), if status.is_good() { 0 } else { wanted.len() });
+            // What will be done again is not done.
+            if done.deferred.len() == deferred {
+                watch.add_read(bytes);
+                watch.add_rows(wanted.len(), if status.is_good() { 0 } else { wanted.len() });
+            }
         }
         missing(&mut out, RowRange::new(next, rows.end), &mut done, watch)?;
         let Rows { data, index, .. } = out;
@@ -428,6 +432,15 @@ impl Rows<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// What the rows take of their file; all of them together take all of it.
+fn share_of(file: &FileEntry, rows: RowRange) -> Bytes {
+    let before = |row: u64| {
+        let share = u128::from(file.size.0) * u128::from(row - file.first_row) / u128::from(file.rows.max(1));
+        Bytes(u64::try_from(share).unwrap_or(file.size.0))
+    };
+    before(rows.end).saturating_sub(before(rows.start))
 }
 
 fn missing(out: &mut Rows<'_, '_>, rows: RowRange, done: &mut RangeDone, watch: &Watch) -> Result<(), ConvertError> {

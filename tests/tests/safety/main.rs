@@ -15,3 +15,4 @@ mod inputs;
 mod kill;
 mod lock;
 mod power;
+mod progress;
