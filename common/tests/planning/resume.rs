@@ -63,7 +63,7 @@ fn new_changed_and_missing_files_are_told_apart() {
     );
     assert_eq!(
         found.changed.examples[1].to_string(),
-        "r-2/C1--Trace--00004.trc: modified 60 s later than planned"
+        "r-2/C1--Trace--00004.trc: modified 60 seconds later than planned"
     );
     // The size alone.
     assert_eq!(compare(&plan, true, 1, &|_, _, _| Made::Not).unwrap().changed.count, 1);

@@ -36,6 +36,9 @@ fn in_order() -> (Bench, Convert) {
     (bench, conversion.args(["--threads", "1"]))
 }
 
+/// In words, doing it, and what is said of it.
+type Change<'c> = (&'c str, &'c dyn Fn(), &'c [&'c str]);
+
 #[test]
 fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_back() {
     let (bench, conversion) = twenty_rows();
@@ -46,7 +49,7 @@ fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_bac
     let longer = [&bytes[..], b"more"].concat();
     let hour = Duration::from_hours(1);
     let sizes = [bytes.len(), longer.len()].map(|size| size.to_string());
-    let changes: [(&str, &dyn Fn(), &[&str]); 4] = [
+    let changes: [Change; 4] = [
         (
             "longer",
             &|| write_keeping_time(&file, &longer),
@@ -349,7 +352,10 @@ fn rows_beside_a_young_file_are_done_at_once_and_its_own_once_it_is_whole() {
     // The plan knew a shorter file: that is no change since its rows were made.
     conversion.run().must_succeed().must_say(&["nothing to do"]);
     complete(&bench.file(1, 7), b"more");
-    conversion.run().must_end_with(1).must_say(&["r005/C1--Trace--00007.trc"]);
+    conversion
+        .run()
+        .must_end_with(1)
+        .must_say(&["r005/C1--Trace--00007.trc"]);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use trc2npy_tests::{Outputs, must_be_whole, must_equal, outputs, state, usable};
 #[cfg(unix)]
 use trc2npy_tests::{Convert, Ended, committed_rows};
+use trc2npy_tests::{Outputs, must_be_whole, must_equal, outputs, state, usable};
 
 use crate::common::{leave_half_done, random, twenty_rows, undisturbed};
 

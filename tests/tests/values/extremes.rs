@@ -109,6 +109,53 @@ fn check_extremes(values: &[f32], records: &[Record]) {
     }
 }
 
+#[test]
+fn rows_without_a_scale_are_bad_whatever_the_array_holds() {
+    let root = scratch();
+    let run = root.path().join("run");
+    fs::create_dir(&run).unwrap();
+    let scales = [
+        (1.0, 0.0),
+        (f32::NAN, 0.0),
+        (f32::INFINITY, 0.0),
+        (1.0, f32::NAN),
+        (0.5, f32::NEG_INFINITY),
+    ];
+    for (i, (gain, offset)) in scales.into_iter().enumerate() {
+        let file = TraceFile {
+            gain,
+            offset,
+            ..TraceFile::single(codes(Bits::Sixteen))
+        };
+        file.write_to(&run.join(format!("C1--Trace--{i:05}.trc")), false)
+            .unwrap();
+    }
+    for options in [
+        &[][..],
+        &["--dtype", "int16"],
+        &["--baseline", "5"],
+        &["--probe", "all"],
+    ] {
+        let out = root.path().join(format!("out{}", options.join("_")));
+        Convert::new([&run], &out)
+            .args(options)
+            .args(["--settle", "0s"])
+            .run()
+            .must_end_with(3);
+        let oracle: Vec<&str> = options
+            .iter()
+            .copied()
+            .filter(|word| !["--probe", "all"].contains(word))
+            .collect();
+        Oracle::new(&out, [&run]).args(oracle).must_agree();
+        let statuses: Vec<u8> = Record::read_all(&out.join("C1--Trace.index.npy"))
+            .iter()
+            .map(|record| record.status)
+            .collect();
+        assert_eq!(statuses, [0, 4, 4, 4, 4], "{options:?}");
+    }
+}
+
 /// The formulas as a user writes them, on codes that a user reads: from the arrays alone, without the inputs.
 const FORMULAS: &str = r#"
 import sys
