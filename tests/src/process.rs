@@ -147,11 +147,29 @@ impl Running {
     /// Sends a signal.
     #[cfg(unix)]
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.pid())
-            .ok()
+        rustix::process::kill_process(self.number(), signal).expect("the signal is sent");
+    }
+
+    /// SIGSTOP; returns once every thread stands still. False: it had ended before.
+    #[cfg(unix)]
+    pub fn stop(&mut self) -> bool {
+        use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+        if !self.runs() {
+            return false;
+        }
+        self.signal(Signal::STOP);
+        // An end is only looked at: it is for the child's own handle to take.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let _ = waitid(WaitId::Pid(self.number()), options).expect("a child of our own");
+        self.runs()
+    }
+
+    #[cfg(unix)]
+    fn number(&self) -> rustix::process::Pid {
+        let number = i32::try_from(self.pid()).ok();
+        number
             .and_then(rustix::process::Pid::from_raw)
-            .expect("a process number");
-        rustix::process::kill_process(pid, signal).expect("the signal is sent");
+            .expect("a process number")
     }
 
     /// Waits for its end.

@@ -125,8 +125,7 @@ fn a_conversion_that_is_stopped_and_continued_goes_on() {
     running.poll("a committed row", |_| {
         (committed_rows(conversion.out()) > 0).then_some(())
     });
-    if running.runs() {
-        running.signal(Signal::STOP);
+    if running.stop() {
         running.signal(Signal::CONT);
     }
     running.wait().must_end_with(0);

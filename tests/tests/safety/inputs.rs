@@ -164,13 +164,10 @@ fn stop_and(conversion: &Convert, before: u64, meanwhile: impl Fn()) -> Ended {
     for _ in 0..50 {
         let mut running = conversion.start();
         running.poll("five committed rows", |_| (committed_rows(out) >= 5).then_some(()));
-        if running.runs() {
-            running.signal(Signal::STOP);
-            if (5..before).contains(&committed_rows(out)) {
-                meanwhile();
-                running.signal(Signal::CONT);
-                return running.wait();
-            }
+        if running.stop() && (5..before).contains(&committed_rows(out)) {
+            meanwhile();
+            running.signal(Signal::CONT);
+            return running.wait();
         }
         let _ = running.kill();
         fs::remove_dir_all(out).expect("the outputs can be removed");
@@ -219,9 +216,7 @@ fn a_file_that_is_cut_while_it_is_read_or_mapped_is_named_and_no_process_dies() 
                 running.poll("the last file in use", |running| {
                     (committed_rows(out) > 0 && in_use(running.pid())).then_some(())
                 });
-                if running.runs() {
-                    running.signal(Signal::STOP);
-                    // What is written to its pages already is not what it would read next.
+                if running.stop() {
                     cut = in_use(running.pid());
                     if cut {
                         File::options()
