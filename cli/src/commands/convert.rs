@@ -160,6 +160,7 @@ fn stop_on_ctrl_c(display: Display) -> Stop {
     let asked = stop.clone();
     let handler = move || {
         if asked.requested() {
+            display.note("stopped; the same command goes on from the last rows that are safely on the disk");
             display.leave(i32::from(INTERRUPTED));
         }
         asked.request();

@@ -82,7 +82,7 @@ pub(crate) struct Display {
 impl Display {
     pub(crate) fn new(asked: ProgressStyle) -> Self {
         let style = match asked {
-            ProgressStyle::Auto | ProgressStyle::Bar if stderr().is_terminal() => Style::Bar,
+            ProgressStyle::Auto | ProgressStyle::Bar if terminal::draws() => Style::Bar,
             // In a file a bar is only noise.
             ProgressStyle::Auto | ProgressStyle::Bar | ProgressStyle::Plain => Style::Plain,
             ProgressStyle::Json => Style::Json,

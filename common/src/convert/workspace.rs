@@ -197,22 +197,16 @@ impl Workspace {
 
 /// Fails before the first byte where the outputs of all runs that are not finished will not fit.
 pub(super) fn check_space<'w>(all: impl Iterator<Item = &'w Workspace>) -> Result<(), ConvertError> {
-    // Volumes are told apart by their sizes: two of one size, and with as much free, would be taken for one.
-    let mut volumes: Vec<(fs::Space, &Path, Bytes)> = Vec::new();
-    for workspace in all.filter(|workspace| workspace.stage != Stage::Done) {
-        let out = &workspace.out;
-        let space = fs::space(out).map_err(|source| StorageError::new("ask for the free space of", out, source))?;
+    let open = all.filter(|workspace| workspace.stage != Stage::Done);
+    let needs = open.map(|workspace| {
         let needed = workspace.plan.output_bytes().saturating_sub(workspace.allocated());
-        match volumes.iter_mut().find(|(known, ..)| *known == space) {
-            Some((.., sum)) => *sum += needed,
-            None => volumes.push((space, out, needed)),
-        }
-    }
-    match volumes.into_iter().find(|(space, _, needed)| *needed > space.available) {
-        Some((space, out, needed)) => Err(ConvertError::NoSpace {
-            out: out.to_owned(),
-            needed,
-            available: space.available,
+        (workspace.out.as_path(), needed)
+    });
+    match fs::shortage(needs)? {
+        Some(shortage) => Err(ConvertError::NoSpace {
+            out: shortage.folder,
+            needed: shortage.needed,
+            available: shortage.available,
         }),
         None => Ok(()),
     }

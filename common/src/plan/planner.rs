@@ -37,7 +37,10 @@ pub fn plan(request: &PlanRequest, progress: &PlanProgress) -> Result<Vec<Planne
         let listed = list_all(folders, request.recursive, &progress.files)?;
         let (listed, mut findings) = drop_empty(listed, request.recursive)?;
         let paths: Vec<&Path> = listed.iter().map(|(folder, _)| folder.path.as_path()).collect();
-        let runs = group(&paths, request.join);
+        let mut runs = group(&paths, request.join);
+        for run in &mut runs {
+            known_empty(run, &findings);
+        }
         let mut listed: Vec<Option<(FolderInput, Listing)>> = listed.into_iter().map(Some).collect();
         let mut planned = Vec::with_capacity(runs.len());
         for run in runs {
@@ -149,6 +152,21 @@ fn drop_empty(
         }
     }
     Ok((kept, findings))
+}
+
+/// A folder that is there and empty, which is told, is not missing.
+fn known_empty(run: &mut RunFolders, findings: &Findings) {
+    for finding in &findings.all {
+        let Finding::EmptyFolder { folder } = finding else {
+            continue;
+        };
+        let name = Path::new(folder).file_name().unwrap_or_default();
+        let missing = &mut run.missing;
+        if let Some(at) = missing.examples.iter().position(|missing| name == missing.as_str()) {
+            missing.examples.remove(at);
+            missing.count -= 1;
+        }
+    }
 }
 
 fn what_is_there(path: &Path, listing: &Listing) -> String {

@@ -123,6 +123,49 @@ fn what_cannot_fit_is_refused_before_the_first_byte() {
     }
 }
 
+#[test]
+fn several_runs_that_do_not_fit_together_are_refused_before_the_first_byte() {
+    let Some(disk) = SmallDisk::mount(8 << 20) else { return };
+    let (bench, _) = forty_rows(&disk.out());
+    let runs = ["a", "b", "c"].map(|name| bench.path(name));
+    for run in &runs {
+        trc2npy_tests::write_run(&spec(40, 20_000, &[1]), run);
+    }
+    let conversion = Convert::new(&runs, disk.out().join("{run}"));
+    conversion.clone().args(["--dry-run"]).run().must_end_with(1);
+    let ended = conversion.run();
+    ended.must_end_with(1).must_say(&[" are free; make room"]);
+    let rows = 3.0 * NEEDED as f64 / 1e6;
+    let needed = megabytes_before(&ended, " are needed, ");
+    assert!((rows..rows + 0.6).contains(&needed), "{ended}");
+    for name in ["a", "b", "c"] {
+        let out = disk.out().join(name);
+        assert!(
+            outputs(&out).is_empty() && committed_rows(&out) == 0,
+            "{name} was begun"
+        );
+    }
+}
+
+#[test]
+fn a_finished_conversion_needs_no_room() {
+    let Some(disk) = SmallDisk::mount(8 << 20) else { return };
+    let (_bench, conversion) = forty_rows(&disk.out());
+    conversion.run().must_succeed();
+    let reference = outputs(&disk.out());
+    disk.fill(0);
+    conversion.run().must_succeed().must_say(&["nothing to do"]);
+    disk.make_room();
+    let remount = ["-o", "remount,ro"];
+    let status = Command::new("mount").args(remount).arg(disk.folder.path()).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "it was mounted, so it can be mounted anew"
+    );
+    conversion.run().must_succeed().must_say(&["nothing to do"]);
+    must_equal(&disk.out(), &reference);
+}
+
 /// Stops the conversion in the middle of its 40 rows, lets the disk fill up, and lets it go on. Besides what its rows
 /// still need `left` bytes stay free, if any do.
 fn fill_while_it_converts(disk: &SmallDisk, conversion: &Convert, left: Option<u64>) -> Ended {
