@@ -1,6 +1,5 @@
 //! Progress while a conversion runs: a bar, plain lines, JSON lines or nothing, drawn by a thread of its own.
 
-use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
