@@ -1,7 +1,6 @@
 //! A terminal for the binary to write to, and what a person sees on it.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -53,7 +52,7 @@ impl Terminal {
             .env("TERM", "xterm-256color")
             .stdout(slave.try_clone().expect("another handle"))
             .stderr(slave);
-        Running::start_on(command, File::from(OwnedFd::from(master)))
+        Running::start_on(command, File::from(master))
     }
 
     /// The screen whenever the cursor was about to move or a colour to change, the last one as it was left.

@@ -36,6 +36,9 @@ fn in_order() -> (Bench, Convert) {
     (bench, conversion.args(["--threads", "1"]))
 }
 
+/// What is done to a file, in words; doing it; what is said of it.
+type Change<'c> = (&'c str, &'c dyn Fn(), &'c [&'c str]);
+
 #[test]
 fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_back() {
     let (bench, conversion) = twenty_rows();
@@ -46,7 +49,7 @@ fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_bac
     let longer = [&bytes[..], b"more"].concat();
     let hour = Duration::from_hours(1);
     let sizes = [bytes.len(), longer.len()].map(|size| size.to_string());
-    let changes: [(&str, &dyn Fn(), &[&str]); 4] = [
+    let changes: [Change<'_>; 4] = [
         (
             "longer",
             &|| write_keeping_time(&file, &longer),
