@@ -1,6 +1,6 @@
 //! Inputs that change between two runs, while a run reads them, or before the instrument has finished them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -219,7 +219,7 @@ fn a_file_that_is_cut_while_it_is_read_or_mapped_is_named_and_no_process_dies() 
                 if running.stop() {
                     cut = in_use(running.pid());
                     if cut {
-                        File::options()
+                        fs::File::options()
                             .write(true)
                             .open(&last)
                             .and_then(|file| file.set_len(left))
