@@ -1,6 +1,6 @@
 //! Inputs that change between two runs, while a run reads them, or before the instrument has finished them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -36,7 +36,7 @@ fn in_order() -> (Bench, Convert) {
     (bench, conversion.args(["--threads", "1"]))
 }
 
-/// In words, doing it, and what is said of it.
+/// What is done to a file, in words; doing it; what is said of it.
 type Change<'c> = (&'c str, &'c dyn Fn(), &'c [&'c str]);
 
 #[test]
@@ -49,7 +49,7 @@ fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_bac
     let longer = [&bytes[..], b"more"].concat();
     let hour = Duration::from_hours(1);
     let sizes = [bytes.len(), longer.len()].map(|size| size.to_string());
-    let changes: [Change; 4] = [
+    let changes: [Change<'_>; 4] = [
         (
             "longer",
             &|| write_keeping_time(&file, &longer),
@@ -219,7 +219,7 @@ fn a_file_that_is_cut_while_it_is_read_or_mapped_is_named_and_no_process_dies() 
                 if running.stop() {
                     cut = in_use(running.pid());
                     if cut {
-                        File::options()
+                        fs::File::options()
                             .write(true)
                             .open(&last)
                             .and_then(|file| file.set_len(left))
