@@ -23,6 +23,25 @@ pub struct Selection {
     pub array: WaveArray,
 }
 
+impl Selection {
+    /// What is not as by default, as one would type it.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if !self.rows.is_all() {
+            flags.push(self.rows.to_string());
+        }
+        match self.samples {
+            SampleSelection::All => {}
+            SampleSelection::Indices(span) => flags.push(format!("--samples {span}")),
+            SampleSelection::Time(span) => flags.push(format!("--time {span}")),
+        }
+        if self.array == WaveArray::Second {
+            flags.push("--array 2".to_owned());
+        }
+        flags
+    }
+}
+
 /// Which of the rows that there would be become rows of the array, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowSelection {

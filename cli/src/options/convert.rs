@@ -158,7 +158,7 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) recursive: bool,
 
-    /// All folders are one run, in the order given
+    /// All folders are one run: X, X-2, X-3, ... in this order, else as given
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) join: bool,
 
@@ -266,7 +266,7 @@ pub(crate) struct BadInputOptions {
     pub(crate) mixed: Mixed,
 
     /// A short file younger than this may still be written: it is tried again at the end
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true, default_value = "10s")]
     pub(crate) settle: Duration,
 }
 
@@ -274,7 +274,7 @@ pub(crate) struct BadInputOptions {
 #[command(next_help_heading = "Resources")]
 pub(crate) struct ResourceOptions {
     /// Threads that read, decode and write [default: physical cores]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Memory for plan, buffers and mapped input, as 4GiB [default: a quarter of what is free, at most 4 GiB]

@@ -14,7 +14,7 @@ use crate::plan::{ChannelPlan, Element, FileEntry};
 use crate::status::Status;
 use crate::trc::decode::{self, Codes, Extrema, LevelSums, MedianFinder};
 use crate::trc::{self, FieldSet, Header, Layout, SampleWidth, SegmentTime, Variation};
-use crate::units::{Bytes, RowRange};
+use crate::units::{Bytes, RowRange, counted};
 
 /// TRIGTIME entries read at a time.
 const TIMES_AT_ONCE: u64 = TIMES_BLOCK as u64 / TIME_BYTES;
@@ -142,6 +142,7 @@ impl Scratch {
             Header::parse(&head[..head_bytes])?
         };
         let layout = header.layout_of(job.options.selection.array, size)?;
+        header.check_scale()?;
         check_layout(job, &header, &layout)?;
         let varying = job.variation.new_in(&header);
         check_mixed(job, varying)?;
@@ -165,7 +166,11 @@ fn check_layout(job: &FileJob<'_>, header: &Header, layout: &Layout) -> Result<(
     if shape.segments != planned.segments || shape.samples != planned.samples || !native_width {
         let tell = |segments: u32, samples: u32, width: Option<SampleWidth>| {
             let bits = width.map_or(String::new(), |width| format!(" of {} bits", width.bytes() * 8));
-            format!("{segments} segments of {samples} samples{bits}")
+            format!(
+                "{} of {}{bits}",
+                counted(segments.into(), "segment"),
+                counted(samples.into(), "sample")
+            )
         };
         return Err(FileFault::Halt(Halt::OtherLayout {
             planned: tell(planned.segments, planned.samples, planned.width),

@@ -107,7 +107,7 @@ pub enum PlanError {
         second: String,
     },
     /// A channel of which nothing is known.
-    #[error("channel {channel}: no header could be read in {tried} of {}; {}: {reason}; is this the right folder? (without one readable file nothing is known of the channel; --channels leaves it out)", units::counted(*files, "file"), first.display())]
+    #[error("channel {channel}: no header could be read in the {tried} opened of {}; {}: {reason}; is this the right folder? (without one readable file nothing is known of the channel; --channels leaves it out)", units::counted(*files, "file"), first.display())]
     NoReadableHeader {
         /// The channel.
         channel: Channel,
@@ -192,7 +192,7 @@ pub enum PlanError {
         out: String,
     },
     /// Two runs that would write into one folder.
-    #[error("two runs are called {run}: {} and {}; convert them one by one, or use --join", first.display(), second.display())]
+    #[error("two runs are called {run}, that of {} and that of {}; convert them one by one, or use --join", first.display(), second.display())]
     SameRun {
         /// The name of both.
         run: String,
@@ -241,6 +241,7 @@ impl PlanError {
                 | Self::NoSuchChannel { .. }
                 | Self::Stems { .. }
                 | Self::NoSuchStem { .. }
+                | Self::Ambiguous { .. }
                 | Self::BaselineTooLong { .. }
                 | Self::NoSamples { .. }
                 | Self::SeveralRuns { .. }
@@ -313,32 +314,34 @@ fn counted(channels: &[(Channel, u64)]) -> String {
 }
 
 fn counted_stems(stems: &[(String, u64)]) -> String {
-    stems
-        .iter()
-        .take(Examples::<()>::MOST)
-        .map(|(stem, files)| format!("{stem:?}: {}", units::counted(*files, "file")))
-        .collect::<Vec<_>>()
-        .join(", ")
+    first_of(stems, |(stem, files)| {
+        format!("{stem:?}: {}", units::counted(*files, "file"))
+    })
+}
+
+/// The first few, and how many there are beyond.
+fn first_of<T>(all: &[T], show: impl Fn(&T) -> String) -> String {
+    let most = Examples::<()>::MOST;
+    let mut shown: Vec<String> = all.iter().take(most).map(show).collect();
+    if all.len() > most {
+        shown.push(format!("and {} more", all.len() - most));
+    }
+    shown.join(", ")
 }
 
 fn counted_lengths(lengths: &[LengthSeen]) -> String {
-    lengths
-        .iter()
-        .take(Examples::<()>::MOST)
-        .map(|seen| {
-            let (small, large) = seen.sizes;
-            let sizes = if small == large {
-                small.to_string()
-            } else {
-                format!("{small} to {large}")
-            };
-            format!(
-                "{} samples in {} of {sizes} ({})",
-                seen.samples,
-                units::counted(seen.files, "file"),
-                seen.example
-            )
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
+    first_of(lengths, |seen| {
+        let (small, large) = seen.sizes;
+        let sizes = if small == large {
+            small.to_string()
+        } else {
+            format!("{small} to {large}")
+        };
+        format!(
+            "{} samples in {} of {sizes} ({})",
+            seen.samples,
+            units::counted(seen.files, "file"),
+            seen.example
+        )
+    })
 }

@@ -374,7 +374,11 @@ impl fmt::Display for Finding {
                 skipped,
                 files,
             } => {
-                let what = if *skipped { "left out" } else { "their rows are marked" };
+                let what = if *skipped {
+                    "left out"
+                } else {
+                    "among those opened; their rows are marked"
+                };
                 write!(
                     f,
                     "channel {channel}: {}, {what} {files}",

@@ -30,7 +30,7 @@ mod request;
 mod testing;
 mod walk;
 
-pub use compare::{FileChange, InputChanges, compare};
+pub use compare::{FileChange, InputChanges, Made, MadeRows, compare};
 pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
 pub use file::PlanFileError;
 pub use findings::{

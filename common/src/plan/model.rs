@@ -177,6 +177,15 @@ impl Element {
 }
 
 impl Plan {
+    /// Whether both make the same bytes of the same files, however they were asked for.
+    pub fn does_the_same(&self, other: &Self) -> bool {
+        self.run == other.run
+            && self.options == other.options
+            && self.folders == other.folders
+            && self.patterns == other.patterns
+            && self.channels == other.channels
+    }
+
     /// The folder of a form of names.
     pub fn folder_of(&self, pattern: PatternId) -> &Folder {
         &self.folders[self.patterns[pattern.0 as usize].folder as usize]
@@ -263,7 +272,7 @@ fn needs_escape(text: &str) -> bool {
 }
 
 /// One channel of a run: the shape of its array and its files in row order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelPlan {
     /// Which channel.
     pub channel: Channel,

@@ -33,14 +33,6 @@ const MOST_UNOPENED: u64 = 100;
 /// Files opened between two looks at the results.
 const CHUNK: usize = 4096;
 
-/// These may change inside a channel, and people should know; those of [`FieldSet::AXES`] must not.
-const SOFT: FieldSet = FieldSet::EMPTY
-    .with(Field::VerticalGain)
-    .with(Field::VerticalOffset)
-    .with(Field::VertCoupling)
-    .with(Field::BandwidthLimit)
-    .with(Field::ProbeAtt);
-
 /// The first bytes of a file: [`HEAD_BYTES`], or all of a shorter file. Errors that can pass are tried again.
 pub(super) fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     const WAITS: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
@@ -222,7 +214,8 @@ fn open(path: &Path, size: Bytes, array: WaveArray) -> Opened {
         width: header.width(),
         sound,
     };
-    match header.layout_of(array, size) {
+    let layout = header.layout_of(array, size);
+    match layout.and_then(|layout| header.check_scale().map(|()| layout)) {
         Ok(layout) => Opened::Sound {
             claimed: claim(layout.shape, true),
             second_array: layout.second_array,
@@ -275,7 +268,7 @@ impl<'a> Fold<'a> {
             readable: FxHashMap::default(),
             before: None,
             changes: FxHashMap::default(),
-            watched: FieldSet::AXES.union(SOFT),
+            watched: FieldSet::AXES.union(FieldSet::SETTINGS),
             triggers: Vec::new(),
             first_trouble: None,
             opened: 0,
@@ -400,8 +393,7 @@ impl<'a> Fold<'a> {
 
     fn take_failed(&mut self, at: usize, error: io::Error) -> Result<(), PlanError> {
         let (names, file) = (self.probing.names, self.files[at]);
-        // Where the first file may not be read, most often none may: better said now than after all of them.
-        if self.probing.on_bad_file == OnBadFile::Fail || (at == 0 && error.kind() == io::ErrorKind::PermissionDenied) {
+        if self.probing.on_bad_file == OnBadFile::Fail {
             return Err(PlanError::Storage {
                 path: names.path(&file),
                 doing: "opened",
@@ -432,7 +424,7 @@ impl<'a> Fold<'a> {
     fn finish(mut self, channel: Channel, findings: &mut Findings) -> Probed {
         let skipped = self.probing.on_bad_file == OnBadFile::Skip;
         let mut mixed = Vec::new();
-        for field in FieldSet::AXES.iter().chain(SOFT.iter()) {
+        for field in FieldSet::AXES.iter().chain(FieldSet::SETTINGS.iter()) {
             let Some(change) = self.changes.remove(&field) else {
                 continue;
             };

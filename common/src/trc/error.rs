@@ -78,6 +78,14 @@ pub enum FormatError {
     /// The second array is asked for, and there is none.
     #[error("no second array: WAVE_ARRAY_2 is 0 (it comes with extrema and complex records; --array 1 is the first)")]
     NoSecondArray,
+    /// A gain or an offset that makes no sample a number.
+    #[error("malformed header: {field} must be a number, found {value}")]
+    NotFinite {
+        /// The field.
+        field: Field,
+        /// Its value, as it is shown.
+        value: Unscaled,
+    },
     /// The segments are not of one length.
     #[error(
         "malformed header: {} samples ({}) do not divide evenly into {} segments (SUBARRAY_COUNT)",
@@ -108,8 +116,27 @@ impl FormatError {
             | Self::HalfSample { .. }
             | Self::NoSamples
             | Self::NoSecondArray
+            | Self::NotFinite { .. }
             | Self::Uneven { .. } => Status::Malformed,
         }
+    }
+}
+
+/// What a gain or an offset is that is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unscaled {
+    /// Not even infinite.
+    NaN,
+    /// Beyond all numbers, on either side.
+    Infinite,
+}
+
+impl fmt::Display for Unscaled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NaN => "NaN",
+            Self::Infinite => "infinity",
+        })
     }
 }
 

@@ -19,7 +19,7 @@ mod variation;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::FormatError;
+pub use error::{FormatError, Unscaled};
 pub use fields::{Field, FieldSet};
 pub use header::Header;
 pub use layout::{CountMismatch, Layout, SegmentTime, Shape, WaveArray, segment_times};

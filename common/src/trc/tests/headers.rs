@@ -363,6 +363,33 @@ fn segments_without_a_time_are_counted() {
 }
 
 #[test]
+fn a_scale_that_is_no_number_is_named() {
+    for (at, field) in [(156, Field::VerticalGain), (160, Field::VerticalOffset)] {
+        for (value, shown) in [
+            (f32::NAN, Some(Unscaled::NaN)),
+            (f32::NEG_INFINITY, Some(Unscaled::Infinite)),
+            (f32::MAX, None),
+        ] {
+            for order in BOTH {
+                let mut draft = Draft::two_x(order);
+                draft.float(at, value);
+                let wanted = shown.map_or(Ok(()), |value| Err(FormatError::NotFinite { field, value }));
+                assert_eq!(parse(&draft).unwrap().check_scale(), wanted, "{field}: {value}");
+            }
+        }
+    }
+    let error = FormatError::NotFinite {
+        field: Field::VerticalGain,
+        value: Unscaled::NaN,
+    };
+    assert_eq!(error.status(), Status::Malformed);
+    assert_eq!(
+        error.to_string(),
+        "malformed header: VERTICAL_GAIN must be a number, found NaN"
+    );
+}
+
+#[test]
 fn trigger_times_are_read_in_order() {
     for order in BOTH {
         let mut draft = Draft::two_x(order);
