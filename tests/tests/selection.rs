@@ -322,8 +322,8 @@ fn what_takes_nothing_is_refused_with_what_is_there() {
         ended.must_end_with(2).must_say(said);
     }
     let none = Convert::new([&run], &out).args(["--rows", "20:"]).run();
-    none.must_end_with(1)
-        .must_say(&["no rows are left: --rows 20:", "20 rows"]);
+    none.must_end_with(2)
+        .must_say(&["--rows 20: takes no trace of channel C1", "20 rows"]);
     let array = Convert::new([&run], &out).args(["--array", "2"]).run();
     array.must_end_with(1).must_say(&["no second array"]);
     assert!(!out.join("C1--Trace.npy").exists());

@@ -246,9 +246,13 @@ impl OptionFile {
             io::ErrorKind::NotFound => Failure::Options(format!("{shown}: no such option file (see --config)")),
             _ => Failure::Options(format!("{shown}: cannot be read: {error}")),
         })?;
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error| Failure::Options(format!("{shown}: not TOML: {error}").trim_end().to_owned()))?;
+        let table: toml::Table = text.parse().map_err(|error| {
+            Failure::Options(
+                format!("{shown}: not TOML (texts stand in quotes, as dtype = \"int16\"): {error}")
+                    .trim_end()
+                    .to_owned(),
+            )
+        })?;
         let known: Vec<&str> = options.get_arguments().filter_map(key_of).collect();
         let mut values = BTreeMap::new();
         for (key, value) in table {

@@ -73,6 +73,15 @@ pub enum ConvertError {
         /// Bytes it has.
         found: u64,
     },
+    /// A folder has the name of an output.
+    #[error(
+        "{path} is a folder, and a file is to get this name; remove it, or choose another --out or --name",
+        path = path.display()
+    )]
+    Folder {
+        /// The folder in the way.
+        path: PathBuf,
+    },
     /// A file of the output's name is open in a way that keeps it from being replaced.
     #[error(
         "{path} is open in another program, and could not be replaced at the end: close it there (Jupyter, a viewer) and \
@@ -113,7 +122,7 @@ pub enum ConvertError {
     },
     /// A good file holds other rows than it was taken to hold.
     #[error(
-        "{file}: planned layout wrong: {planned} expected, {found} found; run again with --probe all (and --overwrite, which drops what was converted by the wrong plan)"
+        "{file}: planned layout wrong: {planned} expected, {found} found; run again with --probe all, which looks at every file before"
     )]
     OtherLayout {
         /// The input.

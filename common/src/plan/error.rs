@@ -107,7 +107,7 @@ pub enum PlanError {
         second: String,
     },
     /// A channel of which nothing is known.
-    #[error("channel {channel}: no header could be read in the {tried} opened of {}; {}: {reason}; is this the right folder? (without one readable file nothing is known of the channel; --channels leaves it out)", units::counted(*files, "file"), first.display())]
+    #[error("channel {channel}: none of {} can be used of which {tried} were opened; {}: {reason}; without one good file nothing is known of the channel (--channels leaves it out)", units::counted(*files, "file"), first.display())]
     NoReadableHeader {
         /// The channel.
         channel: Channel,
@@ -209,6 +209,16 @@ pub enum PlanError {
         /// Which option leaves nothing, and what to do.
         why: String,
     },
+    /// `--rows` or `--every` that takes nothing.
+    #[error("{selection} takes no trace of channel {channel}, which has {}; choose other rows", units::counted(*rows, "row"))]
+    NoSuchRows {
+        /// The channel.
+        channel: Channel,
+        /// As asked.
+        selection: String,
+        /// Rows that there are.
+        rows: u64,
+    },
     /// An array that no file system holds.
     #[error("channel {channel}: {rows} rows of {samples} samples are more than a file can hold; check {}", example.display())]
     TooLarge {
@@ -244,6 +254,7 @@ impl PlanError {
                 | Self::Ambiguous { .. }
                 | Self::BaselineTooLong { .. }
                 | Self::NoSamples { .. }
+                | Self::NoSuchRows { .. }
                 | Self::SeveralRuns { .. }
                 | Self::SameRun { .. }
         )

@@ -53,7 +53,7 @@ pub enum PlanFileError {
         found: u32,
     },
     /// Not what was written.
-    #[error("the plan file is damaged: {0}; plan again into an empty output folder")]
+    #[error("the plan file is damaged: {0}")]
     Damaged(String),
 }
 

@@ -43,15 +43,15 @@ impl Unmatched {
     /// How people are told, behind a number of files.
     pub const fn describe(self) -> &'static str {
         match self {
-            Self::Copy => "that are copies of others (\" (1)\" or \" - Copy\" in their names)",
+            Self::Copy => "with the name of a copy (\" (1)\" or \" - Copy\" in it)",
             Self::NoIndex => {
                 "with no index at the end of the name (C1--Trace--00000.trc, or five digits: C1Trace00000.trc)"
             }
             Self::IndexTooLong => "with an index of more than 19 digits",
             Self::OtherKind => "of another kind than .trc",
-            Self::NotUnicode => "whose names are not Unicode",
+            Self::NotUnicode => "with a name that is not Unicode",
             Self::NoChannel => "with no channel in the name, nor a known one in the header",
-            Self::NoFile => "that are not regular files, or links that lead nowhere",
+            Self::NoFile => "by name alone (a folder, or a link that leads nowhere)",
         }
     }
 }

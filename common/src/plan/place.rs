@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::channel::Channel;
 use crate::selection::{Axis, RowSelection, Selection};
 use crate::trc::Header;
-use crate::units::{Bytes, RowRange, counted};
+use crate::units::{Bytes, RowRange};
 
 use super::error::PlanError;
 use super::events::{EventFile, Lacking, Placed, Sink, join};
@@ -69,7 +69,11 @@ pub(super) fn place(
     let finished: Result<Vec<ChannelPlan>, PlanError> = finished
         .map(|(((read, table), &taken), &of)| {
             if table.is_empty() {
-                return Err(nothing_taken(run, read.channel, selection, of));
+                return Err(PlanError::NoSuchRows {
+                    channel: read.channel,
+                    selection: selection.to_string(),
+                    rows: of,
+                });
             }
             finish_channel(read, table, taken, names, request)
         })
@@ -77,14 +81,6 @@ pub(super) fn place(
     let finished = finished?;
     note_selection(&finished, &rows, request.options.selection, findings);
     Ok(finished)
-}
-
-fn nothing_taken(run: &RunFolders, channel: Channel, selection: RowSelection, of: u64) -> PlanError {
-    let of = counted(of, "row");
-    PlanError::NoRows {
-        run: run.name.clone(),
-        why: format!("{selection} takes no trace of channel {channel}, which has {of}; choose others, or --channels"),
-    }
 }
 
 /// Says what was taken, where that is not everything.

@@ -184,6 +184,27 @@ fn a_command_that_could_never_succeed_is_not_in_the_way_of_the_right_one() {
         .must_say(&["warning: channel C1: VERTICAL_GAIN not the same"]);
 }
 
+/// A file of the size of others that holds twice as many rows, half as long: `--probe all` plans it rightly where rows
+/// may differ, and does not go on with what was planned wrongly.
+#[test]
+fn looking_at_every_file_begins_anew_where_it_finds_others() {
+    let bench = Bench::new(&spec(400, 300, &[1]));
+    let path = bench.file(1, 377);
+    let mut file = fs::read(&path).unwrap();
+    let start = file.windows(8).position(|window| window == b"WAVEDESC").unwrap();
+    file[start + 144] = 2;
+    fs::write(&path, file).unwrap();
+    let convert = Convert::new([&bench.run], bench.path("out")).args(["--ragged", "truncate", "--sync-every", "1"]);
+    convert
+        .run()
+        .must_end_with(1)
+        .must_say(&["planned layout wrong", "run again with --probe all"]);
+    let ended = convert.clone().args(["--probe", "all"]).run();
+    ended.must_succeed();
+    let array = trc2npy_tests::Npy::read(&bench.path("out").join("C1--Trace.npy"));
+    assert!(array.header.contains("'shape': (401, 150)"), "{}", array.header);
+}
+
 #[test]
 fn names_that_no_file_can_have_are_refused_before_the_work() {
     let bench = Bench::new(&spec(3, 300, &[1]));
@@ -196,9 +217,7 @@ fn names_that_no_file_can_have_are_refused_before_the_work() {
         .must_say(&["yyy", "choose a shorter or plainer name"]);
     fs::create_dir_all(out.join("C1--Trace.index.npy")).unwrap();
     let ended = convert.clone().args(["--overwrite"]).run();
-    ended
-        .must_end_with(1)
-        .must_say(&["C1--Trace.index.npy: it is a folder"]);
+    ended.must_end_with(1).must_say(&["C1--Trace.index.npy is a folder"]);
     assert!(states(&out).is_empty(), "a state was begun");
     let typo = Convert::new([&bench.run], bench.path("npy/{runs}")).run();
     typo.must_end_with(2).must_say(&["{runs} stands for nothing", "{run}"]);

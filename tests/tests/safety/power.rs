@@ -194,7 +194,7 @@ fn a_name_that_is_taken_stops_publishing_and_the_same_command_ends_it() {
     conversion
         .run()
         .must_end_with(1)
-        .must_say(&["C1--Trace.index.npy: it is a folder"]);
+        .must_say(&["C1--Trace.index.npy is a folder"]);
     must_be_whole(out, &reference);
     assert!(!out.join("C1--Trace.json").exists(), "not complete yet");
     fs::remove_dir_all(&in_the_way).expect("removed");

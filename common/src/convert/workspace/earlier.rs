@@ -75,8 +75,14 @@ impl Earlier {
         !finals.is_empty() && !settings.overwrite && finals.iter().all(|file| is_there(out, file))
     }
 
-    /// Decides whether it can be gone on with; nothing where it must begin anew.
-    pub(super) fn resume(mut self, out: &Path, settings: &Settings) -> Result<Option<Resumed>, ConvertError> {
+    /// Decides whether it can be gone on with; nothing where it must begin anew. `now` is how the same command would be
+    /// planned today.
+    pub(super) fn resume(
+        mut self,
+        out: &Path,
+        now: &Plan,
+        settings: &Settings,
+    ) -> Result<Option<Resumed>, ConvertError> {
         let finals = self.finals();
         let finished = !finals.is_empty();
         if finished && settings.overwrite {
@@ -98,6 +104,10 @@ impl Earlier {
             source,
         })?;
         if !finished && !self.holds_its_rows(&plan, out, settings) {
+            return Ok(None);
+        }
+        // Looked at more closely (--probe all), the files are others than what could not be done.
+        if self.records.last() == Some(&Record::Hopeless) && !plan.does_the_same(now) {
             return Ok(None);
         }
         let made = |channel: Channel, file: u64, rows: RowRange| self.made(channel, file, rows);
@@ -239,7 +249,7 @@ pub(super) fn clear_the_way(
 pub(super) fn refuse_impossible(out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
     for path in finals(out, plan, settings) {
         let there = match std::fs::symlink_metadata(&path) {
-            Ok(there) if there.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
+            Ok(there) if there.is_dir() => return Err(ConvertError::Folder { path }),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
