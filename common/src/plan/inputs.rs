@@ -144,8 +144,9 @@ impl Found {
             source,
         };
         let real = std::fs::canonicalize(folder).map_err(storage)?;
-        // The path is kept as typed where that names a folder: a link's own name is the run's.
-        let path = if folder.components().any(|part| part == Component::ParentDir) {
+        // The path is kept as typed where that names a folder: a link's own name is the run's. (Windows itself takes `..`
+        // out of a path by its text, and its real paths begin with `\\?\`, unlike those of the run's other folders.)
+        let path = if cfg!(unix) && folder.components().any(|part| part == Component::ParentDir) {
             real.clone()
         } else {
             std::path::absolute(folder).map_err(storage)?
