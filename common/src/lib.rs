@@ -6,8 +6,10 @@
 //! - [`plan`]: which file holds which rows of which channel, and everything that can be refused beforehand
 //! - [`convert`]: one range of a plan into rows of a target, and a whole plan on one machine
 //! - [`npy`]: headers, the index record, positioned targets
+//! - [`outputs`]: what a conversion has left, opened again
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
+//! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`resources`]: what the machine has and how much of it is free
 
 pub mod channel;
@@ -16,8 +18,10 @@ pub mod fs;
 pub mod hang_up;
 pub mod npy;
 pub mod options;
+pub mod outputs;
 pub mod plan;
 pub mod resources;
 pub mod status;
 pub mod trc;
 pub mod units;
+pub mod verify;

@@ -33,6 +33,7 @@ mod walk;
 pub use compare::{FileChange, InputChanges, compare};
 pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
 pub use file::PlanFileError;
+pub(crate) use inputs::labels;
 pub use findings::{ChangedAt, Examples, FileNote, Finding, Findings, SettingsChange, Severity};
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,

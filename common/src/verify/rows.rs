@@ -1,0 +1,631 @@
+//! Some rows of a channel: their checksums, their index records, and their samples against the sources.
+
+use std::io;
+
+use crc_fast::{CrcAlgorithm, Digest};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::blocks::{BLOCK, Block, Cursor};
+use super::difference::{Difference, What};
+use super::expected::{self, RowSeen, Source, SourceFile};
+use super::tally::{FilePart, Kept, Tally};
+use super::Open;
+use crate::convert::{Checksum, Watch};
+use crate::fs::StorageError;
+use crate::npy::DATA_START;
+use crate::npy::index::IndexRecord;
+use crate::options::Ragged;
+use crate::outputs::{NearLines, read_exact};
+use crate::plan::{Element, Examples};
+use crate::status::{Status, StatusCounts};
+use crate::trc::decode::{self, Codes, Extrema, MedianFinder};
+use crate::trc::{FieldSet, Variation};
+use crate::units::{Bytes, RowRange, count};
+
+/// What was found in some rows.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Of the array's bytes.
+    pub(super) data: Checksum,
+    /// Of the index's.
+    pub(super) index: Checksum,
+    /// Whether all of both could be read.
+    pub(super) readable: bool,
+    pub(super) statuses: StatusCounts,
+    /// Rows that were compared with a source.
+    pub(super) compared: u64,
+    pub(super) differences: Examples<Difference>,
+    /// Header fields in which a good file differs from the channel's reference.
+    pub(super) varying: FieldSet,
+    pub(super) tally: Tally,
+    /// The first and the last file, which other rows may belong to as well.
+    pub(super) edges: Vec<(u32, FilePart)>,
+}
+
+/// A thread's buffers.
+pub(super) struct Worker {
+    array: Block,
+    source: Block,
+    /// What a piece of a row should be.
+    expected: Vec<u64>,
+    median: MedianFinder,
+    near: NearLines,
+}
+
+impl Worker {
+    pub(super) fn new() -> Self {
+        Self {
+            array: Block::new(),
+            source: Block::new(),
+            expected: vec![0; BLOCK / 8],
+            median: MedianFinder::new(),
+            near: NearLines::default(),
+        }
+    }
+
+    /// Goes through `rows`.
+    pub(super) fn go_through(&mut self, channel: &Open, rows: RowRange, watch: &Watch) -> Done {
+        let what = &channel.output.description;
+        let part = |row: u64| DATA_START + row * what.row_bytes();
+        let mut pass = Pass {
+            channel,
+            cursor: Cursor::new(&channel.output.array, &mut self.array, part(rows.start)..part(rows.end)),
+            source: &mut self.source,
+            expected: &mut self.expected,
+            median: &mut self.median,
+            near: &mut self.near,
+            variation: channel.reference.clone().map(Variation::from),
+            before: None,
+            open: None,
+            done: Done::default(),
+        };
+        let result = pass.rows(rows, watch);
+        pass.close();
+        let mut done = pass.done;
+        done.readable = result.is_ok();
+        if let Err(Stopped { row, error }) = result {
+            done.differences.add_smallest(Difference {
+                row,
+                sample: None,
+                file: file_name(&error.path),
+                source: None,
+                what: What::Unreadable { why: error.to_string() },
+            });
+        }
+        done
+    }
+}
+
+/// Why some rows could not be gone through to their end.
+struct Stopped {
+    row: Option<u64>,
+    error: StorageError,
+}
+
+impl From<StorageError> for Stopped {
+    fn from(error: StorageError) -> Self {
+        Self { row: None, error }
+    }
+}
+
+fn file_name(path: &std::path::Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The source whose rows are being gone through.
+struct OpenSource {
+    number: u32,
+    part: FilePart,
+    source: Source,
+    /// Whether it is the first of these rows.
+    edge: bool,
+    /// Whether rows before these belong to it too.
+    continued: bool,
+}
+
+/// One way through some rows.
+struct Pass<'p> {
+    channel: &'p Open,
+    cursor: Cursor<'p>,
+    source: &'p mut Block,
+    expected: &'p mut [u64],
+    median: &'p mut MedianFinder,
+    near: &'p mut NearLines,
+    variation: Option<Variation>,
+    /// File and segment of the last row that has them.
+    before: Option<(u32, u32)>,
+    open: Option<OpenSource>,
+    done: Done,
+}
+
+impl Pass<'_> {
+    fn rows(&mut self, rows: RowRange, watch: &Watch) -> Result<(), Stopped> {
+        let output = &self.channel.output;
+        self.before = self.last_before(rows.start)?;
+        let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+        let row_bytes = Bytes(output.description.row_bytes());
+        output.each_record::<Stopped>(rows, |row, record| {
+            digest.update(record.as_bytes());
+            self.row(row, record).map_err(|source| Stopped {
+                row: Some(row),
+                error: StorageError::new("read", &output.paths.array, source),
+            })?;
+            let bad = record.status != Status::Good.code();
+            watch.add_rows(1, u64::from(bad));
+            watch.add_read(row_bytes);
+            Ok(())
+        })?;
+        self.done.index = Checksum::from(&digest);
+        self.done.data = self.cursor.checksum();
+        Ok(())
+    }
+
+    /// File and segment of the row before `start`: order is to be judged across parts.
+    fn last_before(&self, start: u64) -> Result<Option<(u32, u32)>, StorageError> {
+        let Some(row) = start.checked_sub(1) else {
+            return Ok(None);
+        };
+        let output = &self.channel.output;
+        let mut record = IndexRecord::bad(0, 0, Status::Good);
+        let at = DATA_START + row * IndexRecord::BYTES;
+        read_exact(&output.index, &output.paths.index, record.as_mut_bytes(), at)?;
+        // A missing event has none; no file has rows on both sides of one.
+        let is_missing = record.status == Status::Missing.code();
+        Ok((!is_missing).then(|| (record.file.get(), record.segment.get())))
+    }
+
+    /// One row. Fails only where the array cannot be read.
+    fn row(&mut self, row: u64, record: &IndexRecord) -> io::Result<()> {
+        let what = &self.channel.output.description;
+        let width = what.row_bytes();
+        let continued = self.before.is_some_and(|(file, _)| file == record.file.get());
+        let status = match self.check_record(record) {
+            Ok(status) => status,
+            Err(why) => {
+                self.differs(row, None, true, What::Record { why });
+                return self.cursor.pass(width);
+            }
+        };
+        self.done.statuses.add(status, 1);
+        let asked = self.channel.sources.is_some() && self.channel.share.chooses(row, what.rows());
+        if asked {
+            self.done.compared += 1;
+        }
+        if status == Status::Missing {
+            return self.blank(row, u64::from(what.samples()), 0);
+        }
+        if !asked {
+            return match status {
+                Status::Good => self.cursor.pass(width),
+                _ => self.blank(row, u64::from(what.samples()), 0),
+            };
+        }
+        self.turn_to(record.file.get(), continued);
+        if let Some(open) = &mut self.open {
+            open.part.rows += 1;
+        }
+        // Out of its place, so that the row's work can borrow the rest; it is put back below.
+        let Some(open) = self.open.take() else {
+            return self.cursor.pass(width);
+        };
+        let (kept, result) = match (&open.source, status) {
+            (Source::Absent(why), _) => {
+                // Once a file, and not once more in the part where its other rows are.
+                if !open.part.missing && !open.continued {
+                    self.differs(row, Some(&open.part.label), false, What::Source { why: why.clone() });
+                }
+                (None, self.cursor.pass(width))
+            }
+            (Source::Good(source), Status::Good) => {
+                let before = self.done.differences.count;
+                let result = self.good_row(row, record, source, &open.part.label);
+                let differs = self.done.differences.count > before;
+                (differs.then_some(Kept::Differs), result)
+            }
+            (source, _) => {
+                let agrees = self.judge(row, status, source, &open.part.label);
+                let kept = if agrees { Kept::BadRows } else { Kept::Differs };
+                let result = match status {
+                    Status::Good => self.cursor.pass(width),
+                    _ => self.blank(row, u64::from(what.samples()), 0),
+                };
+                (Some(kept), result)
+            }
+        };
+        let mut open = open;
+        open.part.missing |= matches!(open.source, Source::Absent(_));
+        open.part.kept = open.part.kept.max(kept);
+        self.open = Some(open);
+        result
+    }
+
+    /// What a record says of itself; the verdict where it can be believed.
+    fn check_record(&mut self, record: &IndexRecord) -> Result<Status, String> {
+        let Some(status) = Status::from_code(record.status) else {
+            return Err(format!("its status is {}, which means nothing", record.status));
+        };
+        let (file, segment) = (record.file.get(), record.segment.get());
+        let blank = match status {
+            Status::Good => None,
+            Status::Missing => Some(IndexRecord::bad(u32::MAX, 0, status)),
+            _ => Some(IndexRecord::bad(file, segment, status)),
+        };
+        if blank.is_some_and(|blank| blank.as_bytes() != record.as_bytes()) {
+            return Err(format!("its status is {}, and yet its record holds numbers", status.describe()));
+        }
+        if record.padding != [0; 3] {
+            return Err("the last three bytes of its record are not zeros".to_owned());
+        }
+        if status == Status::Missing {
+            return Ok(status);
+        }
+        let lines = self.channel.output.list.lines();
+        if u64::from(file) >= lines {
+            return Err(format!("its file is number {file}, and the list has {}", count(lines)));
+        }
+        if self.before.is_some_and(|before| before >= (file, segment)) {
+            return Err(format!(
+                "file {file}, segment {segment} is not behind that of the row before it"
+            ));
+        }
+        self.before = Some((file, segment));
+        let width = self.channel.output.description.samples();
+        if status.is_good() && !(1..=width).contains(&record.samples.get()) {
+            return Err(format!("it has {} samples, and the array {width}", record.samples.get()));
+        }
+        Ok(status)
+    }
+
+    /// Opens the source of a line, unless it is open already.
+    fn turn_to(&mut self, number: u32, continued: bool) {
+        if self.open.as_ref().is_some_and(|open| open.number == number) {
+            return;
+        }
+        let edge = self.open.is_none();
+        self.put_away(false);
+        let (Some(sources), list) = (&self.channel.sources, &self.channel.output.list) else {
+            return;
+        };
+        let (label, source) = match list.line(number.into(), self.near) {
+            Ok(line) => {
+                let line = line.unwrap_or_default();
+                (line.to_owned(), expected::open(sources, line))
+            }
+            Err(error) => (number.to_string(), Source::Absent(error.to_string())),
+        };
+        self.source.clear();
+        let mut part = FilePart {
+            label,
+            rows: 0,
+            segments: 1,
+            bytes: Bytes(0),
+            missing: false,
+            kept: None,
+        };
+        match &source {
+            Source::Good(source) => {
+                part.segments = source.layout.shape.segments.into();
+                part.bytes = source.size;
+                let width = self.channel.output.description.samples();
+                if source.layout.second_array > Bytes(0) {
+                    part.kept = Some(Kept::SecondArray);
+                } else if source.layout.shape.samples > width {
+                    part.kept = Some(Kept::LongerRows);
+                }
+            }
+            Source::Bad { size, .. } => part.bytes = *size,
+            Source::Absent(_) => {}
+        }
+        self.open = Some(OpenSource {
+            number,
+            part,
+            source,
+            edge,
+            continued,
+        });
+    }
+
+    /// Counts the source whose rows are done. The first and the last of a part may have others elsewhere.
+    fn put_away(&mut self, last: bool) {
+        let Some(open) = self.open.take() else { return };
+        if open.edge || last {
+            self.done.edges.push((open.number, open.part));
+        } else {
+            self.done.tally.add(open.part);
+        }
+    }
+
+    fn close(&mut self) {
+        self.put_away(true);
+    }
+
+    /// A row that is good, and whose source is whole.
+    fn good_row(&mut self, row: u64, record: &IndexRecord, source: &SourceFile, label: &str) -> io::Result<()> {
+        let what = &self.channel.output.description;
+        let shape = source.layout.shape;
+        let (segment, width) = (record.segment.get(), what.samples());
+        let cuts = matches!(what.options.ragged, Ragged::Truncate);
+        let pads = matches!(what.options.ragged, Ragged::Pad);
+        let fits = shape.samples == width || (shape.samples > width && cuts) || (shape.samples < width && pads);
+        let other = if segment >= shape.segments {
+            Some(format!("has {} segments, and this row is number {segment}", shape.segments))
+        } else if !fits {
+            Some(format!("has {} samples a row, {width} are stored", shape.samples))
+        } else {
+            None
+        };
+        if let Some(found) = other {
+            let stored = Status::Good.describe();
+            self.differs(row, Some(label), true, What::Verdict { stored, found });
+            return self.cursor.pass(what.row_bytes());
+        }
+        if let Some(variation) = &mut self.variation {
+            let new = variation.new_in(&source.header);
+            variation.know(new);
+            self.done.varying = self.done.varying.union(new);
+        }
+        let samples = shape.samples.min(width);
+        let level = source.level(self.source, self.median, segment, what);
+        let time = source.time(segment);
+        let (level, time) = match (level, time) {
+            (Ok(level), Ok(time)) => (level, time),
+            (Err(error), _) | (_, Err(error)) => return self.unreadable(row, label, &error, what.row_bytes()),
+        };
+        let extrema = match self.samples(row, source, segment, samples, level.map(|level| level.code), label)? {
+            Ok(extrema) => extrema,
+            // The rest of the row has been passed over.
+            Err(error) => return self.unreadable(row, label, &error, 0),
+        };
+        self.blank(row, u64::from(width - samples), u64::from(samples))?;
+        let seen = RowSeen {
+            extrema,
+            samples,
+            element: what.element,
+        };
+        let expected = source.record(record, time, level, seen);
+        if let Some((field, stored, expected)) = first_field(record, &expected) {
+            let field = field.to_owned();
+            self.differs(row, Some(label), true, What::Field { field, stored, expected });
+        }
+        Ok(())
+    }
+
+    fn unreadable(&mut self, row: u64, label: &str, error: &io::Error, pass: u64) -> io::Result<()> {
+        let why = expected::unreadable(error);
+        self.differs(row, Some(label), false, What::Source { why });
+        self.cursor.pass(pass)
+    }
+
+    /// Compares the samples of a row; gives the extrema of its codes. The outer failure is the array's, the inner one the
+    /// source's.
+    fn samples(
+        &mut self,
+        row: u64,
+        source: &SourceFile,
+        segment: u32,
+        samples: u32,
+        level: Option<f64>,
+        label: &str,
+    ) -> io::Result<Result<Extrema, io::Error>> {
+        let element = self.channel.output.description.element;
+        let mut wanted = source.place(segment, samples);
+        let mut extrema = Extrema::NONE;
+        let mut at = 0_u64;
+        let mut found = Found::default();
+        while at < u64::from(samples) {
+            let codes = match source.codes(self.source, wanted.clone()) {
+                Ok(codes) => codes,
+                Err(error) => {
+                    self.cursor.pass((u64::from(samples) - at) * element.size())?;
+                    return Ok(Err(error));
+                }
+            };
+            let stored = self.cursor.piece(codes.len() as u64 * element.size())?;
+            let size = usize::try_from(element.size()).expect("one, two or four");
+            let codes = codes.slice(0..stored.len() / size);
+            let expected = &mut self.expected.as_mut_bytes()[..stored.len()];
+            match decode_piece(codes, element, source, level, expected) {
+                Ok(seen) => extrema = extrema.merge(seen),
+                Err(decode::LowByteSet { position, code }) => {
+                    found.first.get_or_insert((
+                        at + position as u64,
+                        "its high byte".to_owned(),
+                        format!("{code}, which does not fit int8,"),
+                    ));
+                }
+            }
+            if expected != stored {
+                found.compare(at, element, stored, expected);
+            }
+            wanted.start += codes.bytes.len() as u64;
+            at += codes.len() as u64;
+        }
+        if let Some((sample, stored, expected)) = found.first {
+            let what = What::Samples {
+                differing: found.differing.max(1),
+                stored,
+                expected,
+            };
+            self.differs_at(row, Some(sample), Some(label), false, what);
+        }
+        Ok(Ok(extrema))
+    }
+
+    /// Passes over samples that must hold nothing: NaN, or the smallest code. The first of them is number `from` of the row.
+    fn blank(&mut self, row: u64, samples: u64, from: u64) -> io::Result<()> {
+        let element = self.channel.output.description.element;
+        let mut found: Option<(u64, String)> = None;
+        let mut at = 0;
+        while at < samples {
+            let piece = self.cursor.piece((samples - at) * element.size())?;
+            if found.is_none() {
+                found = first_not_blank(element, piece).map(|(i, stored)| (from + at + i, stored));
+            }
+            at += piece.len() as u64 / element.size();
+        }
+        if let Some((sample, stored)) = found {
+            self.differs_at(row, Some(sample), None, false, What::NotBlank { stored });
+        }
+        Ok(())
+    }
+
+    /// Whether a source deserves the verdict that its row has; a difference where not.
+    fn judge(&mut self, row: u64, stored: Status, source: &Source, label: &str) -> bool {
+        let what = &self.channel.output.description;
+        let found = match source {
+            Source::Good(source) => {
+                let other = source.layout.shape.samples != what.samples() && what.options.ragged == Ragged::Bad;
+                if other && stored == Status::OtherLength {
+                    return true;
+                }
+                "is whole and can be read (convert again to have its rows)".to_owned()
+            }
+            Source::Bad { error, .. } => {
+                let same = error.status() == stored;
+                // Nobody can tell now what the storage and the instrument were doing then.
+                if same || matches!(stored, Status::StillWriting | Status::Unreadable) {
+                    return true;
+                }
+                format!("is {error}")
+            }
+            Source::Absent(_) => return true,
+        };
+        let stored = stored.describe();
+        self.differs(row, Some(label), true, What::Verdict { stored, found });
+        false
+    }
+
+    /// Notes a difference of a row, in the index or in the array.
+    fn differs(&mut self, row: u64, source: Option<&str>, in_index: bool, what: What) {
+        self.differs_at(row, None, source, in_index, what);
+    }
+
+    fn differs_at(&mut self, row: u64, sample: Option<u64>, source: Option<&str>, in_index: bool, what: What) {
+        let paths = &self.channel.output.paths;
+        let path = if in_index { &paths.index } else { &paths.array };
+        self.done.differences.add_smallest(Difference {
+            row: Some(row),
+            sample,
+            file: file_name(path),
+            source: source.map(ToOwned::to_owned),
+            what,
+        });
+    }
+}
+
+/// Decodes a piece of a row by the rules of the format, as the array should hold it.
+fn decode_piece(
+    codes: Codes<'_>,
+    element: Element,
+    source: &SourceFile,
+    level: Option<f64>,
+    out: &mut [u8],
+) -> Result<Extrema, decode::LowByteSet> {
+    fn of<T: FromBytes + IntoBytes + KnownLayout + Immutable>(bytes: &mut [u8]) -> &mut [T] {
+        <[T]>::mut_from_bytes(bytes).expect("the buffer is 8-byte aligned, and the piece whole elements")
+    }
+    let (gain, offset) = (source.header.gain(), source.header.offset());
+    Ok(match (element, level) {
+        (Element::Float32, None) => decode::volts(codes, gain, offset, of(out)),
+        (Element::Float32, Some(level)) => decode::volts_from_level(codes, gain, level, of(out)),
+        (Element::Int16, _) => decode::words(codes, of(out)),
+        (Element::Int8, _) => decode::octets(codes, of(out))?,
+    })
+}
+
+/// Samples of a row that differ.
+#[derive(Default)]
+struct Found {
+    differing: u64,
+    /// Which, what is stored, what is expected.
+    first: Option<(u64, String, String)>,
+}
+
+impl Found {
+    fn compare(&mut self, from: u64, element: Element, stored: &[u8], expected: &[u8]) {
+        let size = usize::try_from(element.size()).expect("one, two or four");
+        let pairs = stored.chunks_exact(size).zip(expected.chunks_exact(size));
+        for (i, (stored, expected)) in (from..).zip(pairs) {
+            let none = |bytes: &[u8]| element == Element::Float32 && value(element, bytes).is_nan();
+            // Which bits a NaN has is the processor's choice.
+            if stored == expected || (none(stored) && none(expected)) {
+                continue;
+            }
+            self.differing += 1;
+            self.first
+                .get_or_insert_with(|| (i, shown(element, stored), shown(element, expected)));
+        }
+    }
+}
+
+fn value(element: Element, bytes: &[u8]) -> f32 {
+    match (element, bytes) {
+        (Element::Float32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+        (Element::Int16, &[a, b]) => i16::from_le_bytes([a, b]).into(),
+        (Element::Int8, &[a]) => i8::from_le_bytes([a]).into(),
+        _ => f32::NAN,
+    }
+}
+
+/// With all its digits: a value that differs in its last bit must look different.
+fn shown(element: Element, bytes: &[u8]) -> String {
+    match element {
+        Element::Float32 => format!("{:?} V", value(element, bytes)),
+        Element::Int16 | Element::Int8 => format!("{}", value(element, bytes)),
+    }
+}
+
+fn first_not_blank(element: Element, bytes: &[u8]) -> Option<(u64, String)> {
+    let size = usize::try_from(element.size()).expect("one, two or four");
+    let blank: &[u8] = match element {
+        Element::Float32 => &f32::NAN.to_le_bytes(),
+        Element::Int16 => &i16::MIN.to_le_bytes(),
+        Element::Int8 => &i8::MIN.to_le_bytes(),
+    };
+    let found = (0..).zip(bytes.chunks_exact(size)).find(|(_, bytes)| *bytes != blank);
+    found.map(|(i, bytes)| (i, shown(element, bytes)))
+}
+
+/// The first field in which two records differ: name, what is stored, what is expected.
+fn first_field(stored: &IndexRecord, expected: &IndexRecord) -> Option<(&'static str, String, String)> {
+    if stored.as_bytes() == expected.as_bytes() {
+        return None;
+    }
+    let singles = [
+        ("horiz_interval", stored.horiz_interval, expected.horiz_interval),
+        ("gain", stored.gain, expected.gain),
+        ("offset", stored.offset, expected.offset),
+        ("baseline_std", stored.baseline_std, expected.baseline_std),
+        ("min", stored.min, expected.min),
+        ("max", stored.max, expected.max),
+    ];
+    let doubles = [
+        ("trigger_offset", stored.trigger_offset, expected.trigger_offset),
+        ("horiz_offset", stored.horiz_offset, expected.horiz_offset),
+        ("baseline", stored.baseline, expected.baseline),
+    ];
+    let (time, samples) = (
+        (stored.time.get(), expected.time.get()),
+        (stored.samples.get(), expected.samples.get()),
+    );
+    let mut differing = Vec::new();
+    if time.0 != time.1 {
+        differing.push(("time", format!("{} ns", time.0), format!("{} ns", time.1)));
+    }
+    for (name, a, b) in doubles {
+        let (a, b) = (a.get(), b.get());
+        if a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan()) {
+            differing.push((name, format!("{a:?}"), format!("{b:?}")));
+        }
+    }
+    for (name, a, b) in singles {
+        let (a, b) = (a.get(), b.get());
+        if a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan()) {
+            differing.push((name, format!("{a:?}"), format!("{b:?}")));
+        }
+    }
+    if samples.0 != samples.1 {
+        differing.push(("samples", samples.0.to_string(), samples.1.to_string()));
+    }
+    differing.into_iter().next()
+}
