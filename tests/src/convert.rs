@@ -21,9 +21,16 @@ pub struct Convert {
 impl Convert {
     /// Will convert `inputs` (folders, files or patterns) into the folder `out`, which may hold `{run}`.
     pub fn new<P: AsRef<OsStr>>(inputs: impl IntoIterator<Item = P>, out: impl AsRef<Path>) -> Self {
+        let mut call = Self::subcommand("convert");
+        call.command.args(inputs).arg("--out").arg(out.as_ref());
+        call.command.args(["--progress", "none"]);
+        call
+    }
+
+    /// Another subcommand, started in the same way.
+    pub fn subcommand(name: &str) -> Self {
         let mut command = Command::new(tools::binary());
-        command.arg("convert").args(inputs).arg("--out").arg(out.as_ref());
-        command.args(["--progress", "none"]);
+        command.arg(name);
         // The options of whoever runs the tests are none of theirs.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("TRC2NPY_") {

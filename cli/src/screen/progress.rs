@@ -209,7 +209,7 @@ fn bar_line(progress: &Progress, pace: &Pace) -> String {
     for part in [speed(pace), left]
         .into_iter()
         .flatten()
-        .filter(|_| progress.phase == Phase::Converting)
+        .filter(|_| has_pace(progress.phase))
     {
         text += "  ";
         text += &part;
@@ -226,7 +226,7 @@ fn detail_line(progress: &Progress, pace: &Pace, run: Option<&str>) -> String {
             count(progress.rows),
             count(progress.rows_total)
         ));
-        parts.extend(per_minute(pace).filter(|_| progress.phase == Phase::Converting));
+        parts.extend(per_minute(pace).filter(|_| has_pace(progress.phase)));
     }
     if progress.bad_rows > 0 {
         parts.push(format!("{} BAD", count(progress.bad_rows)));
@@ -264,6 +264,11 @@ fn per_minute(pace: &Pace) -> Option<String> {
         .map(|rate| format!("{}/min", count(rate.round() as u64)))
 }
 
+/// Whether the speed of this phase says when it ends.
+const fn has_pace(phase: Phase) -> bool {
+    matches!(phase, Phase::Converting | Phase::Verifying)
+}
+
 const fn describe(phase: Phase) -> &'static str {
     match phase {
         Phase::Planning => "planning",
@@ -272,6 +277,7 @@ const fn describe(phase: Phase) -> &'static str {
         Phase::Syncing => "syncing to disk",
         Phase::Publishing => "naming the files",
         Phase::Done => "done",
+        Phase::Verifying => "verifying",
     }
 }
 

@@ -53,6 +53,33 @@ fn trimmed(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
+/// Sentences in lines of at most 80 columns. A word that is longer, such as a path, has a line of its own.
+pub(crate) fn paragraph(text: &str) -> String {
+    indented(text, 0)
+}
+
+/// A paragraph behind so many blanks.
+pub(crate) fn indented(text: &str, blanks: usize) -> String {
+    const COLUMNS: usize = 80;
+    let margin = " ".repeat(blanks);
+    let mut lines = margin.clone();
+    let mut used = blanks;
+    for word in text.split(' ') {
+        let width = console::measure_text_width(word);
+        if used > blanks && used + 1 + width > COLUMNS {
+            lines.push('\n');
+            lines.push_str(&margin);
+            used = blanks;
+        } else if used > blanks {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += width;
+    }
+    lines + "\n"
+}
+
 /// A path as a Python string literal.
 pub(crate) fn python_text(path: &Path) -> String {
     // JSON's escapes are all Python's too.
@@ -100,6 +127,16 @@ mod tests {
         assert_eq!(lines.len(), 3, "{text}");
         assert!(lines.iter().all(|line| line.trim_end() == *line), "{text}");
         assert!(lines[1].starts_with(&long) && lines[1].ends_with("  1"), "{text}");
+    }
+
+    #[test]
+    fn a_paragraph_breaks_between_words() {
+        let text = paragraph(&format!("{} {} end", "word ".repeat(20).trim(), "x".repeat(90)));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "word ".repeat(16).trim());
+        assert_eq!(lines[1], "word ".repeat(4).trim());
+        assert_eq!(lines[2..], [&"x".repeat(90), "end"]);
+        assert_eq!(indented(&"word ".repeat(17), 4).lines().next().unwrap().len(), 4 + 15 * 5 - 1);
     }
 
     #[cfg(unix)]

@@ -85,48 +85,60 @@ impl FileList {
         self.ends_in_newline
     }
 
-    /// The file's line `number`, counted from 0; none where there is no such line. `near` keeps the lines around it for
-    /// the next question.
-    pub fn line<'n>(&self, number: u64, near: &'n mut NearLines) -> Result<Option<&'n str>, StorageError> {
-        if number >= self.lines {
+    /// To ask for its lines.
+    pub fn lines_of(&self) -> Lines<'_> {
+        Lines {
+            list: self,
+            stride: None,
+            bytes: Vec::new(),
+            text: String::new(),
+        }
+    }
+}
+
+/// Gives a list's lines in any order; keeps those around the last one for the next question.
+#[derive(Debug)]
+pub struct Lines<'l> {
+    list: &'l FileList,
+    stride: Option<u64>,
+    bytes: Vec<u8>,
+    text: String,
+}
+
+impl Lines<'_> {
+    /// Line `number`, counted from 0; none where there is no such line.
+    pub fn get(&mut self, number: u64) -> Result<Option<&str>, StorageError> {
+        if number >= self.list.lines {
             return Ok(None);
         }
         let stride = number / STRIDE;
-        if near.stride != Some(stride) {
-            self.load(stride, near)
-                .map_err(|source| StorageError::new("read", &self.path, source))?;
+        if self.stride != Some(stride) {
+            self.load(stride)
+                .map_err(|source| StorageError::new("read", &self.list.path, source))?;
         }
         let within = usize::try_from(number % STRIDE).expect("below the stride");
-        Ok(near.text.lines().nth(within))
+        Ok(self.text.lines().nth(within))
     }
 
-    fn load(&self, stride: u64, near: &mut NearLines) -> io::Result<()> {
-        near.stride = None;
+    fn load(&mut self, stride: u64) -> io::Result<()> {
+        self.stride = None;
         let at = usize::try_from(stride).unwrap_or(usize::MAX);
-        let (start, end) = match self.places.get(at..) {
+        let (start, end) = match self.list.places.get(at..) {
             Some([start, end, ..]) => (*start, *end),
             _ => return Err(io::ErrorKind::UnexpectedEof.into()),
         };
         let length = usize::try_from(end - start).unwrap_or(usize::MAX);
-        near.bytes.resize(length, 0);
-        let found = fs::read_at(&self.file, &mut near.bytes, start)?;
+        self.bytes.resize(length, 0);
+        let found = fs::read_at(&self.list.file, &mut self.bytes, start)?;
         if found < length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        near.text.clear();
+        self.text.clear();
         // What is not Unicode was not written by us; the checksum says so, and a name is still to be shown.
-        near.text.push_str(&String::from_utf8_lossy(&near.bytes));
-        near.stride = Some(stride);
+        self.text.push_str(&String::from_utf8_lossy(&self.bytes));
+        self.stride = Some(stride);
         Ok(())
     }
-}
-
-/// Some lines of a list, kept from one question to the next.
-#[derive(Debug, Default)]
-pub struct NearLines {
-    stride: Option<u64>,
-    bytes: Vec<u8>,
-    text: String,
 }
 
 /// A line of the list as the path that it was made from: control characters and backslashes stand escaped in it.
@@ -185,12 +197,12 @@ mod tests {
         let list = FileList::open(&path).unwrap();
         assert_eq!((list.lines(), list.ends_in_newline()), (10_003, true));
         assert_eq!(list.checksum(), Checksum::of(text.as_bytes()));
-        let mut near = NearLines::default();
+        let mut lines = list.lines_of();
         for number in [0, 255, 256, 10_002, 17, 9_999, 511, 512] {
-            let line = list.line(number, &mut near).unwrap().map(str::to_owned);
+            let line = lines.get(number).unwrap().map(str::to_owned);
             assert_eq!(line, Some(format!("r005/C1--Trace--{number:05}.trc")));
         }
-        assert_eq!(list.line(10_003, &mut near).unwrap(), None);
+        assert_eq!(lines.get(10_003).unwrap(), None);
         for (text, lines) in [("", 0), ("a", 1), ("a\nb", 2), ("a\n", 1)] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(FileList::open(&path).unwrap().lines(), lines, "{text:?}");

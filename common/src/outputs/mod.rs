@@ -15,6 +15,6 @@ pub use channel::{ChannelOutput, Paths};
 pub use description::{Description, ListPart, Part};
 pub use error::{OutputError, Problem};
 pub use find::{check_report, find};
-pub use list::{FileList, NearLines, unescape};
+pub use list::{FileList, Lines, unescape};
 pub(crate) use rows::read_exact;
 pub(crate) use seal::sealed;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::outputs::Problem;
+use crate::trc::{Field, FieldSet};
 use crate::units::counted;
 
 /// One difference. They sort by rows, those of whole files first.
@@ -58,6 +59,13 @@ pub enum What {
         /// As the source has it.
         expected: String,
     },
+    /// The fields that vary over the sources are not those that the JSON names.
+    Varying {
+        /// Those that it lacks.
+        lacks: FieldNames,
+        /// Those that do not vary.
+        vain: FieldNames,
+    },
     /// The source is not what the row's status says.
     Verdict {
         /// The status in the index.
@@ -75,6 +83,17 @@ pub enum What {
         /// What the system said.
         why: String,
     },
+}
+
+/// Some fields of the header by their names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct FieldNames(Vec<&'static str>);
+
+impl From<FieldSet> for FieldNames {
+    fn from(fields: FieldSet) -> Self {
+        Self(fields.iter().map(Field::name).collect())
+    }
 }
 
 impl Difference {
@@ -146,6 +165,16 @@ impl fmt::Display for What {
                 stored,
                 expected,
             } => write!(f, "{field} is {stored}, {expected} in the source"),
+            Self::Varying { lacks, vain } => {
+                let part = |what: &str, names: &FieldNames| {
+                    (!names.0.is_empty()).then(|| format!("varying_fields {what}: {}", names.0.join(", ")))
+                };
+                let parts = [
+                    part("lacks what varies in the sources", lacks),
+                    part("names what does not vary in them", vain),
+                ];
+                f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+            }
             Self::Verdict { stored, found } => {
                 write!(f, "recorded as {stored}, and now the source {found}")
             }

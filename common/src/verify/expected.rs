@@ -49,7 +49,7 @@ pub(super) fn open(sources: &SourceFolders, line: &str) -> Source {
     match try_open(&path) {
         Ok(source) => source,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Source::Absent(format!("not there: {} is missing", path.display()))
+            Source::Absent(format!("the source is missing: {}", path.display()))
         }
         Err(error) => Source::Absent(unreadable(&error)),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::fs::StorageError;
-use crate::outputs::{ChannelOutput, NearLines, unescape};
+use crate::outputs::{ChannelOutput, unescape};
 use crate::plan;
 
 /// Where the sources are to be found.
@@ -72,13 +72,13 @@ struct Folder {
 impl SourceFolders {
     /// Finds the folders of a channel's sources. Fails where not even the first source's folder is there.
     pub(super) fn find(at: &SourcesAt, output: &ChannelOutput) -> Result<Self, SourcesError> {
-        let mut near = NearLines::default();
-        let first = output.list.line(0, &mut near)?.unwrap_or_default().to_owned();
+        let mut lines = output.list.lines_of();
+        let first = lines.get(0)?.unwrap_or_default().to_owned();
         let folders = match at {
             SourcesAt::Recorded => Self::recorded(output.paths.folder())?,
             SourcesAt::Below(folder) => {
                 let last = output.list.lines().saturating_sub(1);
-                let last = output.list.line(last, &mut near)?.unwrap_or_default();
+                let last = lines.get(last)?.unwrap_or_default();
                 Self::below(folder, &first, last)
             }
         };

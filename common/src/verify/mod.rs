@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-pub use difference::{Difference, What};
+pub use difference::{Difference, FieldNames, What};
 pub use folders::{SourcesAt, SourcesError};
 pub use share::Share;
 pub use tally::{Kept, Tally};

@@ -15,7 +15,7 @@ use crate::fs::StorageError;
 use crate::npy::DATA_START;
 use crate::npy::index::IndexRecord;
 use crate::options::Ragged;
-use crate::outputs::{NearLines, read_exact};
+use crate::outputs::{Lines, read_exact};
 use crate::plan::{Element, Examples};
 use crate::status::{Status, StatusCounts};
 use crate::trc::decode::{self, Codes, Extrema, MedianFinder};
@@ -49,7 +49,6 @@ pub(super) struct Worker {
     /// What a piece of a row should be.
     expected: Vec<u64>,
     median: MedianFinder,
-    near: NearLines,
 }
 
 impl Worker {
@@ -59,7 +58,6 @@ impl Worker {
             source: Block::new(),
             expected: vec![0; BLOCK / 8],
             median: MedianFinder::new(),
-            near: NearLines::default(),
         }
     }
 
@@ -73,7 +71,7 @@ impl Worker {
             source: &mut self.source,
             expected: &mut self.expected,
             median: &mut self.median,
-            near: &mut self.near,
+            lines: channel.output.list.lines_of(),
             variation: channel.reference.clone().map(Variation::from),
             before: None,
             open: None,
@@ -130,7 +128,7 @@ struct Pass<'p> {
     source: &'p mut Block,
     expected: &'p mut [u64],
     median: &'p mut MedianFinder,
-    near: &'p mut NearLines,
+    lines: Lines<'p>,
     variation: Option<Variation>,
     /// File and segment of the last row that has them.
     before: Option<(u32, u32)>,
@@ -283,10 +281,8 @@ impl Pass<'_> {
         }
         let edge = self.open.is_none();
         self.put_away(false);
-        let (Some(sources), list) = (&self.channel.sources, &self.channel.output.list) else {
-            return;
-        };
-        let (label, source) = match list.line(number.into(), self.near) {
+        let Some(sources) = &self.channel.sources else { return };
+        let (label, source) = match self.lines.get(number.into()) {
             Ok(line) => {
                 let line = line.unwrap_or_default();
                 (line.to_owned(), expected::open(sources, line))
@@ -371,6 +367,7 @@ impl Pass<'_> {
             (Ok(level), Ok(time)) => (level, time),
             (Err(error), _) | (_, Err(error)) => return self.unreadable(row, label, &error, what.row_bytes()),
         };
+        let before = self.done.differences.count;
         let extrema = match self.samples(row, source, segment, samples, level.map(|level| level.code), label)? {
             Ok(extrema) => extrema,
             // The rest of the row has been passed over.
@@ -383,7 +380,9 @@ impl Pass<'_> {
             element: what.element,
         };
         let expected = source.record(record, time, level, seen);
-        if let Some((field, stored, expected)) = first_field(record, &expected) {
+        // Where samples differ, so do the fields that are made from them.
+        let samples_agree = self.done.differences.count == before;
+        if let Some((field, stored, expected)) = first_field(record, &expected).filter(|_| samples_agree) {
             let field = field.to_owned();
             self.differs(row, Some(label), true, What::Field { field, stored, expected });
         }

@@ -97,18 +97,9 @@ pub(super) fn compare_varying(
     if unknown.is_empty() && vain.is_empty() {
         return None;
     }
-    let list = |fields: FieldSet| {
-        let names: Vec<String> = fields.iter().map(|field| field.to_string()).collect();
-        if names.is_empty() {
-            "nothing".to_owned()
-        } else {
-            names.join(", ")
-        }
-    };
-    let what = What::Field {
-        field: "varying_fields".to_owned(),
-        stored: list(stored),
-        expected: list(found),
+    let what = What::Varying {
+        lacks: unknown.into(),
+        vain: vain.into(),
     };
     Some(Difference::setting(&output.paths.json, "all sources", what))
 }

@@ -24,6 +24,15 @@ pub enum Kept {
 }
 
 impl Kept {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::BadRows,
+        Self::MoreSegments,
+        Self::LongerRows,
+        Self::SecondArray,
+        Self::Differs,
+    ];
+
     /// How people are told, behind a number of files.
     pub const fn describe(self) -> &'static str {
         match self {
