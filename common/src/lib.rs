@@ -8,6 +8,7 @@
 //! - [`npy`]: headers, the index record, positioned targets
 //! - [`outputs`]: what a conversion has left, opened again
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
+//! - [`inspect`]: what a file, a run or an array holds, for people
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`resources`]: what the machine has and how much of it is free
@@ -16,6 +17,7 @@ pub mod channel;
 pub mod convert;
 pub mod fs;
 pub mod hang_up;
+pub mod inspect;
 pub mod npy;
 pub mod options;
 pub mod outputs;

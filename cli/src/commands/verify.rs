@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use trc2npy_common::convert::Watch;
+use trc2npy_common::fs::StorageError;
 use trc2npy_common::outputs::{self, OutputError};
 use trc2npy_common::resources::Machine;
 use trc2npy_common::trc::{Field, FieldSet};
@@ -282,6 +283,15 @@ fn as_json(request: &Request, found: &Verification) -> Value {
         "digests": digests.collect::<Vec<_>>(),
         "safe_to_delete": safe_to_delete(request, found).map(|(files, bytes)| json!({"files": files, "bytes": bytes})),
     })
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::Work {
+            code: 1,
+            message: error.to_string(),
+        }
+    }
 }
 
 impl From<OutputError> for Failure {

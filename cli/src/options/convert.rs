@@ -45,7 +45,7 @@ const MIXED: &[Choice<Mixed>] = &[
         Mixed::Warn,
     ),
 ];
-const PROBES: &[Choice<Probe>] = &[
+pub(super) const PROBES: &[Choice<Probe>] = &[
     ("sample", "some headers of each folder and file size", Probe::Sample),
     ("all", "every header; slower to start", Probe::All),
 ];

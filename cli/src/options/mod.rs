@@ -2,6 +2,7 @@
 
 mod chosen;
 mod convert;
+mod inspect;
 mod layers;
 mod parsers;
 mod synth;
@@ -14,6 +15,7 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcomman
 
 pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use convert::{ConvertOptions, ProgressStyle};
+pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::Settled;
 pub(crate) use synth::SynthOptions;
 pub(crate) use verify::VerifyOptions;
@@ -34,6 +36,8 @@ enum Asked {
     /// Convert .trc files into one memory-mapped .npy array a channel
     #[command(after_help = CONVERT_AFTER)]
     Convert(Box<ConvertOptions>),
+    /// Show what a .trc file, a run or a finished array holds
+    Inspect(Box<InspectOptions>),
     /// Check finished arrays against what was written, and against their .trc files
     Verify(Box<VerifyOptions>),
     /// Write .trc files to try things with
@@ -66,6 +70,7 @@ pub(crate) struct DemoOptions {
 #[derive(Debug)]
 pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
+    Inspect(Box<InspectOptions>),
     Verify(Box<VerifyOptions>),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
@@ -76,6 +81,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     let (matches, settled) = layers::read(argv)?;
     Ok(match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Request::Convert(options, settled),
+        Asked::Inspect(options) => Request::Inspect(options),
         Asked::Verify(options) => Request::Verify(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
