@@ -8,5 +8,5 @@ mod trace;
 
 pub use gaps::{Gap, Numbers};
 pub use output::{Column, FirstRow, OutputReport, StatusRows};
-pub use run::{ChannelReport, Recorded, RunReport, StemReport, runs};
-pub use trace::{Block, FieldReport, SegmentReport, Segments, TraceReport};
+pub use run::{ChannelReport, Recorded, RunReport, StemReport, each_file, runs};
+pub use trace::{Block, FieldReport, SegmentReport, Segments, TraceReport, second};

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::run::Recorded;
+use super::trace::second;
 use crate::fs::StorageError;
 use crate::npy::index::IndexRecord;
 use crate::outputs::{ChannelOutput, Description};
+use crate::trc::Field;
 use crate::status::{Status, StatusCounts};
 use crate::units::{Bytes, RowRange};
 
@@ -21,6 +23,8 @@ pub struct OutputReport {
     pub path: PathBuf,
     /// Bytes of its file.
     pub bytes: Bytes,
+    /// The unit of the instrument's vertical axis, mostly V.
+    pub unit: String,
     /// Its JSON.
     pub description: Description,
     /// The first and the last source file.
@@ -47,12 +51,12 @@ pub struct StatusRows {
 }
 
 /// A column of the index over the good rows. NaN where no row has a number.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Column {
     /// Its name.
     pub column: &'static str,
     /// Its unit.
-    pub unit: &'static str,
+    pub unit: String,
     /// The smallest value.
     pub min: f64,
     /// The mean.
@@ -70,13 +74,13 @@ pub struct FirstRow {
     pub status: Option<Status>,
     /// When it was triggered, in ns since 1970; none where unknown.
     pub time_ns: Option<i64>,
-    /// V; none where there is none.
+    /// In the unit of the vertical axis; none where there is none.
     pub baseline: Option<f64>,
-    /// Its smallest sample, in V, before the baseline is taken off.
+    /// Its smallest sample, in the unit of the vertical axis, before the baseline is taken off.
     pub min: Option<f32>,
-    /// Its largest sample, in V, before the baseline is taken off.
+    /// Its largest sample, in the unit of the vertical axis, before the baseline is taken off.
     pub max: Option<f32>,
-    /// Its first samples in V, the baseline taken off. None is NaN.
+    /// Its first samples in that unit, the baseline taken off. None is NaN.
     pub samples: Vec<Option<f32>>,
 }
 
@@ -107,18 +111,25 @@ impl Sum {
     }
 }
 
-/// Name, unit and value of the columns that are summed up.
-type ColumnOf = (&'static str, &'static str, fn(&IndexRecord) -> f64);
+/// Along which axis of the instrument a column is measured.
+#[derive(Clone, Copy)]
+enum Axis {
+    Vertical,
+    Horizontal,
+}
+
+/// Name, axis and value of the columns that are summed up.
+type ColumnOf = (&'static str, Axis, fn(&IndexRecord) -> f64);
 
 const COLUMNS: [ColumnOf; 8] = [
-    ("min", "V", |record| record.min.get().into()),
-    ("max", "V", |record| record.max.get().into()),
-    ("baseline", "V", |record| record.baseline.get()),
-    ("baseline_std", "V", |record| record.baseline_std.get().into()),
-    ("gain", "V", |record| record.gain.get().into()),
-    ("offset", "V", |record| record.offset.get().into()),
-    ("horiz_offset", "s", |record| record.horiz_offset.get()),
-    ("horiz_interval", "s", |record| record.horiz_interval.get().into()),
+    ("min", Axis::Vertical, |record| record.min.get().into()),
+    ("max", Axis::Vertical, |record| record.max.get().into()),
+    ("baseline", Axis::Vertical, |record| record.baseline.get()),
+    ("baseline_std", Axis::Vertical, |record| record.baseline_std.get().into()),
+    ("gain", Axis::Vertical, |record| record.gain.get().into()),
+    ("offset", Axis::Vertical, |record| record.offset.get().into()),
+    ("horiz_offset", Axis::Horizontal, |record| record.horiz_offset.get()),
+    ("horiz_interval", Axis::Horizontal, |record| record.horiz_interval.get().into()),
 ];
 
 impl OutputReport {
@@ -160,7 +171,12 @@ impl OutputReport {
         let mut lines = output.list.lines_of();
         let first_source = lines.get(0)?.map(ToOwned::to_owned);
         let last_source = lines.get(output.list.lines().saturating_sub(1))?.map(ToOwned::to_owned);
+        // The unit of an array of codes is `code`; its index is in the instrument's.
+        let vertical = what.fields.get(Field::VertUnit.name());
+        let vertical = vertical.and_then(|unit| unit.as_str()).unwrap_or_default().to_owned();
+        let horizontal = second(&what.sample_interval_unit).to_owned();
         Ok(Self {
+            unit: vertical.clone(),
             path: output.paths.array.clone(),
             bytes: what.array_bytes(),
             sources: first_source.zip(last_source),
@@ -171,9 +187,12 @@ impl OutputReport {
                 .iter()
                 .zip(sums)
                 .filter(|(_, sum)| sum.count > 0)
-                .map(|((column, unit, _), sum)| Column {
+                .map(|((column, axis, _), sum)| Column {
                     column,
-                    unit,
+                    unit: match axis {
+                        Axis::Vertical => vertical.clone(),
+                        Axis::Horizontal => horizontal.clone(),
+                    },
                     min: sum.min,
                     mean: sum.sum / sum.count as f64,
                     max: sum.max,

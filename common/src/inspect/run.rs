@@ -1,6 +1,6 @@
 //! Folders of `.trc` files as the planner sees them: channels, numbers, settings, and whatever is odd.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -92,6 +92,34 @@ pub struct Recorded {
 /// Looks at what a request names, as convert would. Where a folder holds several measurements each is looked at by itself;
 /// rows of several lengths and settings that change are findings here.
 pub fn runs(request: &PlanRequest) -> Result<Vec<StemReport>, PlanError> {
+    let each = stem_by_stem(request, look)?;
+    Ok(each.into_iter().map(|(stem, runs)| StemReport { stem, runs }).collect())
+}
+
+/// Shows `see` every file of every run that a request names, channel by channel, in the order of the rows; ends early
+/// where it fails.
+pub fn each_file<E: From<PlanError>>(
+    request: &PlanRequest,
+    mut see: impl FnMut(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let all = stem_by_stem(request, |request| plan::plan(request, &PlanProgress::default()))?;
+    let mut path = PathBuf::new();
+    for planned in all.into_iter().flat_map(|(_, planned)| planned) {
+        for channel in &planned.plan.channels {
+            for position in 0..channel.files.len() {
+                planned.plan.file_path(channel, position, &mut path);
+                see(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Does something for a request that lets pass whatever can be looked at; once for each stem where there are several.
+fn stem_by_stem<T>(
+    request: &PlanRequest,
+    work: impl Fn(&PlanRequest) -> Result<T, PlanError>,
+) -> Result<Vec<(Option<String>, T)>, PlanError> {
     let request = PlanRequest {
         options: ByteOptions {
             ragged: Ragged::Bad,
@@ -100,17 +128,16 @@ pub fn runs(request: &PlanRequest) -> Result<Vec<StemReport>, PlanError> {
         },
         ..request.clone()
     };
-    let stems = match look(&request) {
+    let stems = match work(&request) {
         Err(PlanError::Stems { stems, .. }) => stems,
-        looked => return Ok(vec![StemReport { stem: None, runs: looked? }]),
+        done => return Ok(vec![(None, done?)]),
     };
     let each = stems.into_iter().map(|(stem, _)| {
         let of_stem = PlanRequest {
             stem: Some(stem.clone()),
             ..request.clone()
         };
-        let runs = look(&of_stem)?;
-        Ok(StemReport { stem: Some(stem), runs })
+        Ok((Some(stem), work(&of_stem)?))
     });
     each.collect()
 }

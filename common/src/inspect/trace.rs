@@ -218,14 +218,15 @@ fn segments(header: &Header, layout: &Layout, file: &File) -> std::io::Result<Op
     Ok(Some(Segments { count: number, ends }))
 }
 
+/// The instruments write `S` for the second, which is the siemens everywhere else.
+pub fn second(unit: &str) -> &str {
+    if unit == "S" { "s" } else { unit }
+}
+
 /// In what a field counts.
 fn unit(field: Field, header: &Header) -> Option<String> {
     let vertical = || header.vert_unit();
-    // The instruments write `S` for the second, which is the siemens everywhere else.
-    let horizontal = || match header.hor_unit().as_str() {
-        "S" => "s".to_owned(),
-        other => other.to_owned(),
-    };
+    let horizontal = || second(&header.hor_unit()).to_owned();
     let unit = match field {
         Field::WaveDescriptor
         | Field::UserText

@@ -202,3 +202,51 @@ fn digests_are_those_of_blake3() {
     made.verify(&["--digest"])
         .must_say(&["6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"]);
 }
+
+#[test]
+fn rows_and_files_that_reach_over_units_of_work_and_blocks_are_whole() {
+    // 40 MB of array: three units of work, with a sequence across each border.
+    let many = Made::new(
+        "long sequences",
+        RunSpec {
+            segments: 1000,
+            ..RunSpec::new(2, 5000)
+        },
+        &["--baseline", "100"],
+        0,
+    );
+    // Rows longer than a block, with a baseline that is longer than one too.
+    let long = Made::new(
+        "long rows",
+        RunSpec::new(2, 1_500_001),
+        &["--baseline", "1200001", "--baseline-method", "median"],
+        0,
+    );
+    let mut random = random();
+    for made in [many, long] {
+        let json = made.json(&["--sources"]);
+        assert_eq!(json["agrees"], true, "{json:#}");
+        assert_eq!(json["safe_to_delete"]["files"], 2, "{json:#}");
+        let sizes = |position| fs::metadata(made.source(1, position)).unwrap().len();
+        assert_eq!(json["safe_to_delete"]["bytes"], sizes(0) + sizes(1));
+        let array = made.out.join("C1--Trace.npy");
+        let samples = made.spec.samples as u64;
+        let rows = 2 * made.spec.segments as u64;
+        for _ in 0..3 {
+            let (row, sample) = (random.u64(..rows), random.u64(..samples));
+            let bit = (4096 + (row * samples + sample) * 4) * 8 + random.u64(..32);
+            flip(&array, bit);
+            let json = made.json(&["--sources"]);
+            let found = &json["channels"][0]["differences"];
+            // The checksum, and the sample.
+            assert_eq!(found["count"], 2, "{json:#}");
+            let found = &found["examples"][1];
+            assert_eq!((&found["row"], &found["sample"]), (&row.into(), &sample.into()), "{json:#}");
+            flip(&array, bit);
+        }
+        fs::remove_file(made.source(1, 1)).unwrap();
+        made.verify(&["--sources"])
+            .must_end_with(3)
+            .must_say(&["INCOMPLETE: 1 source file is missing"]);
+    }
+}

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use trc2npy_common::inspect::{self, OutputReport, StemReport, TraceReport};
 use trc2npy_common::outputs::{self, ChannelOutput, OutputError, Paths};
-use trc2npy_common::plan::{self, PlanProgress, PlanRequest};
+use trc2npy_common::plan::PlanRequest;
 use trc2npy_common::resources::Machine;
 use trc2npy_common::trc::Field;
 
@@ -148,15 +148,7 @@ fn show_field(field: Field, named: &Named, options: &InspectOptions) -> Result<E
         line(path)?;
     }
     if !named.runs.is_empty() {
-        let mut path = PathBuf::new();
-        for planned in plan::plan(&request(&named.runs, options), &PlanProgress::default())? {
-            for channel in &planned.plan.channels {
-                for position in 0..channel.files.len() {
-                    planned.plan.file_path(channel, position, &mut path);
-                    line(&path)?;
-                }
-            }
-        }
+        inspect::each_file(&request(&named.runs, options), &mut line)?;
     }
     for paths in &named.outputs {
         let output = ChannelOutput::open(paths).map_err(damaged)?;

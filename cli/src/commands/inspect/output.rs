@@ -1,6 +1,6 @@
 //! A finished array as text.
 
-use trc2npy_common::inspect::OutputReport;
+use trc2npy_common::inspect::{OutputReport, second};
 use trc2npy_common::options::BaselineMethod;
 use trc2npy_common::status::Status;
 
@@ -29,7 +29,7 @@ pub(super) fn told(output: &OutputReport) -> String {
         text += &table(
             &["good rows", ">smallest", ">mean", ">largest"],
             output.columns.iter().map(|column| {
-                let values = [column.min, column.mean, column.max].map(|value| si(value, column.unit));
+                let values = [column.min, column.mean, column.max].map(|value| si(value, &column.unit));
                 std::iter::once(column.column.to_owned()).chain(values).collect()
             }),
         );
@@ -54,7 +54,6 @@ fn head(output: &OutputReport) -> Vec<(&'static str, String)> {
             format!("{how} of the first {}", counted(points.into(), "sample"))
         }
     };
-    let unit = if what.sample_interval_unit == "S" { "s" } else { &what.sample_interval_unit };
     let mut facts = vec![
         ("run", format!("{}, channel {}", what.run, what.channel)),
         (
@@ -63,7 +62,7 @@ fn head(output: &OutputReport) -> Vec<(&'static str, String)> {
         ),
         ("size", output.bytes.to_string()),
         ("unit", what.unit.clone()),
-        ("interval", si(what.sample_interval, unit)),
+        ("interval", si(what.sample_interval, second(&what.sample_interval_unit))),
         ("baseline", baseline),
         ("instrument", what.instrument.clone()),
     ];
@@ -78,7 +77,7 @@ fn head(output: &OutputReport) -> Vec<(&'static str, String)> {
 }
 
 fn first_rows(output: &OutputReport) -> String {
-    let volts = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| si(value, "V"));
+    let volts = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| si(value, &output.unit));
     let text = table(
         &[">row", "time", ">min", ">max", ">baseline", "status"],
         output.first_rows.iter().map(|row| {
@@ -99,5 +98,9 @@ fn first_rows(output: &OutputReport) -> String {
         let values = row.samples.iter().map(|value| volts(value.map(f64::from)));
         std::iter::once(count(row.row)).chain(values).collect()
     });
-    format!("{text}\nFirst samples\n\n{}", table(&heads, samples))
+    let off = match output.description.options.baseline.points {
+        0 => "",
+        _ => ", the baseline taken off",
+    };
+    format!("{text}\nFirst samples{off}\n\n{}", table(&heads, samples))
 }

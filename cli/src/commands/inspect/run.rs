@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use trc2npy_common::inspect::{ChannelReport, Gap, Numbers, RunReport, StemReport};
+use trc2npy_common::inspect::{ChannelReport, Gap, Numbers, RunReport, StemReport, second};
 use trc2npy_common::plan::{Finding, Severity};
 use trc2npy_common::trc::Value;
 
@@ -71,9 +71,8 @@ fn head(run: &RunReport) -> Vec<(&'static str, String)> {
     facts.push(("instrument", instruments.join(", ")));
     let first = run.channels.iter().filter_map(|channel| channel.recorded.first_ns).min();
     let last = run.channels.iter().filter_map(|channel| channel.recorded.last_ns).max();
-    if let Some((first, last)) = first.zip(last) {
-        facts.push(("recorded", format!("{} to {}", date(first), date(last))));
-    }
+    let known = [("first file", first), ("last file", last)];
+    facts.extend(known.into_iter().filter_map(|(name, time)| Some((name, format!("triggered {}", date(time?))))));
     facts
 }
 
@@ -81,7 +80,6 @@ fn channel(channel: &ChannelReport) -> Vec<String> {
     let named = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     // The column's head says what it is of.
     let range = named(&channel.range).replace("/div", "").replace('_', " ");
-    let unit = if channel.interval_unit == "S" { "s" } else { &channel.interval_unit };
     vec![
         channel.channel.to_string(),
         count(channel.files),
@@ -90,7 +88,7 @@ fn channel(channel: &ChannelReport) -> Vec<String> {
         channel.bits.to_string(),
         range,
         named(&channel.coupling),
-        si(channel.interval.into(), unit),
+        si(channel.interval.into(), second(&channel.interval_unit)),
         channel.bytes.to_string(),
     ]
 }
