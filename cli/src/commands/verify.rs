@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use trc2npy_common::convert::Watch;
 use trc2npy_common::fs::StorageError;
-use trc2npy_common::outputs::{self, OutputError};
+use trc2npy_common::outputs::{self, Description, OutputError};
 use trc2npy_common::resources::Machine;
 use trc2npy_common::trc::{Field, FieldSet};
 use trc2npy_common::units::Bytes;
@@ -89,7 +89,14 @@ fn request(options: &VerifyOptions) -> Result<Request, Failure> {
 /// The table, what differs, and what follows from it.
 fn told(request: &Request, found: &Verification) -> String {
     let heads = [
-        "channel", ">rows", "shape", ">size", ">bad rows", ">compared", ">differ", "file",
+        "channel",
+        ">rows",
+        "shape",
+        ">size",
+        ">bad rows",
+        ">compared",
+        ">differ",
+        "file",
     ];
     let mut text = screen::table(&heads, found.channels.iter().map(row));
     text.push('\n');
@@ -117,7 +124,16 @@ fn row(verdict: &Verdict) -> Vec<String> {
     let differ = count(verdict.differences.count);
     let Some(what) = &verdict.description else {
         let unknown = || "-".to_owned();
-        return vec![unknown(), unknown(), unknown(), unknown(), unknown(), unknown(), differ, path];
+        return vec![
+            unknown(),
+            unknown(),
+            unknown(),
+            unknown(),
+            unknown(),
+            unknown(),
+            differ,
+            path,
+        ];
     };
     vec![
         what.channel.to_string(),
@@ -125,7 +141,10 @@ fn row(verdict: &Verdict) -> Vec<String> {
         format!("({}, {})", what.rows(), what.samples()),
         what.array_bytes().to_string(),
         count(verdict.statuses.bad_rows()),
-        verdict.sources.as_ref().map_or_else(|| "-".to_owned(), |_| count(verdict.compared)),
+        verdict
+            .sources
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |_| count(verdict.compared)),
         differ,
         path,
     ]
@@ -168,16 +187,23 @@ fn tallies(found: &Verification) -> impl Iterator<Item = &Tally> + Clone {
 }
 
 fn agreement(request: &Request, found: &Verification) -> String {
-    let mut sentence =
-        "Everything agrees: arrays, indices, lists and JSONs are as they were written".to_owned();
+    let mut sentence = "Everything agrees: arrays, indices, lists and JSONs are as they were written".to_owned();
     let compared: u64 = found.channels.iter().map(|channel| channel.compared).sum();
     match (&request.sources, request.share) {
         (None, _) => sentence += ". (--sources compares them with the .trc files too.)",
         (Some(_), Share::All) => {
-            let _ = write!(sentence, ", and all {} are what their sources hold.", counted(compared, "row"));
+            let _ = write!(
+                sentence,
+                ", and all {} are what their sources hold.",
+                counted(compared, "row")
+            );
         }
         (Some(_), Share::Some { .. }) => {
-            let _ = write!(sentence, ", and {} are what their sources hold.", counted(compared, "row"));
+            let _ = write!(
+                sentence,
+                ", and {} are what their sources hold.",
+                counted(compared, "row")
+            );
         }
     }
     let mut text = paragraph(&sentence);
@@ -231,13 +257,17 @@ fn deletion(found: &Verification, files: u64, bytes: Bytes) -> String {
     }
     let varying = found.channels.iter().filter_map(|channel| channel.description.as_ref());
     let varying = varying.fold(FieldSet::EMPTY, |so_far, what| so_far.union(what.varying_fields));
-    let lost: Vec<String> = varying.without(IN_THE_INDEX).iter().map(|field| field.to_string()).collect();
+    let lost: Vec<String> = varying
+        .without(IN_THE_INDEX)
+        .iter()
+        .map(|field| field.to_string())
+        .collect();
     if !lost.is_empty() {
         text += &paragraph(&format!(
             "Only in the files' headers, and in no index: how {} from file to file.",
             match &lost[..] {
                 [one] => format!("{one} varies"),
-                [all @ .., last] => format!("{} and {last} vary", all.join(", ")),
+                [before @ .., end] => format!("{} and {end} vary", before.join(", ")),
                 [] => String::new(),
             }
         ));
@@ -259,8 +289,8 @@ fn as_json(request: &Request, found: &Verification) -> Value {
             json!({
                 "path": verdict.path,
                 "channel": what.map(|what| what.channel),
-                "rows": what.map(|what| what.rows()),
-                "samples": what.map(|what| what.samples()),
+                "rows": what.map(Description::rows),
+                "samples": what.map(Description::samples),
                 "dtype": what.map(|what| what.element),
                 "bad_rows": bad,
                 "compared": verdict.compared,
@@ -269,8 +299,14 @@ fn as_json(request: &Request, found: &Verification) -> Value {
             })
         })
         .collect();
-    let reports = found.reports.iter().map(|(path, problem)| json!({"path": path, "problem": problem.to_string()}));
-    let digests = found.digests.iter().map(|(path, digest)| json!({"path": path, "blake3": digest}));
+    let reports = found
+        .reports
+        .iter()
+        .map(|(path, problem)| json!({"path": path, "problem": problem.to_string()}));
+    let digests = found
+        .digests
+        .iter()
+        .map(|(path, digest)| json!({"path": path, "blake3": digest}));
     json!({
         "agrees": found.agrees() && !found.interrupted,
         "interrupted": found.interrupted,

@@ -25,7 +25,9 @@ use crate::failure::Failure;
 /// The command line.
 #[derive(Parser, Debug)]
 #[command(name = "trc2npy", version, about, long_about = None, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 good, 1 failed, 2 wrong usage, 3 finished with bad rows\nor with differences, 130 interrupted")]
+#[command(
+    after_help = "Exit codes: 0 good, 1 failed, 2 wrong usage, 3 finished with bad rows\nor with differences, 130 interrupted"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Asked,

@@ -109,7 +109,13 @@ mod tests {
 
     #[test]
     fn a_share_can_be_written_in_percent() {
-        for (text, value) in [("1%", 0.01), ("0.01", 0.01), ("100 %", 1.0), ("1", 1.0), ("12.5%", 0.125)] {
+        for (text, value) in [
+            ("1%", 0.01),
+            ("0.01", 0.01),
+            ("100 %", 1.0),
+            ("1", 1.0),
+            ("12.5%", 0.125),
+        ] {
             assert_eq!(percentage(text), Ok(value), "{text}");
         }
         for text in ["0%", "101%", "5", "-1%", "%", "x", "nan%"] {

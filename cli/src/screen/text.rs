@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 pub(crate) use trc2npy_common::units::{count, counted};
 
 /// `0:31`, `1:02:03`, `3 d 04:00`
@@ -24,7 +24,10 @@ pub(crate) fn clock(time: Duration) -> String {
 pub(crate) fn date(ns: i64) -> String {
     let since = SignedDuration::from_micros(ns.div_euclid(1000));
     let civil = DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(since);
-    civil.map_or_else(|_| format!("{ns} ns"), |civil| civil.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string())
+    civil.map_or_else(
+        |_| format!("{ns} ns"),
+        |civil| civil.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string(),
+    )
 }
 
 /// A measured value with four digits and the unit's prefix: `-23.96 mV`.
@@ -39,7 +42,10 @@ pub(crate) fn si(value: f64, unit: &str) -> String {
     }
     // Rounded first, so that 999.96 m becomes 1.000.
     let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-    #[expect(clippy::cast_possible_truncation, reason = "an exponent of ten has at most three digits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an exponent of ten has at most three digits"
+    )]
     let thousands = (rounded.abs().log10().floor() as i32).div_euclid(3);
     let place = (thousands + PLAIN).clamp(0, 9);
     let scaled = rounded / 10_f64.powi((place - PLAIN) * 3);
@@ -48,7 +54,10 @@ pub(crate) fn si(value: f64, unit: &str) -> String {
         size if size < 99.995 => 2,
         _ => 1,
     };
-    format!("{scaled:.decimals$} {}{unit}", PREFIXES[usize::try_from(place).unwrap_or(6)])
+    format!(
+        "{scaled:.decimals$} {}{unit}",
+        PREFIXES[usize::try_from(place).unwrap_or(6)]
+    )
 }
 
 /// Columns under their heads. A head that starts with `>` has its column aligned to the right.
@@ -193,7 +202,10 @@ mod tests {
         assert_eq!(lines[0], "word ".repeat(16).trim());
         assert_eq!(lines[1], "word ".repeat(4).trim());
         assert_eq!(lines[2..], [&"x".repeat(90), "end"]);
-        assert_eq!(indented(&"word ".repeat(17), 4).lines().next().unwrap().len(), 4 + 15 * 5 - 1);
+        assert_eq!(
+            indented(&"word ".repeat(17), 4).lines().next().unwrap().len(),
+            4 + 15 * 5 - 1
+        );
     }
 
     #[cfg(unix)]

@@ -92,7 +92,9 @@ mod tests {
             missing: 0,
             gaps: Vec::new(),
         };
-        [4, 6, 10].into_iter().for_each(|index| numbers.add(index));
+        for index in [4, 6, 10] {
+            numbers.add(index);
+        }
         assert_eq!((numbers.files, numbers.last, numbers.missing), (4, 10, 4));
         assert_eq!(numbers.gaps, [Gap { from: 5, to: 5 }, Gap { from: 7, to: 9 }]);
     }

@@ -9,8 +9,8 @@ use super::trace::second;
 use crate::fs::StorageError;
 use crate::npy::index::IndexRecord;
 use crate::outputs::{ChannelOutput, Description};
-use crate::trc::Field;
 use crate::status::{Status, StatusCounts};
+use crate::trc::Field;
 use crate::units::{Bytes, RowRange};
 
 /// Samples that are shown of each of the first rows.
@@ -88,7 +88,7 @@ pub struct FirstRow {
 #[derive(Clone, Copy)]
 struct Sum {
     count: u64,
-    sum: f64,
+    total: f64,
     min: f64,
     max: f64,
 }
@@ -96,7 +96,7 @@ struct Sum {
 impl Sum {
     const NONE: Self = Self {
         count: 0,
-        sum: 0.0,
+        total: 0.0,
         min: f64::NAN,
         max: f64::NAN,
     };
@@ -104,7 +104,7 @@ impl Sum {
     fn add(&mut self, value: f64) {
         if value.is_finite() {
             self.count += 1;
-            self.sum += value;
+            self.total += value;
             self.min = self.min.min(value);
             self.max = self.max.max(value);
         }
@@ -125,11 +125,15 @@ const COLUMNS: [ColumnOf; 8] = [
     ("min", Axis::Vertical, |record| record.min.get().into()),
     ("max", Axis::Vertical, |record| record.max.get().into()),
     ("baseline", Axis::Vertical, |record| record.baseline.get()),
-    ("baseline_std", Axis::Vertical, |record| record.baseline_std.get().into()),
+    ("baseline_std", Axis::Vertical, |record| {
+        record.baseline_std.get().into()
+    }),
     ("gain", Axis::Vertical, |record| record.gain.get().into()),
     ("offset", Axis::Vertical, |record| record.offset.get().into()),
     ("horiz_offset", Axis::Horizontal, |record| record.horiz_offset.get()),
-    ("horiz_interval", Axis::Horizontal, |record| record.horiz_interval.get().into()),
+    ("horiz_interval", Axis::Horizontal, |record| {
+        record.horiz_interval.get().into()
+    }),
 ];
 
 impl OutputReport {
@@ -181,7 +185,10 @@ impl OutputReport {
             bytes: what.array_bytes(),
             sources: first_source.zip(last_source),
             source_files: output.list.lines(),
-            rows: statuses.all().map(|(status, rows)| StatusRows { status, rows }).collect(),
+            rows: statuses
+                .all()
+                .map(|(status, rows)| StatusRows { status, rows })
+                .collect(),
             recorded,
             columns: COLUMNS
                 .iter()
@@ -194,7 +201,7 @@ impl OutputReport {
                         Axis::Horizontal => horizontal.clone(),
                     },
                     min: sum.min,
-                    mean: sum.sum / sum.count as f64,
+                    mean: sum.total / sum.count as f64,
                     max: sum.max,
                 })
                 .collect(),

@@ -158,7 +158,11 @@ fn report(planned: PlannedRun, opened: u64) -> RunReport {
         bytes: plan.input_bytes(),
         opened,
         channels: plan.channels.iter().map(|channel| describe(&plan, channel)).collect(),
-        numbers: plan.channels.iter().flat_map(|channel| numbers(&plan, channel)).collect(),
+        numbers: plan
+            .channels
+            .iter()
+            .flat_map(|channel| numbers(&plan, channel))
+            .collect(),
         findings,
     }
 }

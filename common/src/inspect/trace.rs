@@ -167,7 +167,10 @@ impl TraceReport {
         }
         let behind = self.bytes.0 - layout.end;
         if behind > 0 {
-            warnings.push(format!("{} behind the last block, which nothing names", counted(behind, "byte")));
+            warnings.push(format!(
+                "{} behind the last block, which nothing names",
+                counted(behind, "byte")
+            ));
         }
         if let Some(Value::Integer(asked)) = header.value(Field::NomSubarrayCount)
             && i64::from(asked) > i64::from(layout.shape.segments)

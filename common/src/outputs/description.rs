@@ -191,10 +191,7 @@ impl Description {
             part.offset == npy::DATA_START && bytes.is_some_and(|bytes| bytes == part.bytes && bytes < 1 << 62)
         };
         let data = expected(&self.data, self.rows().checked_mul(self.row_bytes()));
-        let index = expected(
-            &self.index,
-            self.rows().checked_mul(npy::index::IndexRecord::BYTES),
-        );
+        let index = expected(&self.index, self.rows().checked_mul(npy::index::IndexRecord::BYTES));
         if data && index && self.samples() > 0 {
             return Ok(());
         }
@@ -229,4 +226,67 @@ mod descr {
 /// JSON has no NaN: a broken interval is written as `null`.
 fn number_or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description() -> Description {
+        let part = |bytes| Part {
+            offset: 4096,
+            bytes,
+            crc32c: "0123abcd".to_owned(),
+        };
+        Description {
+            format: Description::format(),
+            version: "0.1.0".to_owned(),
+            run: "r005".to_owned(),
+            channel: "C1".parse().unwrap(),
+            shape: (3, 5),
+            element: Element::Int16,
+            unit: "code".to_owned(),
+            sample_interval: f64::NAN,
+            sample_interval_unit: "S".to_owned(),
+            instrument: "L".to_owned(),
+            options: ByteOptions::default(),
+            data: part(30),
+            index: part(216),
+            files: Some(ListPart {
+                lines: 3,
+                bytes: 9,
+                crc32c: "00000000".to_owned(),
+            }),
+            reference_file: "r005/a".to_owned(),
+            fields: Map::new(),
+            varying_fields: FieldSet::ALL,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let written = description();
+        let (read, problem) = Description::decode(&written.encode()).unwrap();
+        assert!(problem.is_none() && read.sample_interval.is_nan() && read.is_sealed());
+        let plain = |one: &Description| serde_json::to_string(one).unwrap();
+        assert_eq!(plain(&read), plain(&written));
+    }
+
+    #[test]
+    fn numbers_that_contradict_each_other_are_refused_however_they_are_sealed() {
+        type Change = fn(&mut Description);
+        let changes: [Change; 6] = [
+            |one| one.shape = (3, 6),
+            |one| one.shape = (u64::MAX, 5),
+            |one| one.shape = (0, 0),
+            |one| one.data.offset = 0,
+            |one| one.index.bytes = 0,
+            |one| one.format = "trc2npy channel 3".to_owned(),
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let mut one = description();
+            change(&mut one);
+            assert!(Description::decode(&one.encode()).is_err(), "change {i}");
+        }
+    }
 }

@@ -55,7 +55,9 @@ pub enum Problem {
         found: u64,
     },
     /// The first page is another one.
-    #[error("its NPY header differs from the one that was written, first at byte {at} ({expected:02x} expected, {found:02x} found)")]
+    #[error(
+        "its NPY header differs from the one that was written, first at byte {at} ({expected:02x} expected, {found:02x} found)"
+    )]
     Header {
         /// The first byte that differs.
         at: usize,

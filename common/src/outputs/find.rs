@@ -40,7 +40,9 @@ fn in_folder(folder: &Path) -> Result<Vec<Paths>, OutputError> {
         return Err(OutputError::None {
             path: folder.to_owned(),
             there: match others {
-                _ if unfinished => "a conversion into it was begun: give the same command again to finish it".to_owned(),
+                _ if unfinished => {
+                    "a conversion into it was begun: give the same command again to finish it".to_owned()
+                }
                 0 => "it holds nothing".to_owned(),
                 _ => "it holds other things; name the folder that was given to --out".to_owned(),
             },

@@ -166,16 +166,9 @@ pub fn unescape(label: &str) -> String {
             };
             Some((plain, chars.as_str()))
         };
-        match unicode().or_else(simple) {
-            Some((c, after)) => {
-                plain.push(c);
-                rest = after;
-            }
-            None => {
-                plain.push('\\');
-                rest = behind;
-            }
-        }
+        let (c, after) = unicode().or_else(simple).unwrap_or(('\\', behind));
+        plain.push(c);
+        rest = after;
     }
     plain.push_str(rest);
     plain
@@ -192,7 +185,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list");
         // Longer than a block, and no multiple of a stride.
-        let text: String = (0..10_003).map(|i| format!("r005/C1--Trace--{i:05}.trc\n")).collect();
+        let names: Vec<String> = (0..10_003).map(|i| format!("r005/C1--Trace--{i:05}.trc\n")).collect();
+        let text = names.concat();
         std::fs::write(&path, &text).unwrap();
         let list = FileList::open(&path).unwrap();
         assert_eq!((list.lines(), list.ends_in_newline()), (10_003, true));

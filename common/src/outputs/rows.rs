@@ -76,12 +76,16 @@ impl ChannelOutput {
             Element::Int16 => {
                 let mut codes = vec![0_i16; count];
                 read(codes.as_mut_bytes())?;
-                out.iter_mut().zip(codes).for_each(|(out, code)| *out = volts(code.into()));
+                out.iter_mut()
+                    .zip(codes)
+                    .for_each(|(out, code)| *out = volts(code.into()));
             }
             Element::Int8 => {
                 let mut codes = vec![0_i8; count];
                 read(codes.as_mut_bytes())?;
-                out.iter_mut().zip(codes).for_each(|(out, code)| *out = volts(code.into()));
+                out.iter_mut()
+                    .zip(codes)
+                    .for_each(|(out, code)| *out = volts(code.into()));
             }
         }
         Ok(())

@@ -33,8 +33,8 @@ mod walk;
 pub use compare::{FileChange, InputChanges, compare};
 pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
 pub use file::PlanFileError;
-pub(crate) use inputs::labels;
 pub use findings::{ChangedAt, Examples, FileNote, Finding, Findings, SettingsChange, Severity};
+pub(crate) use inputs::labels;
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
     PlannedLayout, Probe, Reference, RequestSummary,

@@ -1,6 +1,6 @@
 //! One thing that is not as it should be, and where.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
@@ -121,13 +121,13 @@ impl Difference {
     pub fn place(&self) -> String {
         let mut place = self.file.clone();
         if let Some(row) = self.row {
-            place += &format!(", row {row}");
+            let _ = write!(place, ", row {row}");
         }
         if let Some(sample) = self.sample {
-            place += &format!(", sample {sample}");
+            let _ = write!(place, ", sample {sample}");
         }
         if let Some(source) = &self.source {
-            place += &format!(" ({source})");
+            let _ = write!(place, " ({source})");
         }
         place
     }
@@ -147,7 +147,6 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(problem) => write!(f, "{problem}"),
-            Self::Record { why } => f.write_str(why),
             Self::Samples {
                 differing,
                 stored,
@@ -178,7 +177,7 @@ impl fmt::Display for What {
             Self::Verdict { stored, found } => {
                 write!(f, "recorded as {stored}, and now the source {found}")
             }
-            Self::Source { why } | Self::Unreadable { why } => f.write_str(why),
+            Self::Record { why } | Self::Source { why } | Self::Unreadable { why } => f.write_str(why),
         }
     }
 }

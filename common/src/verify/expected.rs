@@ -165,7 +165,13 @@ impl SourceFile {
     }
 
     /// The index record of a good row, as README's table defines it.
-    pub(super) fn record(&self, stored: &IndexRecord, time: SegmentTime, level: Option<Level>, row: RowSeen) -> IndexRecord {
+    pub(super) fn record(
+        &self,
+        stored: &IndexRecord,
+        time: SegmentTime,
+        level: Option<Level>,
+        row: RowSeen,
+    ) -> IndexRecord {
         let (gain, offset) = (self.header.gain(), self.header.offset());
         let ends = [row.extrema.min, row.extrema.max].map(|code| gain * f32::from(code) - offset);
         // A negative gain turns them round; what is no number has no order.

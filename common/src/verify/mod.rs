@@ -129,7 +129,9 @@ pub fn verify(request: &Request, watch: &Watch, stop: &Stop) -> Result<Verificat
                 verdict.description = Some(output.description.clone());
                 let lengths = |(_, problem): &(PathBuf, Problem)| matches!(problem, Problem::Length { .. });
                 let whole = !problems.iter().any(lengths);
-                let problems = problems.iter().map(|(path, problem)| Difference::file(path, problem.clone()));
+                let problems = problems
+                    .iter()
+                    .map(|(path, problem)| Difference::file(path, problem.clone()));
                 problems.for_each(|problem| verdict.differences.add_smallest(problem));
                 // Rows of a file of another length lie nowhere for certain.
                 if whole {
@@ -141,7 +143,9 @@ pub fn verify(request: &Request, watch: &Watch, stop: &Stop) -> Result<Verificat
             }
             Err(OutputError::Storage(error)) => return Err(error.into()),
             Err(OutputError::None { path, there }) => {
-                verdict.differences.add_smallest(Difference::file(&path, Problem::Changed(there)));
+                verdict
+                    .differences
+                    .add_smallest(Difference::file(&path, Problem::Changed(there)));
             }
         }
         found.channels.push(verdict);
@@ -149,7 +153,11 @@ pub fn verify(request: &Request, watch: &Watch, stop: &Stop) -> Result<Verificat
     let (positions, channels): (Vec<usize>, Vec<Open>) = opened.into_iter().unzip();
     found.interrupted = !compare(&channels, &positions, request, watch, stop, &mut found.channels);
     if request.digest && !found.interrupted {
-        let files = request.outputs.iter().flat_map(Paths::all).filter(|path| path.is_file());
+        let files = request
+            .outputs
+            .iter()
+            .flat_map(Paths::all)
+            .filter(|path| path.is_file());
         let files: Vec<PathBuf> = files.map(ToOwned::to_owned).collect();
         let digests = digest::all(&files, request.threads, watch, stop)?;
         found.interrupted = digests.is_none();
@@ -180,7 +188,7 @@ impl Open {
                 let otherwise = settings::compare(&output, &header);
                 (Some(header), otherwise)
             }
-            Some(Err(difference)) => (None, vec![difference]),
+            Some(Err(difference)) => (None, vec![*difference]),
             None => (None, Vec::new()),
         };
         Ok(Self {
@@ -267,8 +275,10 @@ fn conclude(channel: &Open, parts: Vec<Option<Done>>, verdict: &mut Verdict) {
     if channel.sources.is_some() {
         let all = complete && readable && channel.share == Share::All && tally.missing.is_empty();
         let what = &channel.output.description;
-        let differences = settings::compare_varying(&channel.output, what.varying_fields, varying, all);
-        differences.into_iter().for_each(|difference| verdict.differences.add_smallest(difference));
+        let difference = settings::compare_varying(&channel.output, what.varying_fields, varying, all);
+        if let Some(difference) = difference {
+            verdict.differences.add_smallest(difference);
+        }
         verdict.sources = Some(tally);
     }
     // What could not be read has been told of.
@@ -280,7 +290,9 @@ fn conclude(channel: &Open, parts: Vec<Option<Done>>, verdict: &mut Verdict) {
             if found.crc32c != part.crc32c {
                 let written = part.crc32c.clone();
                 let found = found.crc32c;
-                verdict.differences.add_smallest(Difference::file(path, Problem::Checksum { written, found }));
+                verdict
+                    .differences
+                    .add_smallest(Difference::file(path, Problem::Checksum { written, found }));
             }
         }
     }

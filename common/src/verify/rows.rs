@@ -5,11 +5,11 @@ use std::io;
 use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::Open;
 use super::blocks::{BLOCK, Block, Cursor};
 use super::difference::{Difference, What};
 use super::expected::{self, RowSeen, Source, SourceFile};
 use super::tally::{FilePart, Kept, Tally};
-use super::Open;
 use crate::convert::{Checksum, Watch};
 use crate::fs::StorageError;
 use crate::npy::DATA_START;
@@ -249,7 +249,10 @@ impl Pass<'_> {
             _ => Some(IndexRecord::bad(file, segment, status)),
         };
         if blank.is_some_and(|blank| blank.as_bytes() != record.as_bytes()) {
-            return Err(format!("its status is {}, and yet its record holds numbers", status.describe()));
+            return Err(format!(
+                "its status is {}, and yet its record holds numbers",
+                status.describe()
+            ));
         }
         if record.padding != [0; 3] {
             return Err("the last three bytes of its record are not zeros".to_owned());
@@ -269,7 +272,10 @@ impl Pass<'_> {
         self.before = Some((file, segment));
         let width = self.channel.output.description.samples();
         if status.is_good() && !(1..=width).contains(&record.samples.get()) {
-            return Err(format!("it has {} samples, and the array {width}", record.samples.get()));
+            return Err(format!(
+                "it has {} samples, and the array {width}",
+                record.samples.get()
+            ));
         }
         Ok(status)
     }
@@ -344,7 +350,10 @@ impl Pass<'_> {
         let pads = matches!(what.options.ragged, Ragged::Pad);
         let fits = shape.samples == width || (shape.samples > width && cuts) || (shape.samples < width && pads);
         let other = if segment >= shape.segments {
-            Some(format!("has {} segments, and this row is number {segment}", shape.segments))
+            Some(format!(
+                "has {} segments, and this row is number {segment}",
+                shape.segments
+            ))
         } else if !fits {
             Some(format!("has {} samples a row, {width} are stored", shape.samples))
         } else {
@@ -384,7 +393,16 @@ impl Pass<'_> {
         let samples_agree = self.done.differences.count == before;
         if let Some((field, stored, expected)) = first_field(record, &expected).filter(|_| samples_agree) {
             let field = field.to_owned();
-            self.differs(row, Some(label), true, What::Field { field, stored, expected });
+            self.differs(
+                row,
+                Some(label),
+                true,
+                What::Field {
+                    field,
+                    stored,
+                    expected,
+                },
+            );
         }
         Ok(())
     }

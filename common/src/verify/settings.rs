@@ -9,16 +9,19 @@ use crate::outputs::{ChannelOutput, Description};
 use crate::trc::{FieldSet, Header};
 
 /// The header that stands for the channel, read from its file; or what is wrong with that.
-pub(super) fn reference(output: &ChannelOutput, sources: &SourceFolders) -> Result<Header, Difference> {
+pub(super) fn reference(output: &ChannelOutput, sources: &SourceFolders) -> Result<Header, Box<Difference>> {
     let label = &output.description.reference_file;
     let why = match expected::open(sources, label) {
         Source::Good(source) => return Ok(source.header),
         // Where no file of the channel is whole, one whose header can be read stands for it.
-        Source::Bad { header: Some(header), .. } => return Ok(*header),
+        Source::Bad {
+            header: Some(header), ..
+        } => return Ok(*header),
         Source::Bad { error, .. } => format!("the channel's reference file: {error}"),
         Source::Absent(why) => format!("the channel's reference file: {why}"),
     };
-    Err(Difference::setting(&output.paths.json, label, What::Source { why }))
+    let what = What::Source { why };
+    Err(Box::new(Difference::setting(&output.paths.json, label, what)))
 }
 
 /// Where the JSON says otherwise than the header.
@@ -70,18 +73,10 @@ pub(super) fn compare(output: &ChannelOutput, header: &Header) -> Vec<Difference
         .collect()
 }
 
-/// Equal as they are written; a number that was read back from its text may have lost its last bit.
+/// Equal as they are written: a number that was read back from its text may have lost its last bit.
 fn same(stored: &Json, expected: &Json) -> bool {
-    if stored == expected {
-        return true;
-    }
-    let read_back = |value: &Json| serde_json::from_str::<Json>(&value.to_string()).ok();
-    read_back(expected).is_some_and(|expected| expected == *stored)
-        || stored.as_f64().zip(expected.as_f64()).is_some_and(|(stored, expected)| {
-            #[expect(clippy::cast_possible_truncation, reason = "most fields are floats of 32 bits")]
-            let near = stored as f32 == expected as f32;
-            near && stored.to_bits().abs_diff(expected.to_bits()) <= 1
-        })
+    let read_back = serde_json::from_str::<Json>(&expected.to_string());
+    read_back.is_ok_and(|expected| expected == *stored)
 }
 
 /// Where the JSON's fields that vary are not those that were found to. Only where `all` rows were looked at must each of

@@ -73,7 +73,7 @@ pub(super) struct FilePart {
 }
 
 impl FilePart {
-    fn join(&mut self, other: Self) {
+    fn join(&mut self, other: &Self) {
         self.rows += other.rows;
         self.missing |= other.missing;
         self.kept = self.kept.max(other.kept);
@@ -104,7 +104,7 @@ impl Tally {
         }
         for (number, part) in edges {
             match self.open.get_mut(&number) {
-                Some(known) => known.join(part),
+                Some(known) => known.join(&part),
                 None => {
                     self.open.insert(number, part);
                 }

@@ -39,7 +39,10 @@ fn near(shown: &Value, known: &Value, what: &str) {
     match (shown.as_f64(), known.as_f64()) {
         (Some(shown), Some(known)) => {
             let apart = (shown - known).abs();
-            assert!(apart <= 1e-6 * known.abs() + 1e-12, "{what}: {shown} instead of {known}");
+            assert!(
+                apart <= 1e-6 * known.abs() + 1e-12,
+                "{what}: {shown} instead of {known}"
+            );
         }
         (None, None) => {}
         _ => panic!("{what}: {shown} instead of {known}"),
@@ -64,13 +67,23 @@ fn check(folder: &Path, out: &str, channel: &str) {
     assert_eq!(columns.len(), known["columns"].as_object().unwrap().len(), "{out}");
     for column in columns {
         let name = column["column"].as_str().unwrap();
-        for (key, known) in ["min", "mean", "max"].iter().zip(known["columns"][name].as_array().unwrap()) {
+        for (key, known) in ["min", "mean", "max"]
+            .iter()
+            .zip(known["columns"][name].as_array().unwrap())
+        {
             near(&column[key], known, &format!("{out}: {name}"));
         }
     }
     assert_eq!(report["recorded"]["first_ns"], known["times"][0], "{out}");
     assert_eq!(report["recorded"]["last_ns"], known["times"][1], "{out}");
-    let numbers = ["good", "missing", "not-waveform", "truncated", "malformed", "other-length"];
+    let numbers = [
+        "good",
+        "missing",
+        "not-waveform",
+        "truncated",
+        "malformed",
+        "other-length",
+    ];
     let shown: Vec<(String, &Value)> = report["rows"]
         .as_array()
         .unwrap()
@@ -90,7 +103,9 @@ fn arrays_of_every_type_show_what_numpy_finds_in_them() {
     let root = scratch();
     let spec = RunSpec {
         adc_bits: 8,
-        bad: ["truncated:4", "garbage:2", "missing:2"].map(|bad| bad.parse().unwrap()).to_vec(),
+        bad: ["truncated:4", "garbage:2", "missing:2"]
+            .map(|bad| bad.parse().unwrap())
+            .to_vec(),
         ..RunSpec::new(30, 200)
     };
     // A gap is an event that is missing only where another channel has it.
@@ -111,7 +126,9 @@ fn arrays_of_every_type_show_what_numpy_finds_in_them() {
             .run()
             .must_end_with(3);
         // The second channel has the broken files.
-        ["C1", "C2"].into_iter().for_each(|channel| check(root.path(), out, channel));
+        ["C1", "C2"]
+            .into_iter()
+            .for_each(|channel| check(root.path(), out, channel));
         let ended = inspect(root.path(), [out]);
         ended
             .must_succeed()
@@ -125,7 +142,12 @@ fn arrays_of_every_type_show_what_numpy_finds_in_them() {
     let one = json(root.path(), ["words/C2--Trace.index.npy"]);
     assert_eq!(one["outputs"][0]["description"]["channel"], "C2");
     let gain = inspect(root.path(), ["volts", "--field", "vertical_gain"]);
-    let gains: Vec<f32> = gain.must_succeed().stdout.lines().map(|line| line.parse().unwrap()).collect();
+    let gains: Vec<f32> = gain
+        .must_succeed()
+        .stdout
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect();
     assert_eq!(gains, [spec.file(1, 0).gain, spec.file(2, 0).gain]);
 }
 
@@ -133,13 +155,17 @@ fn arrays_of_every_type_show_what_numpy_finds_in_them() {
 fn a_damaged_array_is_refused_with_its_reason() {
     let root = scratch();
     write_run(&RunSpec::new(3, 50), &root.path().join("r"));
-    Convert::new([root.path().join("r")], root.path().join("out")).run().must_succeed();
+    Convert::new([root.path().join("r")], root.path().join("out"))
+        .run()
+        .must_succeed();
     let array = root.path().join("out/C1--Trace.npy");
     let whole = fs::read(&array).unwrap();
     fs::write(&array, &whole[..whole.len() - 4]).unwrap();
-    inspect(root.path(), ["out"])
-        .must_end_with(1)
-        .must_say(&["C1--Trace.npy", "4696 bytes expected, 4692 found", "trc2npy verify"]);
+    inspect(root.path(), ["out"]).must_end_with(1).must_say(&[
+        "C1--Trace.npy",
+        "4696 bytes expected, 4692 found",
+        "trc2npy verify",
+    ]);
     fs::remove_file(root.path().join("out/C1--Trace.json")).unwrap();
     inspect(root.path(), ["out"])
         .must_end_with(1)

@@ -46,7 +46,11 @@ fn real_files_show_the_values_that_are_known_of_them() {
             ("HORIZ_INTERVAL", "horiz_interval"),
             ("HORIZ_OFFSET", "horiz_offset"),
         ] {
-            assert_eq!(single(field(&report, shown)), single(&expected[known]), "{name}: {shown}");
+            assert_eq!(
+                single(field(&report, shown)),
+                single(&expected[known]),
+                "{name}: {shown}"
+            );
             let alone = inspect(&samples, [name, "--field", &shown.to_lowercase()]);
             alone.must_succeed();
             assert_eq!(alone.stdout.lines().count(), 1);
@@ -60,7 +64,10 @@ fn real_files_show_the_values_that_are_known_of_them() {
         assert_eq!(ends.is_none(), first.is_empty(), "{name}");
         let near = |shown: &Value, known: &Value| {
             let (shown, known) = (shown.as_f64().unwrap(), known.as_f64().unwrap());
-            assert!(shown.to_bits().abs_diff(known.to_bits()) <= 1, "{name}: {shown} instead of {known}");
+            assert!(
+                shown.to_bits().abs_diff(known.to_bits()) <= 1,
+                "{name}: {shown} instead of {known}"
+            );
         };
         if let Some(ends) = ends {
             let forward = ends.iter().zip(first);
@@ -80,7 +87,11 @@ fn real_files_show_the_values_that_are_known_of_them() {
                 i64::from(i8::from_le_bytes([bytes[start + i]]))
             } else {
                 let word: [u8; 2] = bytes[start + 2 * i..][..2].try_into().unwrap();
-                if big { i16::from_be_bytes(word).into() } else { i16::from_le_bytes(word).into() }
+                if big {
+                    i16::from_be_bytes(word).into()
+                } else {
+                    i16::from_le_bytes(word).into()
+                }
             };
             assert_eq!(code, &Value::from(found), "{name}");
         }
@@ -139,7 +150,13 @@ fn every_file_of_a_folder_has_its_line() {
     };
     write_run(&spec, &root.path().join("r"));
     // Rows of two lengths are nothing to stop at here.
-    write_run(&RunSpec { start: 7, ..RunSpec::new(2, 40) }, &root.path().join("r"));
+    write_run(
+        &RunSpec {
+            start: 7,
+            ..RunSpec::new(2, 40)
+        },
+        &root.path().join("r"),
+    );
     let ended = inspect(root.path(), ["r", "--field", "wave_array_count"]);
     assert_eq!(ended.must_succeed().stdout, "50\n50\n50\n40\n40\n50\n50\n50\n");
     let ended = inspect(root.path(), ["r", "--channels", "2", "--field", "HORIZ_INTERVAL"]);

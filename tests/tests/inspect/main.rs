@@ -18,7 +18,11 @@ fn inspect(folder: &Path, words: impl IntoIterator<Item = impl AsRef<OsStr>>) ->
 
 /// What `--json` shows.
 fn json(folder: &Path, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Value {
-    let ended = Convert::subcommand("inspect").from(folder).args(words).args(["--json"]).run();
+    let ended = Convert::subcommand("inspect")
+        .from(folder)
+        .args(words)
+        .args(["--json"])
+        .run();
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:#?}"))
 }
 

@@ -17,7 +17,13 @@ fn a_run_shows_its_channels_its_gaps_and_what_it_lacks() {
         ..RunSpec::new(20, 300)
     };
     write_run(&two, &run);
-    write_run(&RunSpec { start: 30, ..two.clone() }, &run);
+    write_run(
+        &RunSpec {
+            start: 30,
+            ..two.clone()
+        },
+        &run,
+    );
     write_run(&two, &root.path().join("r005-3"));
     fs::remove_file(run.join("C2--Trace--00031.trc")).unwrap();
     fs::copy(run.join("C1--Trace--00003.trc"), run.join("C1--Trace--00003 (1).trc")).unwrap();

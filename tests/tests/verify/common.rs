@@ -52,13 +52,21 @@ impl Made {
 
     /// The result as JSON.
     pub(crate) fn json(&self, options: &[&str]) -> Value {
-        let ended = Convert::subcommand("verify").args([&self.out]).args(options).args(["--json", "--progress", "none"]).run();
+        let ended = Convert::subcommand("verify")
+            .args([&self.out])
+            .args(options)
+            .args(["--json", "--progress", "none"])
+            .run();
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:#?}"))
     }
 }
 
 pub(crate) fn verify(out: &Path, options: &[&str]) -> Ended {
-    Convert::subcommand("verify").args([out]).args(options).args(["--progress", "none"]).run()
+    Convert::subcommand("verify")
+        .args([out])
+        .args(options)
+        .args(["--progress", "none"])
+        .run()
 }
 
 /// Every type, with and without baseline, sequences, both orders, bad and missing rows, rows that are padded.
@@ -151,7 +159,9 @@ pub(crate) fn flip(path: &Path, bit: u64) {
 
 /// A generator whose seed is printed, so that a failure can be repeated (`TRC2NPY_TEST_SEED`).
 pub(crate) fn random() -> fastrand::Rng {
-    let seed = std::env::var("TRC2NPY_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = std::env::var("TRC2NPY_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     eprintln!("seed {seed} (TRC2NPY_TEST_SEED repeats it)");
     fastrand::Rng::with_seed(seed)

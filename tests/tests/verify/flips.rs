@@ -13,9 +13,11 @@ fn every_kind_of_output_agrees_with_what_was_written_and_with_its_sources() {
     for made in every_kind() {
         eprintln!("{}", made.name);
         made.verify(&[]).must_succeed().must_say(&["Everything agrees"]);
-        made.verify(&["--sources"])
-            .must_succeed()
-            .must_say(&["Everything agrees", "safe to delete", "Nothing was deleted."]);
+        made.verify(&["--sources"]).must_succeed().must_say(&[
+            "Everything agrees",
+            "safe to delete",
+            "Nothing was deleted.",
+        ]);
     }
 }
 
@@ -73,7 +75,12 @@ fn every_bit_of_a_json_is_vouched_for() {
 #[test]
 fn a_file_that_is_gone_or_of_another_length_is_named() {
     let made = every_kind().remove(1);
-    for name in ["C1--Trace.npy", "C1--Trace.index.npy", "C1--Trace.json", "C1--Trace.files.txt"] {
+    for name in [
+        "C1--Trace.npy",
+        "C1--Trace.index.npy",
+        "C1--Trace.json",
+        "C1--Trace.files.txt",
+    ] {
         let path = made.out.join(name);
         let whole = fs::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
@@ -81,7 +88,9 @@ fn a_file_that_is_gone_or_of_another_length_is_named() {
         for changed in [&whole[..whole.len() - 1], &[&whole[..], b"\n"].concat(), b""] {
             fs::write(&path, changed).unwrap();
             made.verify(&[]).must_end_with(3).must_say(&["DIFFERS", name]);
-            made.verify(&["--sources"]).must_end_with(3).must_say(&["DIFFERS", name]);
+            made.verify(&["--sources"])
+                .must_end_with(3)
+                .must_say(&["DIFFERS", name]);
         }
         fs::write(&path, whole).unwrap();
     }

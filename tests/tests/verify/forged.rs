@@ -66,7 +66,11 @@ fn a_wrong_sample_is_named_with_both_values() {
         seal(&made.out, "C1");
         made.verify(&[]).must_succeed();
         let found = difference(&made);
-        assert_eq!((&found["row"], &found["sample"]), (&0.into(), &sample.into()), "{found:#}");
+        assert_eq!(
+            (&found["row"], &found["sample"]),
+            (&0.into(), &sample.into()),
+            "{found:#}"
+        );
         assert_eq!(found["differing"], 1);
         assert!(sample < samples);
         assert_eq!(found["source"], "r005/C1--Trace--00000.trc");
@@ -136,7 +140,9 @@ fn an_index_that_contradicts_itself_is_found_without_the_sources() {
     ] {
         patch(&index, 4096 + row * 72 + at, |byte| *byte = value);
         seal(&made.out, channel);
-        made.verify(&[]).must_end_with(3).must_say(&[says, &format!("row {row}")]);
+        made.verify(&[])
+            .must_end_with(3)
+            .must_say(&[says, &format!("row {row}")]);
         fs::write(&index, &bytes).unwrap();
     }
 }
@@ -185,8 +191,16 @@ fn a_json_that_tells_of_another_header_is_found_by_the_sources() {
     let json: Value = serde_json::from_str(&text).unwrap();
     let gain = json["fields"]["VERTICAL_GAIN"].to_string();
     for (from, to, says) in [
-        (format!("\"VERTICAL_GAIN\": {gain}"), "\"VERTICAL_GAIN\": 0.5".to_owned(), "VERTICAL_GAIN is 0.5"),
-        ("\"unit\": \"V\"".to_owned(), "\"unit\": \"A\"".to_owned(), "unit is \"A\""),
+        (
+            format!("\"VERTICAL_GAIN\": {gain}"),
+            "\"VERTICAL_GAIN\": 0.5".to_owned(),
+            "VERTICAL_GAIN is 0.5",
+        ),
+        (
+            "\"unit\": \"V\"".to_owned(),
+            "\"unit\": \"A\"".to_owned(),
+            "unit is \"A\"",
+        ),
         (
             "\"varying_fields\": [".to_owned(),
             "\"varying_fields\": [\"PROBE_ATT\", ".to_owned(),
@@ -197,6 +211,8 @@ fn a_json_that_tells_of_another_header_is_found_by_the_sources() {
         fs::write(&path, text.replace(&from, &to)).unwrap();
         seal(&made.out, "C1");
         made.verify(&[]).must_succeed();
-        made.verify(&["--sources"]).must_end_with(3).must_say(&[says, "C1--Trace.json"]);
+        made.verify(&["--sources"])
+            .must_end_with(3)
+            .must_say(&[says, "C1--Trace.json"]);
     }
 }

@@ -3,8 +3,8 @@
 use std::fs;
 
 use serde_json::Value;
-use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Npy, write_run};
+use trc2npy_synth::{RunSpec, catalog};
+use trc2npy_tests::{Convert, Npy, scratch, write_run};
 
 use super::common::{Made, every_kind, flip, random, verify};
 
@@ -29,9 +29,11 @@ fn any_flipped_bit_of_a_sources_samples_is_found_and_the_source_named() {
             let bit = random.u64((size - bytes as u64) * 8..size * 8);
             eprintln!("{}: bit {bit}", made.name);
             flip(&path, bit);
-            made.verify(&["--sources"])
-                .must_end_with(3)
-                .must_say(&["DIFFERS", "C1--Trace--00000.trc", "is in the source"]);
+            made.verify(&["--sources"]).must_end_with(3).must_say(&[
+                "DIFFERS",
+                "C1--Trace--00000.trc",
+                "is in the source",
+            ]);
             made.verify(&[]).must_succeed();
             flip(&path, bit);
         }
@@ -50,7 +52,11 @@ fn row_sample_and_both_values_are_those_that_can_be_computed_by_hand() {
     let json = made.json(&["--sources"]);
     assert_eq!(json["channels"][0]["differences"]["count"], 0);
     let found = &json["channels"][1]["differences"]["examples"][0];
-    assert_eq!((&found["row"], &found["sample"]), (&17.into(), &sample.into()), "{json:#}");
+    assert_eq!(
+        (&found["row"], &found["sample"]),
+        (&17.into(), &sample.into()),
+        "{json:#}"
+    );
     let code = file.segments[0].codes[usize::try_from(sample).unwrap()];
     let volts = |code: i16| file.gain * f32::from(code) - file.offset;
     assert_eq!(found["stored"], format!("{:?} V", volts(code)));
@@ -89,7 +95,11 @@ fn a_source_of_another_shape_is_named() {
     made.verify(&["--sources"])
         .must_end_with(3)
         .must_say(&["C1--Trace--00000.trc", "has 299 samples a row, 300 are stored"]);
-    fs::write(made.source(1, 0), "no waveform at all, and long enough to be looked through").unwrap();
+    fs::write(
+        made.source(1, 0),
+        "no waveform at all, and long enough to be looked through",
+    )
+    .unwrap();
     made.verify(&["--sources"])
         .must_end_with(3)
         .must_say(&["recorded as good, and now the source is not a LeCroy waveform"]);
@@ -136,7 +146,11 @@ fn a_sample_compares_its_share_and_says_which() {
     let text = made.verify(&["--sources", "--sample", "5%", "--seed", seed]);
     assert!(!text.stdout.contains("safe to delete"), "{text:#?}");
     text.must_say(&[&format!("{rows} rows are what their sources hold")]);
-    for wrong in [&["--sample", "5%"][..], &["--sources", "--sample", "5"], &["--seed", "1"]] {
+    for wrong in [
+        &["--sample", "5%"][..],
+        &["--sources", "--sample", "5"],
+        &["--seed", "1"],
+    ] {
         made.verify(wrong).must_end_with(2);
     }
 }
@@ -171,7 +185,11 @@ fn only_sources_that_are_wholly_in_the_arrays_are_safe_to_delete() {
             _ => there - others,
         };
         if expected == u64::MAX {
-            assert!(safe < there && text.contains("longer-rows"), "{}: {safe}, {text}", made.name);
+            assert!(
+                safe < there && text.contains("longer-rows"),
+                "{}: {safe}, {text}",
+                made.name
+            );
         } else {
             assert_eq!(safe, expected, "{}: {text}", made.name);
         }
@@ -181,8 +199,12 @@ fn only_sources_that_are_wholly_in_the_arrays_are_safe_to_delete() {
 #[test]
 fn what_is_no_output_is_said_to_be_none() {
     let made = two_channels();
-    verify(&made.run, &[]).must_end_with(2).must_say(&["no finished conversion"]);
-    verify(&made.beside("nothing"), &[]).must_end_with(2).must_say(&["does not exist"]);
+    verify(&made.run, &[])
+        .must_end_with(2)
+        .must_say(&["no finished conversion"]);
+    verify(&made.beside("nothing"), &[])
+        .must_end_with(2)
+        .must_say(&["does not exist"]);
     // One array of several.
     let one = verify(&made.out.join("C2--Trace.npy"), &["--sources"]);
     one.must_succeed().must_say(&["40 source files"]);
@@ -241,12 +263,47 @@ fn rows_and_files_that_reach_over_units_of_work_and_blocks_are_whole() {
             // The checksum, and the sample.
             assert_eq!(found["count"], 2, "{json:#}");
             let found = &found["examples"][1];
-            assert_eq!((&found["row"], &found["sample"]), (&row.into(), &sample.into()), "{json:#}");
+            assert_eq!(
+                (&found["row"], &found["sample"]),
+                (&row.into(), &sample.into()),
+                "{json:#}"
+            );
             flip(&array, bit);
         }
         fs::remove_file(made.source(1, 1)).unwrap();
         made.verify(&["--sources"])
             .must_end_with(3)
             .must_say(&["INCOMPLETE: 1 source file is missing"]);
+    }
+}
+
+#[test]
+fn every_form_of_a_file_agrees_with_its_array() {
+    let root = scratch();
+    let mut folders = Vec::new();
+    for (number, fixture) in catalog().into_iter().enumerate() {
+        let Ok(expected) = &fixture.expected else { continue };
+        let folder = root.path().join(format!("f{number:03}"));
+        let name = match expected.template.as_str() {
+            "LECROY_1_0" => "trace1.000",
+            _ => "C1--Trace--00000.trc",
+        };
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join(name), &fixture.bytes).unwrap();
+        folders.push((fixture.name, folder));
+    }
+    assert!(folders.len() > 50, "{}", folders.len());
+    for options in [&[][..], &["--dtype", "native"]] {
+        let out = root.path().join(format!("npy{}", options.len()));
+        Convert::new(folders.iter().map(|(_, folder)| folder), out.join("{run}"))
+            .args(options)
+            .run()
+            .must_succeed();
+        for (name, folder) in &folders {
+            eprintln!("{name}");
+            verify(&out.join(folder.file_name().unwrap()), &["--sources"])
+                .must_succeed()
+                .must_say(&["Everything agrees"]);
+        }
     }
 }

@@ -39,7 +39,8 @@ pub(crate) fn run(options: &InspectOptions) -> Result<ExitCode, Failure> {
         seen.outputs.push(OutputReport::read(&output, options.rows)?);
     }
     if options.json {
-        let text = serde_json::to_string_pretty(&seen.as_json()).expect("numbers and texts can always be written as JSON");
+        let text =
+            serde_json::to_string_pretty(&seen.as_json()).expect("numbers and texts can always be written as JSON");
         screen::show(&text)?;
     } else {
         screen::show(&seen.told())?;
@@ -93,8 +94,12 @@ impl Named {
 }
 
 fn holds_traces(folder: &Path) -> bool {
-    let is_trace = |path: PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("trc"));
-    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| is_trace(entry.path()))))
+    let is_trace = |path: PathBuf| {
+        path.extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("trc"))
+    };
+    std::fs::read_dir(folder)
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| is_trace(entry.path()))))
 }
 
 fn request(runs: &[PathBuf], options: &InspectOptions) -> PlanRequest {

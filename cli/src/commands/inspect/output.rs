@@ -70,7 +70,10 @@ fn head(output: &OutputReport) -> Vec<(&'static str, String)> {
         facts.push(("recorded", format!("{} to {}", date(first), date(last))));
     }
     if let Some((first, last)) = &output.sources {
-        facts.push(("sources", format!("{}, from {first}", counted(output.source_files, "file"))));
+        facts.push((
+            "sources",
+            format!("{}, from {first}", counted(output.source_files, "file")),
+        ));
         facts.push(("", format!("to {last}")));
     }
     facts
@@ -93,7 +96,9 @@ fn first_rows(output: &OutputReport) -> String {
     );
     let wide = output.first_rows.iter().map(|row| row.samples.len()).max().unwrap_or(0);
     let heads: Vec<String> = (0..wide).map(|sample| format!(">{sample}")).collect();
-    let heads: Vec<&str> = std::iter::once(">row").chain(heads.iter().map(String::as_str)).collect();
+    let heads: Vec<&str> = std::iter::once(">row")
+        .chain(heads.iter().map(String::as_str))
+        .collect();
     let samples = output.first_rows.iter().map(|row| {
         let values = row.samples.iter().map(|value| volts(value.map(f64::from)));
         std::iter::once(count(row.row)).chain(values).collect()

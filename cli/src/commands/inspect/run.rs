@@ -25,7 +25,17 @@ fn told_run(run: &RunReport, stem: Option<&str>) -> String {
     text += &facts(head(run));
     text.push('\n');
     text += &table(
-        &["channel", ">files", ">rows", ">samples", ">bits", "V/div", "coupling", ">interval", ">size"],
+        &[
+            "channel",
+            ">files",
+            ">rows",
+            ">samples",
+            ">bits",
+            "V/div",
+            "coupling",
+            ">interval",
+            ">size",
+        ],
         run.channels.iter().map(channel),
     );
     text.push('\n');
@@ -65,14 +75,27 @@ fn head(run: &RunReport) -> Vec<(&'static str, String)> {
     let mut instruments: Vec<String> = run
         .channels
         .iter()
-        .map(|channel| format!("{} {} ({})", channel.instrument, channel.instrument_number, channel.template))
+        .map(|channel| {
+            format!(
+                "{} {} ({})",
+                channel.instrument, channel.instrument_number, channel.template
+            )
+        })
         .collect();
     instruments.dedup();
     facts.push(("instrument", instruments.join(", ")));
-    let first = run.channels.iter().filter_map(|channel| channel.recorded.first_ns).min();
+    let first = run
+        .channels
+        .iter()
+        .filter_map(|channel| channel.recorded.first_ns)
+        .min();
     let last = run.channels.iter().filter_map(|channel| channel.recorded.last_ns).max();
     let known = [("first file", first), ("last file", last)];
-    facts.extend(known.into_iter().filter_map(|(name, time)| Some((name, format!("triggered {}", date(time?))))));
+    facts.extend(
+        known
+            .into_iter()
+            .filter_map(|(name, time)| Some((name, format!("triggered {}", date(time?))))),
+    );
     facts
 }
 

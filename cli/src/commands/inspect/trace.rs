@@ -67,7 +67,10 @@ pub(super) fn told(trace: &TraceReport) -> String {
                 format!("{:?}", segment.offset),
             ]);
         }
-        text += &table(&[">segment", ">s from the first", ">first sample, s from its trigger"], rows);
+        text += &table(
+            &[">segment", ">s from the first", ">first sample, s from its trigger"],
+            rows,
+        );
     }
     text
 }
