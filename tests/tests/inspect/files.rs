@@ -101,6 +101,15 @@ fn real_files_show_the_values_that_are_known_of_them() {
         let name = broken["file"].as_str().unwrap();
         let ended = inspect(&samples, [name]);
         ended.must_end_with(3).must_say(&["NOT GOOD: cut short", "in the file"]);
+        let report = json(&samples, [name])["traces"][0].clone();
+        let blocks = report["blocks"].as_array().unwrap();
+        let present: u64 = blocks.iter().map(|block| block["present"].as_u64().unwrap()).sum();
+        let size = fs::metadata(samples.join(name)).unwrap().len();
+        assert_eq!(
+            Some(present),
+            size.checked_sub(blocks[0]["offset"].as_u64().unwrap()),
+            "{name}"
+        );
         must_fit(&ended);
     }
     let all: Vec<&str> = known.iter().map(|known| known["file"].as_str().unwrap()).collect();
