@@ -103,12 +103,12 @@ fn outputs_of_the_first_form_are_read_and_what_nobody_knows_is_said() {
     for channel in ["C1", "C2"] {
         let path = made.out.join(format!("{channel}--Trace.json"));
         let text = fs::read_to_string(&path).unwrap();
-        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let keys = json.as_object_mut().unwrap();
-        keys.remove("files").unwrap();
-        keys.remove("crc32c").unwrap();
-        keys["format"] = "trc2npy channel 1".into();
-        fs::write(&path, serde_json::to_vec_pretty(&json).unwrap()).unwrap();
+        // As text: a number that is read and written again may lose its last bit.
+        let (before, rest) = text.split_once("  \"files\": {").unwrap();
+        let (_, behind) = rest.split_once("},\n").unwrap();
+        let (behind, _) = behind.rsplit_once(",\n  \"crc32c\"").unwrap();
+        let first_form = format!("{before}{behind}\n}}\n").replace("trc2npy channel 2", "trc2npy channel 1");
+        fs::write(&path, first_form).unwrap();
     }
     made.verify(&["--sources"])
         .must_succeed()
