@@ -91,8 +91,7 @@ fn told(request: &Request, found: &Verification) -> String {
     let heads = [
         "channel",
         ">rows",
-        "shape",
-        ">size",
+        ">samples",
         ">bad rows",
         ">compared",
         ">differ",
@@ -123,23 +122,13 @@ fn row(verdict: &Verdict) -> Vec<String> {
     let path = verdict.path.display().to_string();
     let differ = count(verdict.differences.count);
     let Some(what) = &verdict.description else {
-        let unknown = || "-".to_owned();
-        return vec![
-            unknown(),
-            unknown(),
-            unknown(),
-            unknown(),
-            unknown(),
-            unknown(),
-            differ,
-            path,
-        ];
+        let unknown = ["-"; 5].map(ToOwned::to_owned);
+        return unknown.into_iter().chain([differ, path]).collect();
     };
     vec![
         what.channel.to_string(),
         count(what.rows()),
-        format!("({}, {})", what.rows(), what.samples()),
-        what.array_bytes().to_string(),
+        count(what.samples().into()),
         count(verdict.statuses.bad_rows()),
         verdict
             .sources

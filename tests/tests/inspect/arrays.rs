@@ -126,9 +126,9 @@ fn arrays_of_every_type_show_what_numpy_finds_in_them() {
             .run()
             .must_end_with(3);
         // The second channel has the broken files.
-        ["C1", "C2"]
-            .into_iter()
-            .for_each(|channel| check(root.path(), out, channel));
+        for channel in ["C1", "C2"] {
+            check(root.path(), out, channel);
+        }
         let ended = inspect(root.path(), [out]);
         ended
             .must_succeed()

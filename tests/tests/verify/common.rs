@@ -158,6 +158,7 @@ pub(crate) fn flip(path: &Path, bit: u64) {
 }
 
 /// A generator whose seed is printed, so that a failure can be repeated (`TRC2NPY_TEST_SEED`).
+#[expect(clippy::print_stderr, reason = "the seed is shown where a test fails")]
 pub(crate) fn random() -> fastrand::Rng {
     let seed = std::env::var("TRC2NPY_TEST_SEED")
         .ok()

@@ -1,8 +1,7 @@
 //! A finished array as text.
 
-use trc2npy_common::inspect::{OutputReport, second};
+use trc2npy_common::inspect::{FirstRow, OutputReport, second};
 use trc2npy_common::options::BaselineMethod;
-use trc2npy_common::status::Status;
 
 use crate::screen::{count, counted, date, facts, paragraph, si, table, type_name};
 
@@ -82,15 +81,14 @@ fn head(output: &OutputReport) -> Vec<(&'static str, String)> {
 fn first_rows(output: &OutputReport) -> String {
     let volts = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| si(value, &output.unit));
     let text = table(
-        &[">row", "time", ">min", ">max", ">baseline", "status"],
+        &[">row", "time, or what is wrong", ">min", ">max", ">baseline"],
         output.first_rows.iter().map(|row| {
             vec![
                 count(row.row),
-                row.time_ns.map_or_else(|| "-".to_owned(), date),
+                time_or_verdict(row),
                 volts(row.min.map(f64::from)),
                 volts(row.max.map(f64::from)),
                 volts(row.baseline),
-                row.status.map_or("unknown", Status::describe).to_owned(),
             ]
         }),
     );
@@ -108,4 +106,13 @@ fn first_rows(output: &OutputReport) -> String {
         _ => ", the baseline taken off",
     };
     format!("{text}\nFirst samples{off}\n\n{}", table(&heads, samples))
+}
+
+/// A bad row has no time.
+fn time_or_verdict(row: &FirstRow) -> String {
+    match row.status {
+        Some(status) if status.is_good() => row.time_ns.map_or_else(|| "unknown".to_owned(), date),
+        Some(status) => status.describe().to_owned(),
+        None => "unknown status".to_owned(),
+    }
 }
