@@ -5,6 +5,7 @@
 //! compared with what is stored. Nothing is written, and nothing is deleted.
 
 mod blocks;
+mod compare;
 mod difference;
 mod digest;
 mod expected;
