@@ -118,6 +118,10 @@ fn every_setting_can_come_from_the_environment() {
         ("out", "out"),
         ("name", "{channel}.npy"),
         ("overwrite", "on"),
+        ("rows", "1:5"),
+        ("every", "2"),
+        ("samples", "10:"),
+        ("array", "2"),
         ("dtype", "int16"),
         ("baseline", "5"),
         ("baseline-method", "median"),
@@ -139,7 +143,8 @@ fn every_setting_can_come_from_the_environment() {
     }
     let all = settings(&mut command);
     for (name, _, origin) in all.iter().map(|[name, value, origin]| (name, value, origin)) {
-        let expected = if name == "input" {
+        // Times and samples exclude one another.
+        let expected = if name == "input" || name == "time" {
             "default".to_owned()
         } else {
             format!("TRC2NPY_{}", name.replace('-', "_").to_uppercase())
@@ -148,8 +153,24 @@ fn every_setting_can_come_from_the_environment() {
     }
     assert_eq!(
         all.len(),
-        values.len() + 1,
+        values.len() + 2,
         "a setting is not in this test's list: {all:?}"
+    );
+}
+
+#[test]
+fn samples_and_times_exclude_one_another_whoever_sets_them() {
+    let folder = TempDir::new().unwrap();
+    let all = settings(trc2npy(folder.path(), &["convert"]).env("TRC2NPY_TIME", "-1us:2us"));
+    let time = all.iter().find(|[name, ..]| name == "time").unwrap();
+    assert_eq!(time, &["time", "-1us:2us", "TRC2NPY_TIME"]);
+    fs::write(folder.path().join("trc2npy.toml"), "samples = \"1:5\"\n").unwrap();
+    let mut both = trc2npy(folder.path(), &["convert", "--time=0:1us", "--print-config"]);
+    let said = both.assert().code(2).get_output().stderr.clone();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(
+        said.contains("trc2npy.toml: samples") && said.contains("cannot be used with"),
+        "{said}"
     );
 }
 

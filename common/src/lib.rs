@@ -11,6 +11,7 @@
 //! - [`inspect`]: what a file, a run or an array holds, for people
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`verify`]: whether they are still what was written, and what their sources hold
+//! - [`selection`]: which rows and samples are taken
 //! - [`resources`]: what the machine has and how much of it is free
 
 pub mod channel;
@@ -23,6 +24,7 @@ pub mod options;
 pub mod outputs;
 pub mod plan;
 pub mod resources;
+pub mod selection;
 pub mod status;
 pub mod trc;
 pub mod units;

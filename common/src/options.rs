@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::selection::Selection;
+
 /// `--dtype`: what the array holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,4 +109,50 @@ pub struct ByteOptions {
     pub mixed: Mixed,
     /// Files that cannot be decoded.
     pub on_bad_file: OnBadFile,
+    /// Which rows and samples of all that are there. Version 0.1.0 wrote none, and took all.
+    #[serde(default)]
+    pub selection: Selection,
+}
+
+impl ByteOptions {
+    /// The options that are not as they are by default, as one would type them.
+    pub fn flags(&self) -> Vec<String> {
+        let usual = Self::default();
+        let mut flags = Vec::new();
+        let mut add = |differs: bool, flag: &str, value: String| {
+            if differs {
+                flags.push(format!("--{flag} {value}"));
+            }
+        };
+        add(self.dtype != usual.dtype, "dtype", word(self.dtype));
+        let (baseline, usual_baseline) = (self.baseline, usual.baseline);
+        add(
+            baseline.points != usual_baseline.points,
+            "baseline",
+            baseline.points.to_string(),
+        );
+        add(
+            baseline.method != usual_baseline.method,
+            "baseline-method",
+            word(baseline.method),
+        );
+        add(self.events != usual.events, "events", word(self.events));
+        add(self.ragged != usual.ragged, "ragged", word(self.ragged));
+        add(self.mixed != usual.mixed, "mixed", word(self.mixed));
+        add(
+            self.on_bad_file != usual.on_bad_file,
+            "on-bad-file",
+            word(self.on_bad_file),
+        );
+        flags.extend(self.selection.flags());
+        flags
+    }
+}
+
+/// A choice as it is typed, which is as it is stored.
+fn word(choice: impl Serialize) -> String {
+    match serde_json::to_value(choice) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
 }

@@ -81,7 +81,9 @@ impl fmt::Display for Bytes {
             value /= 1000.0;
             unit += 1;
         }
-        let text = if unit == 0 {
+        let text = if self.0 == 1 {
+            "1 byte".to_owned()
+        } else if unit == 0 {
             format!("{} {}", self.0, UNITS[0])
         } else {
             format!("{value:.1} {}", UNITS[unit])
@@ -223,6 +225,7 @@ mod tests {
 
     #[test]
     fn sizes_print_in_the_unit_people_expect() {
+        assert_eq!(Bytes(1).to_string(), "1 byte");
         assert_eq!(Bytes(999).to_string(), "999 bytes");
         assert_eq!(Bytes(999_999).to_string(), "1.0 MB");
         assert_eq!(Bytes(804_357).to_string(), "804.4 kB");

@@ -1,7 +1,7 @@
 //! What is done with each input: shared by the fuzzer and by the ordinary test that runs its corpus.
 
 use trc2npy_common::trc::decode::{Codes, Extrema, LevelSums, MedianFinder, octets, volts, volts_from_level, words};
-use trc2npy_common::trc::{Field, HEAD_BYTES, Header, Layout, row_time, segment_times};
+use trc2npy_common::trc::{Field, HEAD_BYTES, Header, Layout, WaveArray, row_time, segment_times};
 use trc2npy_common::units::Bytes;
 
 /// Takes the bytes as a file and reads all that can be read. Panics where the reader does, or where what it says
@@ -41,6 +41,10 @@ pub(crate) fn header(file: &[u8]) {
         .map(|layout| layout.segment(layout.shape.segments - 1));
     if let Ok(layout) = header.layout(Bytes::from(file.len())) {
         assert_eq!(header.shape(), Ok(layout.shape));
+        rows(&header, &layout, file);
+    }
+    if let Ok(layout) = header.layout_of(WaveArray::Second, Bytes::from(file.len())) {
+        assert_eq!(header.shape_of(WaveArray::Second), Ok(layout.shape));
         rows(&header, &layout, file);
     }
 }

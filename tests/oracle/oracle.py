@@ -98,6 +98,8 @@ class Trace:
         self.width = width
         self.gain = np.float32(get("f", 120 if old else 156))
         self.offset = np.float32(get("f", 124 if old else 160))
+        if not (isfinite(self.gain) and isfinite(self.offset)):
+            raise Bad(MALFORMED, segments, samples)
         self.horiz_interval = np.float32(get("f", 134 if old else 176))
         horiz_offset = self.horiz_offset = get("d", 138 if old else 180)
         self.source = get("h", 296) if old else get("h", 344) + 1

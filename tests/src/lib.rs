@@ -1,15 +1,21 @@
 //! Helpers shared by the tests that start the real binary.
 
+mod call;
 mod convert;
 mod oracle;
 mod outputs;
 mod process;
+#[cfg(unix)]
+mod terminal;
 mod tools;
 mod traces;
 
-pub use convert::{Convert, Ended};
+pub use call::Call;
+pub use convert::Convert;
 pub use oracle::Oracle;
-pub use outputs::{Npy, Record, outputs};
-pub use process::{Conversion, Ended as Exit, Running, poll, usable};
+pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
+pub use process::{Ended, Running, poll, usable};
+#[cfg(unix)]
+pub use terminal::{Terminal, lines};
 pub use tools::{binary, python, run_python, samples, scratch, workspace, write_run};
-pub use traces::{Bench, committed_rows, events, must_be_whole, must_equal, outputs_by_name, records, state, states};
+pub use traces::{Bench, committed_rows, events, records, state, states};

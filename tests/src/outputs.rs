@@ -1,24 +1,71 @@
 //! The files that a conversion leaves, read by the shortest code that can: bytes at their places.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-/// All files of an output folder but `report.json`, by name.
+/// Output files by name.
+pub type Outputs = BTreeMap<String, Vec<u8>>;
+
+/// The finished outputs of a folder, none where it is not there; without the report, which tells of the day and the
+/// machine.
 ///
 /// # Panics
 /// Where they cannot be read.
-pub fn outputs(out: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files: Vec<_> = fs::read_dir(out)
-        .unwrap_or_else(|error| panic!("{}: {error}", out.display()))
+pub fn outputs(out: &Path) -> Outputs {
+    let listing = match fs::read_dir(out) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Outputs::new(),
+        listing => listing.unwrap_or_else(|error| panic!("{}: {error}", out.display())),
+    };
+    listing
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.is_file() && !path.ends_with("report.json"))
-        .map(|path| {
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            (name, fs::read(&path).expect("an output"))
+        .filter(|path| path.is_file())
+        .filter_map(|path| {
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            let is_output = name != "report.json" && !name.starts_with('.');
+            is_output.then(|| (name, fs::read(&path).expect("an output can be read")))
         })
-        .collect();
-    files.sort();
-    files
+        .collect()
+}
+
+/// Where `found` is not exactly `expected`: the first name or byte that differs.
+pub fn difference(found: &Outputs, expected: &Outputs) -> Option<String> {
+    let (found_names, names) = (found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    if found_names != names {
+        return Some(format!("{found_names:?} is there, {names:?} is expected"));
+    }
+    found.iter().find_map(|(name, bytes)| {
+        let wanted = &expected[name];
+        let (len, wanted_len) = (bytes.len(), wanted.len());
+        let at = bytes.iter().zip(wanted).position(|(a, b)| a != b);
+        let at = at.or_else(|| (len != wanted_len).then_some(len.min(wanted_len)))?;
+        Some(format!(
+            "{name} differs from byte {at} on: {len} bytes, {wanted_len} expected"
+        ))
+    })
+}
+
+/// Fails where the folder does not hold exactly `expected`, which is not nothing.
+///
+/// # Panics
+/// With the first name or byte that differs.
+pub fn must_equal(out: &Path, expected: &Outputs) {
+    assert!(!expected.is_empty());
+    assert_eq!(difference(&outputs(out), expected), None, "{}", out.display());
+}
+
+/// Fails where a file is there under a final name and is not, byte for byte, the one of `expected`.
+///
+/// # Panics
+/// With its name.
+pub fn must_be_whole(out: &Path, expected: &Outputs) {
+    for (name, bytes) in outputs(out) {
+        let wanted = expected
+            .get(&name)
+            .unwrap_or_else(|| panic!("{name} belongs to no output"));
+        assert!(bytes == *wanted, "{name} differs from that of an undisturbed run");
+    }
 }
 
 /// An NPY file: its header's text and its data.

@@ -1,25 +1,22 @@
-//! The real binary as a process that a test watches, disturbs and ends.
+//! The real binary as a process: watched, disturbed, ended, and what it said.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::tools;
-
 /// Generous: a test that reaches it has failed, however slow the machine is.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(2);
 /// Between two looks at a condition.
 const LOOK: Duration = Duration::from_micros(200);
 
 /// Looks again and again until there is an answer.
 ///
 /// # Panics
-/// Where there is none for a minute, with `what` was waited for.
+/// Where there is none for two minutes, with `what` was waited for.
 pub fn poll<T>(what: impl fmt::Display, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
@@ -28,102 +25,6 @@ pub fn poll<T>(what: impl fmt::Display, mut look: impl FnMut() -> Option<T>) -> 
         }
         assert!(Instant::now() < end, "waited in vain: {what}");
         std::thread::sleep(LOOK);
-    }
-}
-
-/// A `trc2npy convert` to be started, perhaps several times.
-#[derive(Clone, Debug)]
-pub struct Conversion {
-    inputs: Vec<PathBuf>,
-    out: PathBuf,
-    options: Vec<String>,
-    /// Program and arguments that start the binary.
-    launcher: Vec<String>,
-}
-
-impl Conversion {
-    /// `inputs` into `out`, without progress.
-    pub fn new<P: AsRef<Path>>(inputs: impl IntoIterator<Item = P>, out: &Path) -> Self {
-        Self {
-            inputs: inputs.into_iter().map(|input| input.as_ref().to_owned()).collect(),
-            out: out.to_owned(),
-            options: ["--progress", "none"].map(ToOwned::to_owned).to_vec(),
-            launcher: Vec::new(),
-        }
-    }
-
-    /// Further options; one that was given before may be given again, and the last one counts.
-    #[must_use]
-    pub fn options<S: AsRef<str>>(mut self, options: impl IntoIterator<Item = S>) -> Self {
-        for option in options {
-            let option = option.as_ref().to_owned();
-            if option.starts_with("--")
-                && let Some(at) = self.options.iter().position(|known| *known == option)
-            {
-                let has_value = self.options.get(at + 1).is_some_and(|next| !next.starts_with("--"));
-                self.options.drain(at..=at + usize::from(has_value));
-            }
-            self.options.push(option);
-        }
-        self
-    }
-
-    /// Another output folder.
-    #[must_use]
-    pub fn into_folder(mut self, out: &Path) -> Self {
-        out.clone_into(&mut self.out);
-        self
-    }
-
-    /// Starts the binary by another program, which is given its path and arguments.
-    #[must_use]
-    pub fn launched_by<S: AsRef<str>>(mut self, launcher: impl IntoIterator<Item = S>) -> Self {
-        self.launcher = launcher.into_iter().map(|word| word.as_ref().to_owned()).collect();
-        self
-    }
-
-    /// The output folder.
-    pub fn out(&self) -> &Path {
-        &self.out
-    }
-
-    /// The command as it would be started.
-    pub fn command(&self) -> Command {
-        let mut words = self.launcher.iter();
-        let mut command = match words.next() {
-            Some(program) => {
-                let mut command = Command::new(program);
-                command.args(words).arg(tools::binary());
-                command
-            }
-            None => Command::new(tools::binary()),
-        };
-        command
-            .arg("convert")
-            .args(&self.inputs)
-            .arg("--out")
-            .arg(&self.out)
-            .args(&self.options);
-        command
-    }
-
-    /// Starts it.
-    pub fn start(&self) -> Running {
-        let mut child = self
-            .command()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let stdout = Heard::listen(child.stdout.take().expect("stdout is piped"));
-        let stderr = Heard::listen(child.stderr.take().expect("stderr is piped"));
-        Running { child, stdout, stderr }
-    }
-
-    /// Runs it to its end.
-    pub fn run(&self) -> Ended {
-        self.start().wait()
     }
 }
 
@@ -174,6 +75,26 @@ pub struct Running {
 }
 
 impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let stdout = Heard::listen(child.stdout.take().expect("stdout is piped"));
+        let stderr = Heard::listen(child.stderr.take().expect("stderr is piped"));
+        Self { child, stdout, stderr }
+    }
+
+    /// Starts what writes to the other end of `terminal` alone: all of it is taken for stdout.
+    #[cfg(unix)]
+    pub(crate) fn start_on(mut command: Command, terminal: std::fs::File) -> Self {
+        let child = spawn(&mut command);
+        // Once the child has ended nothing else holds the other end, and the reading ends too.
+        drop(command);
+        Self {
+            child,
+            stdout: Heard::listen(terminal),
+            stderr: Heard::listen(std::io::empty()),
+        }
+    }
+
     /// Its process number.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -226,11 +147,29 @@ impl Running {
     /// Sends a signal.
     #[cfg(unix)]
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.pid())
-            .ok()
+        rustix::process::kill_process(self.number(), signal).expect("the signal is sent");
+    }
+
+    /// SIGSTOP; returns once every thread stands still. False: it had ended before.
+    #[cfg(unix)]
+    pub fn stop(&mut self) -> bool {
+        use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+        if !self.runs() {
+            return false;
+        }
+        self.signal(Signal::STOP);
+        // An end is only looked at: it is for the child's own handle to take.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let _ = waitid(WaitId::Pid(self.number()), options).expect("a child of our own");
+        self.runs()
+    }
+
+    #[cfg(unix)]
+    fn number(&self) -> rustix::process::Pid {
+        let number = i32::try_from(self.pid()).ok();
+        number
             .and_then(rustix::process::Pid::from_raw)
-            .expect("a process number");
-        rustix::process::kill_process(pid, signal).expect("the signal is sent");
+            .expect("a process number")
     }
 
     /// Waits for its end.
@@ -242,12 +181,18 @@ impl Running {
 
     fn end(&mut self) -> Ended {
         let status = self.child.wait().expect("the process can be waited for");
-        Ended {
+        let ended = Ended {
             status,
             stdout: self.stdout.all(),
             stderr: self.stderr.all(),
-        }
+        };
+        assert!(!ended.stderr.contains("a state that must not occur"), "{ended}");
+        ended
     }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 impl Drop for Running {
@@ -257,41 +202,40 @@ impl Drop for Running {
     }
 }
 
-/// A conversion that has ended.
+/// How a call ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// How.
+    /// Its exit code is in here.
     pub status: ExitStatus,
-    /// All it wrote to stdout.
+    /// What it showed.
     pub stdout: String,
-    /// All it wrote to stderr.
+    /// What it said beside that.
     pub stderr: String,
 }
 
 impl Ended {
-    /// Checks the exit code and that nothing panicked; gives itself back.
+    /// Fails the test where the exit code is another one.
     ///
     /// # Panics
-    /// With what was said, where another code came.
-    #[must_use]
-    pub fn with(self, code: i32) -> Self {
+    /// Then, with all that was said.
+    pub fn must_end_with(&self, code: i32) -> &Self {
         assert_eq!(self.status.code(), Some(code), "{self}");
-        assert!(!self.stderr.contains("must not occur"), "{self}");
         self
     }
 
-    /// Checks that stderr holds all of `texts`.
+    /// Fails the test where the exit code is not 0.
+    pub fn must_succeed(&self) -> &Self {
+        self.must_end_with(0)
+    }
+
+    /// Fails the test where stdout and stderr together lack one of these texts.
     ///
     /// # Panics
-    /// Where one is missing.
-    #[must_use]
-    pub fn saying<S: AsRef<str>>(self, texts: impl IntoIterator<Item = S>) -> Self {
+    /// Then, with all that was said.
+    pub fn must_say(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(
-                self.stderr.contains(text.as_ref()),
-                "{:?} is not said:\n{self}",
-                text.as_ref()
-            );
+            let said = self.stdout.contains(text) || self.stderr.contains(text);
+            assert!(said, "{text:?} is not said:\n{self}");
         }
         self
     }

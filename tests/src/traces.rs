@@ -1,6 +1,5 @@
-//! Runs of `.trc` files for the tests, and what a conversion has left in its output folder.
+//! Runs of `.trc` files for the tests, and how far a conversion of them has come.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -40,47 +39,6 @@ impl Bench {
     /// A file of the run.
     pub fn file(&self, channel: u8, index: u64) -> PathBuf {
         self.run.join(format!("C{channel}--Trace--{index:05}.trc"))
-    }
-}
-
-/// The finished outputs of a folder by name, without the report, which tells of the day and the machine.
-pub fn outputs_by_name(out: &Path) -> BTreeMap<String, Vec<u8>> {
-    let Ok(listing) = std::fs::read_dir(out) else {
-        return BTreeMap::new();
-    };
-    listing
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_file())
-        .filter_map(|path| {
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            let is_output = name != "report.json" && !name.starts_with('.');
-            is_output.then(|| (name, std::fs::read(&path).expect("an output can be read")))
-        })
-        .collect()
-}
-
-/// Fails where the folder does not hold exactly `expected`.
-///
-/// # Panics
-/// With the first name that differs.
-pub fn must_equal(out: &Path, expected: &BTreeMap<String, Vec<u8>>) {
-    let found = outputs_by_name(out);
-    let names: Vec<_> = found.keys().collect();
-    assert_eq!(names, expected.keys().collect::<Vec<_>>(), "{}", out.display());
-    must_be_whole(out, expected);
-}
-
-/// Fails where a file is there under a final name and is not, byte for byte, the one of `expected`.
-///
-/// # Panics
-/// With its name.
-pub fn must_be_whole(out: &Path, expected: &BTreeMap<String, Vec<u8>>) {
-    for (name, bytes) in outputs_by_name(out) {
-        let wanted = expected
-            .get(&name)
-            .unwrap_or_else(|| panic!("{name} belongs to no output"));
-        assert!(bytes == *wanted, "{name} differs from that of an undisturbed run");
     }
 }
 
@@ -135,10 +93,10 @@ pub fn committed_rows(out: &Path) -> u64 {
         .sum()
 }
 
-/// The last event `progress` of `--progress json`, and the event `end`.
+/// The events of `--progress json`.
 ///
 /// # Panics
-/// Where a line is no JSON, or the last one is no `end`.
+/// Where a line is no JSON.
 pub fn events(stdout: &str) -> Vec<Value> {
     stdout
         .lines()

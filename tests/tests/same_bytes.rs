@@ -6,22 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trc2npy_synth::{Bits, ByteOrder, RunSpec};
-use trc2npy_tests::{Convert, Oracle, outputs, scratch, write_run};
-
-/// Fails at the first byte that is another one.
-fn must_be_same(expected: &[(String, Vec<u8>)], out: &Path, way: &str) {
-    let found = outputs(out);
-    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    assert_eq!(names(expected), names(&found), "{way}");
-    for ((name, expected), (_, found)) in expected.iter().zip(&found) {
-        let differs = expected.iter().zip(found).position(|(a, b)| a != b);
-        assert!(
-            differs.is_none() && expected.len() == found.len(),
-            "{name}: byte {differs:?} of {} differs with {way}",
-            expected.len()
-        );
-    }
-}
+use trc2npy_tests::{Convert, Oracle, difference, outputs, scratch, write_run};
 
 /// Two folders of two channels: sequences, 16-bit little-endian files and 8-bit big-endian ones, whole, broken and
 /// missing ones, a broken file in the first place of all, and a copy that is no part of it.
@@ -90,7 +75,7 @@ fn the_bytes_do_not_depend_on_how_the_work_is_done() {
             .args(way.split(' '))
             .run()
             .must_end_with(3);
-        must_be_same(&expected, &out, way);
+        assert_eq!(difference(&outputs(&out), &expected), None, "{way}");
         fs::remove_dir_all(out).unwrap();
     }
 }
@@ -136,7 +121,7 @@ fn the_bytes_do_not_depend_on_how_the_inputs_are_named() {
             .args(BASE)
             .run()
             .must_end_with(3);
-        must_be_same(&expected, &out, way);
+        assert_eq!(difference(&outputs(&out), &expected), None, "{way}");
         fs::remove_dir_all(out).unwrap();
     }
 }
@@ -200,7 +185,7 @@ fn rows_longer_than_every_buffer_are_the_same_bytes() {
         ] {
             let out = root.path().join("out");
             convert(&out, way);
-            must_be_same(&expected, &out, &format!("{options:?} {way}"));
+            assert_eq!(difference(&outputs(&out), &expected), None, "{options:?} {way}");
             fs::remove_dir_all(out).unwrap();
         }
     }

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
-use trc2npy_common::convert::{self, ConvertError, ConvertRun, Outcome, Settings, State, Stop, Watch};
+use trc2npy_common::convert::{
+    self, ConvertError, ConvertRun, Converted, Outcome, RunFailure, Settings, State, Stop, Watch,
+};
 use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{PlanError, PlanRequest};
 use trc2npy_common::resources::Machine;
 
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
-use crate::options::{self, ConvertOptions, Settled};
+use crate::options::{self, ConvertOptions, ProgressStyle, Settled};
 use crate::screen::{self, Display, Event, Start};
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
@@ -28,15 +30,16 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     }
     let job = Job::new(options, &machine)?;
     if options.display.dry_run {
-        return super::dry_run::run(&job, options.display.json);
+        let json = options.display.json || options.display.progress == ProgressStyle::Json;
+        return super::dry_run::run(&job, json);
     }
     let display = Display::new(options.display.progress);
     if !display.is_json() {
         screen::remark(&job.start(options, &machine));
         screen::remark("");
     }
-    let outcomes = job.convert(&display)?;
-    tell(&outcomes, &job.settings, &display, argv)
+    let converted = job.convert(&display)?;
+    tell(&converted, &job.settings, &display, argv)
 }
 
 /// What is to be converted, whereto and how: complete, and nothing of it looked at yet.
@@ -89,7 +92,7 @@ impl Job {
     }
 
     /// Converts, shows progress meanwhile, and stops in good order when Ctrl-C is pressed.
-    pub(crate) fn convert(&self, display: &Display) -> Result<Vec<Outcome>, Failure> {
+    pub(crate) fn convert(&self, display: &Display) -> Result<Converted, Failure> {
         let stop = stop_on_ctrl_c(display.clone());
         let run = ConvertRun {
             request: self.request.clone(),
@@ -98,9 +101,9 @@ impl Job {
         };
         let watch = Arc::new(Watch::new());
         let following = display.follow(Arc::clone(&watch), None);
-        let outcomes = convert::convert(&run, &watch, &stop);
+        let converted = convert::convert(&run, &watch, &stop);
         drop(following);
-        Ok(outcomes?)
+        Ok(converted?)
     }
 }
 
@@ -112,6 +115,11 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
             "--out {shown}: the path is not Unicode and would be written as another one; choose another folder"
         )));
     };
+    if let Some(unknown) = unknown_place(text) {
+        return Err(Failure::Options(format!(
+            "--out {shown}: {unknown} stands for nothing; only {{run}} stands for something, the run's name"
+        )));
+    }
     match out.ancestors().find(|above| above.exists()) {
         Some(file) if file.is_file() => Err(Failure::Options(format!(
             "--out {shown}: {} is a file; name a folder, which is made if needed",
@@ -119,6 +127,17 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
         ))),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A `{word}` that is not `{run}`, and surely was meant to stand for something. An existing folder may be called so.
+fn unknown_place(out: &str) -> Option<&str> {
+    let start = out.find('{')?;
+    let end = start + out[start..].find('}')? + 1;
+    let place = &out[start..end];
+    if place == "{run}" || Path::new(out).exists() {
+        return unknown_place(&out[end..]);
+    }
+    Some(place)
 }
 
 fn byte_options(options: &ConvertOptions) -> ByteOptions {
@@ -132,6 +151,7 @@ fn byte_options(options: &ConvertOptions) -> ByteOptions {
         ragged: options.bad.ragged,
         mixed: options.bad.mixed,
         on_bad_file: options.bad.on_bad_file,
+        selection: options.selection.selection(),
     }
 }
 
@@ -141,6 +161,7 @@ pub(super) fn stop_on_ctrl_c(display: Display) -> Stop {
     let asked = stop.clone();
     let handler = move || {
         if asked.requested() {
+            display.note("stopped; the same command goes on from the last rows that are safely on the disk");
             display.leave(i32::from(INTERRUPTED));
         }
         asked.request();
@@ -152,7 +173,8 @@ pub(super) fn stop_on_ctrl_c(display: Display) -> Stop {
 }
 
 /// The end: the table, bad rows, how to load the arrays or how to go on.
-fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+    let outcomes = &converted.outcomes;
     let bad: u64 = outcomes
         .iter()
         .flat_map(|outcome| &outcome.channels)
@@ -161,7 +183,7 @@ fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[Os
     let interrupted = outcomes.iter().any(|outcome| outcome.state == State::Interrupted);
     let again = screen::command_line(argv);
     if display.is_json() {
-        Event::End(&end_record(outcomes, &again)).emit();
+        Event::End(&end_record(converted, &again)).emit();
     } else {
         for outcome in outcomes {
             warn(outcome);
@@ -178,10 +200,41 @@ fn tell(outcomes: &[Outcome], settings: &Settings, display: &Display, argv: &[Os
             ));
         }
     }
+    if let Some(failure) = failure(converted) {
+        return Err(failure);
+    }
     Ok(match (interrupted, bad) {
         (true, _) => INTERRUPTED.into(),
         (false, 0) => ExitCode::SUCCESS,
         (false, _) => BAD_ROWS.into(),
+    })
+}
+
+/// What is said last where a run failed, or several did.
+fn failure(converted: &Converted) -> Option<Failure> {
+    let Converted {
+        outcomes,
+        failures,
+        not_begun,
+    } = converted;
+    let code = failures.iter().map(|failure| failure.error.exit_code()).max()?;
+    let several = outcomes.len() + failures.len() + not_begun.len() > 1;
+    let mut lines: Vec<String> = failures
+        .iter()
+        .map(|RunFailure { run, error }| {
+            if several {
+                format!("run {run}: {error}")
+            } else {
+                error.to_string()
+            }
+        })
+        .collect();
+    if !not_begun.is_empty() {
+        lines.push(format!("not begun: {}", not_begun.join(", ")));
+    }
+    Some(Failure::Work {
+        code,
+        message: lines.join("\nerror: "),
     })
 }
 
@@ -198,7 +251,7 @@ fn warn(outcome: &Outcome) {
     }
 }
 
-fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
+fn end_record(converted: &Converted, again: &str) -> serde_json::Value {
     let channels = |outcome: &Outcome| -> Vec<serde_json::Value> {
         outcome
             .channels
@@ -217,7 +270,8 @@ fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
             })
             .collect()
     };
-    let runs: Vec<_> = outcomes
+    let runs: Vec<_> = converted
+        .outcomes
         .iter()
         .map(|outcome| {
             let state = match outcome.state {
@@ -233,7 +287,12 @@ fn end_record(outcomes: &[Outcome], again: &str) -> serde_json::Value {
             })
         })
         .collect();
-    json!({"runs": runs, "command": again})
+    let failures: Vec<_> = converted
+        .failures
+        .iter()
+        .map(|RunFailure { run, error }| json!({"run": run, "error": error.to_string()}))
+        .collect();
+    json!({"runs": runs, "failures": failures, "not_begun": converted.not_begun, "command": again})
 }
 
 impl From<PlanError> for Failure {

@@ -62,8 +62,11 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
     // An earlier demo's arrays are this command's own.
     convert.output.overwrite = true;
     let job = Job::new(&convert, &Machine::detect())?;
-    let outcomes = job.convert(&Display::new(convert.display.progress))?;
-    let Some(outcome) = outcomes.first() else {
+    let mut converted = job.convert(&Display::new(convert.display.progress))?;
+    if let Some(failure) = converted.failures.pop() {
+        return Err(failure.error.into());
+    }
+    let Some(outcome) = converted.outcomes.first() else {
         return Ok(ExitCode::SUCCESS);
     };
     if outcome.state == State::Interrupted {

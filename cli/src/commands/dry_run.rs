@@ -69,13 +69,16 @@ pub(super) fn run(job: &Job, json: bool) -> Result<ExitCode, Failure> {
         runs: runs?,
         memory_limit: job.settings.memory_limit,
     };
+    let needs = dry_run.runs.iter().map(|run| (run.out.as_path(), run.bytes_out));
+    let fits = fs::shortage(needs).is_ok_and(|shortage| shortage.is_none());
     if json {
         let text = serde_json::to_string_pretty(&dry_run).expect("numbers and texts can always be written as JSON");
         screen::show(&text)?;
     } else {
         screen::show(&dry_run.to_string())?;
     }
-    Ok(ExitCode::SUCCESS)
+    // What is left of an earlier call is not counted: it can be that the rest fits all the same.
+    Ok(if fits { ExitCode::SUCCESS } else { 1.into() })
 }
 
 fn describe<'a>(job: &Job, planned: &'a PlannedRun, out: &Path) -> Result<Run<'a>, Failure> {

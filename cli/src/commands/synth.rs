@@ -45,9 +45,10 @@ pub(crate) fn run(options: &SynthOptions) -> Result<ExitCode, Failure> {
         .filter(|(files, _)| *files > 0)
         .map(|(files, what)| format!(", {} {what} as asked", screen::count(*files)))
         .collect();
-    let (files, size) = (screen::count(spec.file_count() - missing), Bytes(bytes.into_inner()));
+    let files = screen::counted(spec.file_count() - missing, "file");
+    let size = Bytes(bytes.into_inner());
     screen::show(&format!(
-        "{files} files, {size}, in {}{}",
+        "{files}, {size}, in {}{}",
         options.dir.display(),
         asked.concat()
     ))?;

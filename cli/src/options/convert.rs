@@ -1,7 +1,7 @@
 //! The options of `convert`. Each that has a long name and is not an action can also come from the environment
 //! and from `trc2npy.toml` (see [`super::layers`]).
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,9 +10,11 @@ use trc2npy_common::channel::Channel;
 use trc2npy_common::convert::{Io, NameTemplate};
 use trc2npy_common::options::{BaselineMethod, Dtype, Events, Mixed, OnBadFile, Ragged};
 use trc2npy_common::plan::Probe;
+use trc2npy_common::selection::{Picoseconds, RowSelection, SampleSelection, Selection, Span};
+use trc2npy_common::trc::WaveArray;
 use trc2npy_common::units::Bytes;
 
-use super::parsers::{Choice, choice, duration, samples, share, threads, yes_no};
+use super::parsers::{Choice, choice, duration, every, rows, sample_span, samples, share, threads, time_span, yes_no};
 
 const EVENTS: &[Choice<Events>] = &[
     (
@@ -48,6 +50,14 @@ const MIXED: &[Choice<Mixed>] = &[
 pub(super) const PROBES: &[Choice<Probe>] = &[
     ("sample", "some headers of each folder and file size", Probe::Sample),
     ("all", "every header; slower to start", Probe::All),
+];
+const ARRAYS: &[Choice<WaveArray>] = &[
+    ("1", "the samples", WaveArray::First),
+    (
+        "2",
+        "of extrema the lower trace, of complex records the imaginary part",
+        WaveArray::Second,
+    ),
 ];
 const DTYPES: &[Choice<Dtype>] = &[
     ("float32", "volts", Dtype::Float32),
@@ -118,6 +128,8 @@ pub(crate) struct ConvertOptions {
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(flatten)]
+    pub(crate) selection: SelectionOptions,
+    #[command(flatten)]
     pub(crate) values: ValueOptions,
     #[command(flatten)]
     pub(crate) bad: BadInputOptions,
@@ -146,7 +158,7 @@ pub(crate) struct InputOptions {
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) recursive: bool,
 
-    /// All folders are one run, in the order given
+    /// All folders are one run: X, X-2, X-3, ... in this order, else as given
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) join: bool,
 
@@ -177,6 +189,49 @@ pub(crate) struct OutputOptions {
     /// Replace arrays that another conversion made; they stay until the new ones are whole
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) overwrite: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectionOptions {
+    /// Only rows A up to, not including, B, as 0:1000, 500: or :100; counted from 0 over the whole run
+    #[arg(long, value_name = "A:B", value_parser = rows)]
+    pub(crate) rows: Option<Span<u64>>,
+
+    /// Of these every Nth, from the first on
+    #[arg(long, value_name = "N", value_parser = every, default_value = "1")]
+    pub(crate) every: NonZeroU64,
+
+    /// Only these samples of each row, as 100:2600; counted from 0
+    #[arg(long, value_name = "A:B", value_parser = sample_span, conflicts_with = "time")]
+    pub(crate) samples: Option<Span<u32>>,
+
+    /// Only the samples between these times from the trigger, as -1us:5us (s, ms, us, ns, ps)
+    #[arg(long, value_name = "A:B", value_parser = time_span, allow_hyphen_values = true)]
+    pub(crate) time: Option<Span<Picoseconds>>,
+
+    /// Which of a file's two arrays; only extrema and complex records have a second
+    #[arg(long, value_name = "1|2", value_parser = choice(ARRAYS), default_value = "1")]
+    pub(crate) array: WaveArray,
+}
+
+impl SelectionOptions {
+    /// As the plan has it.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            rows: RowSelection {
+                start: self.rows.and_then(|rows| rows.start).unwrap_or(0),
+                end: self.rows.and_then(|rows| rows.end),
+                every: self.every,
+            },
+            samples: match (self.samples, self.time) {
+                (Some(span), _) => SampleSelection::Indices(span),
+                (None, Some(span)) => SampleSelection::Time(span),
+                (None, None) => SampleSelection::All,
+            },
+            array: self.array,
+        }
+    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -211,7 +266,7 @@ pub(crate) struct BadInputOptions {
     pub(crate) mixed: Mixed,
 
     /// A short file younger than this may still be written: it is tried again at the end
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true, default_value = "10s")]
     pub(crate) settle: Duration,
 }
 
@@ -219,7 +274,7 @@ pub(crate) struct BadInputOptions {
 #[command(next_help_heading = "Resources")]
 pub(crate) struct ResourceOptions {
     /// Threads that read, decode and write [default: physical cores]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Memory for plan, buffers and mapped input, as 4GiB [default: a quarter of what is free, at most 4 GiB]

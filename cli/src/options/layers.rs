@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
@@ -136,6 +136,18 @@ fn name_the_variable(error: clap::Error) -> Failure {
             let held = std::env::var(&name).ok()?;
             held.split(',').any(|part| part == value).then_some(name)
         });
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        let is_odd = |name: &&OsStr| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+        let convert = command.find_subcommand("convert");
+        let mut names = convert
+            .into_iter()
+            .flat_map(Command::get_arguments)
+            .filter_map(Arg::get_env);
+        if let Some(name) = names.find(is_odd) {
+            let name = name.display();
+            return Failure::Options(format!("environment variable {name}: its value is not Unicode"));
+        }
+    }
     match variable {
         Some(name) => Failure::Options(format!("environment variable {name}: {}", first_line(&error))),
         None => Failure::Usage(error),
@@ -242,6 +254,11 @@ impl OptionFile {
         for (key, value) in table {
             let name = key.replace('_', "-");
             let Some(known_name) = known.iter().find(|known| **known == name) else {
+                if value.is_table() {
+                    return Err(Failure::Options(format!(
+                        "{shown}: [{key}]: tables are not used; write the options without one, as dtype = \"int16\""
+                    )));
+                }
                 return Err(Failure::Options(format!("{shown}: {}", unknown(&key, &name, &known))));
             };
             let list = options

@@ -1,10 +1,11 @@
 //! Texts to values: what clap cannot read by itself.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::SignedDuration;
+use trc2npy_common::selection::{BadSelection, Picoseconds, Span, number};
 
 /// One word that an option takes: the word, what it means, its value.
 pub(super) type Choice<T> = (&'static str, &'static str, T);
@@ -75,6 +76,28 @@ pub(super) fn samples(text: &str) -> Result<u32, String> {
     text.trim()
         .parse()
         .map_err(|_| "not a number of samples (a whole number from 0 on)".to_owned())
+}
+
+/// Reads which rows.
+pub(super) fn rows(text: &str) -> Result<Span<u64>, BadSelection> {
+    Span::read(text, number)
+}
+
+/// Reads which samples.
+pub(super) fn sample_span(text: &str) -> Result<Span<u32>, BadSelection> {
+    Span::read(text, number)
+}
+
+/// Reads from when to when.
+pub(super) fn time_span(text: &str) -> Result<Span<Picoseconds>, BadSelection> {
+    Span::read(text, str::parse)
+}
+
+/// Reads every how many.
+pub(super) fn every(text: &str) -> Result<NonZeroU64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "not a number of rows (a whole number from 1 on)".to_owned())
 }
 
 /// Reads `yes`, `no` and their kin.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use trc2npy_common::convert::{BadFile, ChannelOutcome, NameTemplate, Outcome};
 use trc2npy_common::plan::Element;
+use trc2npy_common::status::Status;
 
 use super::text::{count, python_text, table};
 
@@ -71,7 +72,8 @@ fn row(channel: &ChannelOutcome) -> Vec<String> {
         format!("{:.1}", channel.seconds),
         // A channel that was done before took no time.
         if speed.is_finite() {
-            format!("{speed:.0}")
+            // Of a slow one the digit behind the point matters.
+            format!("{speed:.*}", usize::from(speed < 10.0))
         } else {
             "-".to_owned()
         },
@@ -116,7 +118,12 @@ fn bad_files(files: &[BadFile], report: &Path) -> String {
     }
     let mut text = "\nBad files:\n".to_owned();
     for bad in files.iter().take(NAMED) {
-        let _ = writeln!(text, "  {}: {}", bad.file, bad.why);
+        // The other verdicts are in the reason's own words.
+        let verdict = match bad.status {
+            Status::StillWriting | Status::Unreadable => format!("{}: ", bad.status.describe()),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "  {}: {verdict}{}", bad.file, bad.why);
     }
     if files.len() > NAMED {
         let _ = writeln!(text, "  more in {}", report.display());
@@ -128,7 +135,6 @@ fn bad_files(files: &[BadFile], report: &Path) -> String {
 mod tests {
     use trc2npy_common::convert::State;
     use trc2npy_common::plan::Findings;
-    use trc2npy_common::status::Status;
     use trc2npy_common::units::Bytes;
 
     use super::*;
@@ -192,6 +198,15 @@ mod tests {
                 "out/C1--Trace.npy"
             ]
         );
+    }
+
+    #[test]
+    fn a_slow_channel_has_a_digit_more() {
+        let slow = ChannelOutcome {
+            seconds: 60.0,
+            ..channel("C1", vec![])
+        };
+        assert_eq!(row(&slow)[5], "3.4");
     }
 
     #[test]

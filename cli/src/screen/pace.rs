@@ -65,7 +65,7 @@ impl Pace {
     fn per_second(&self, get: impl Fn(&Point) -> u64) -> Option<f64> {
         let (first, last) = self.points.front().zip(self.points.back())?;
         let seconds = last.at.saturating_sub(first.at).as_secs_f64();
-        // A range that is done again takes back what it had counted.
+        // The next of several runs counts from zero again.
         (seconds > 0.0).then(|| get(last).saturating_sub(get(first)) as f64 / seconds)
     }
 }

@@ -1,11 +1,11 @@
 //! Progress while a conversion runs: a bar, plain lines, JSON lines or nothing, drawn by a thread of its own.
 
-use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use console::{measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressStyle as BarStyle};
 use serde::Serialize;
 use trc2npy_common::convert::{Phase, Progress, Watch};
@@ -18,6 +18,8 @@ use crate::options::ProgressStyle;
 
 /// Time between two looks at the counters.
 const LOOK: Duration = Duration::from_millis(150);
+/// Columns of the bar that stay, whatever stands beside it.
+const SHORTEST_BAR: usize = 8;
 /// A bar that stands for a blink only disturbs.
 const BAR_AFTER: Duration = Duration::from_millis(300);
 
@@ -79,7 +81,7 @@ pub(crate) struct Display {
 impl Display {
     pub(crate) fn new(asked: ProgressStyle) -> Self {
         let style = match asked {
-            ProgressStyle::Auto | ProgressStyle::Bar if stderr().is_terminal() => Style::Bar,
+            ProgressStyle::Auto | ProgressStyle::Bar if terminal::draws() => Style::Bar,
             // In a file a bar is only noise.
             ProgressStyle::Auto | ProgressStyle::Bar | ProgressStyle::Plain => Style::Plain,
             ProgressStyle::Json => Style::Json,
@@ -148,6 +150,10 @@ impl Display {
                 Style::None => {}
             }
         }
+        // Whoever reads along learns how far it came, however short it was.
+        if self.style == Style::Json {
+            progress_event(start.elapsed(), watch.read(), &pace, run).emit();
+        }
         self.bar.finish_and_clear();
     }
 
@@ -162,8 +168,11 @@ impl Display {
         }
         self.bar.set_length(progress.bytes_in_total.0.max(1));
         self.bar.set_position(progress.bytes_in.0);
-        self.bar.set_prefix(bar_line(progress, pace));
-        self.bar.set_message(detail_line(progress, pace, run));
+        // A line that wraps is counted wrongly, and pieces of it stay behind.
+        let width = terminal::width();
+        self.bar
+            .set_prefix(bar_line(progress, pace, width.saturating_sub(SHORTEST_BAR + 1)));
+        self.bar.set_message(detail_line(progress, pace, run, width));
     }
 }
 
@@ -194,59 +203,65 @@ fn speed(pace: &Pace) -> Option<String> {
     pace.bytes_per_second().map(|rate| format!("{:.0} MB/s", rate / 1e6))
 }
 
+/// Parts of a line, each with its rank: as many of them as fit into `width` columns, those of the lowest rank first.
+fn fitted(mut parts: Vec<(u8, String)>, between: &str, width: usize) -> String {
+    loop {
+        let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
+        let line = texts.join(between);
+        if measure_text_width(&line) <= width {
+            return line;
+        }
+        let last = (0..parts.len()).max_by_key(|&at| parts[at].0);
+        parts.remove(last.expect("no parts make no line, which fits"));
+    }
+}
+
 /// Right of the bar.
-fn bar_line(progress: &Progress, pace: &Pace) -> String {
+fn bar_line(progress: &Progress, pace: &Pace, width: usize) -> String {
     if progress.bytes_in_total == Bytes(0) {
         return String::new();
     }
-    let mut text = format!(
-        "{:>3} %  {} of {}",
-        percent(progress),
-        progress.bytes_in,
-        progress.bytes_in_total
-    );
-    let left = pace.left(progress).map(|left| format!("{} left", clock(left)));
-    for part in [speed(pace), left]
-        .into_iter()
-        .flatten()
-        .filter(|_| has_pace(progress.phase))
-    {
-        text += "  ";
-        text += &part;
+    let mut parts = vec![
+        (0, format!("{:>3} %", percent(progress))),
+        (2, format!("{} of {}", progress.bytes_in, progress.bytes_in_total)),
+    ];
+    if has_pace(progress.phase) {
+        parts.extend(speed(pace).map(|speed| (3, speed)));
+        parts.extend(pace.left(progress).map(|left| (1, format!("{} left", clock(left)))));
     }
-    text
+    fitted(parts, "  ", width)
 }
 
 /// Below the bar.
-fn detail_line(progress: &Progress, pace: &Pace, run: Option<&str>) -> String {
-    let mut parts = Vec::new();
-    if progress.rows_total > 0 {
-        parts.push(format!(
-            "{} of {} traces",
-            count(progress.rows),
-            count(progress.rows_total)
-        ));
-        parts.extend(per_minute(pace).filter(|_| has_pace(progress.phase)));
-    }
-    if progress.bad_rows > 0 {
-        parts.push(format!("{} BAD", count(progress.bad_rows)));
-    }
-    if progress.memory > Bytes(0) {
-        parts.push(format!("memory {}", progress.memory));
-    }
+fn detail_line(progress: &Progress, pace: &Pace, run: Option<&str>, width: usize) -> String {
     let doing = describe(progress.phase);
     let doing = run.map_or_else(|| doing.to_owned(), |run| format!("{run}: {doing}"));
+    let mut parts = Vec::new();
+    if progress.rows_total > 0 {
+        let (rows, total) = (count(progress.rows), count(progress.rows_total));
+        parts.push((1, format!("{rows} of {total} traces")));
+        let rate = per_minute(pace).filter(|_| has_pace(progress.phase));
+        parts.extend(rate.map(|rate| (2, rate)));
+    }
+    if progress.bad_rows > 0 {
+        parts.push((0, format!("{} BAD", count(progress.bad_rows))));
+    }
+    if progress.memory > Bytes(0) {
+        parts.push((3, format!("memory {}", progress.memory)));
+    }
+    let room = width.saturating_sub(measure_text_width(&doing) + 2);
+    let parts = fitted(parts, ", ", room);
     if parts.is_empty() {
-        doing
+        truncate_str(&doing, width, "").into_owned()
     } else {
-        format!("{doing}: {}", parts.join(", "))
+        format!("{doing}: {parts}")
     }
 }
 
 /// All in one line, for a log.
 fn plain_line(progress: &Progress, pace: &Pace, run: Option<&str>) -> String {
-    let bar = bar_line(progress, pace);
-    let detail = detail_line(progress, pace, run);
+    let bar = bar_line(progress, pace, usize::MAX);
+    let detail = detail_line(progress, pace, run, usize::MAX);
     if bar.is_empty() {
         detail
     } else {
@@ -320,7 +335,7 @@ mod tests {
     #[test]
     fn the_largest_run_fits_eighty_columns() {
         let (progress, pace) = largest();
-        let (bar, detail) = (bar_line(&progress, &pace), detail_line(&progress, &pace, None));
+        let (bar, detail) = (bar_line(&progress, &pace, 71), detail_line(&progress, &pace, None, 80));
         assert_eq!(bar, " 88 %  888.8 TB of 999.9 TB  2469 MB/s  12:30:00 left");
         assert_eq!(
             detail,
@@ -329,16 +344,38 @@ mod tests {
         );
         assert!(bar.len() <= 60, "no room for the bar: {bar}");
         for phase in [Phase::Settling, Phase::Syncing, Phase::Publishing] {
-            let detail = detail_line(&Progress { phase, ..progress }, &pace, None);
+            let detail = detail_line(&Progress { phase, ..progress }, &pace, None, usize::MAX);
             assert!(detail.len() <= 80, "{} columns: {detail}", detail.len());
         }
         assert!(detail.len() <= 80, "{} columns: {detail}", detail.len());
     }
 
     #[test]
+    fn a_narrow_terminal_loses_what_matters_least() {
+        let (progress, pace) = largest();
+        let few = Progress {
+            rows: 799,
+            rows_total: 800,
+            ..progress
+        };
+        assert_eq!(bar_line(&progress, &pace, 31), " 88 %  12:30:00 left");
+        assert_eq!(
+            detail_line(&few, &pace, None, 42),
+            "converting: 799 of 800 traces, 98,765 BAD"
+        );
+        assert_eq!(detail_line(&progress, &pace, None, 40), "converting: 98,765 BAD");
+        for width in 0..120 {
+            let bar = bar_line(&progress, &pace, width);
+            let detail = detail_line(&progress, &pace, Some("r005-été"), width);
+            assert!(bar.len() <= width, "{width}: {bar}");
+            assert!(measure_text_width(&detail) <= width, "{width}: {detail}");
+        }
+    }
+
+    #[test]
     fn before_the_plan_exists_no_number_is_shown() {
         let (progress, pace) = (Progress::default(), Pace::default());
-        assert_eq!(bar_line(&progress, &pace), "");
+        assert_eq!(bar_line(&progress, &pace, 80), "");
         assert_eq!(plain_line(&progress, &pace, Some("r005")), "r005: planning");
     }
 

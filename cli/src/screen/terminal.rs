@@ -1,6 +1,6 @@
 //! The terminal as the bar sees it.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use console::Term;
 use indicatif::{ProgressDrawTarget, TermLike};
@@ -13,6 +13,16 @@ struct Unfilled(Term);
 /// Draws on stderr, at most `hz` times a second.
 pub(super) fn target(hz: u8) -> ProgressDrawTarget {
     ProgressDrawTarget::term_like_with_hz(Box::new(Unfilled(Term::buffered_stderr())), hz)
+}
+
+/// Whether stderr is a terminal on which something can be drawn: one that calls itself dumb would show codes.
+pub(super) fn draws() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
+}
+
+/// Columns of stderr's terminal.
+pub(super) fn width() -> usize {
+    usize::from(Term::stderr().size().1)
 }
 
 impl TermLike for Unfilled {

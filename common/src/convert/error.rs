@@ -52,13 +52,26 @@ pub enum ConvertError {
     },
     /// A file of the output's name is there, and not from this conversion.
     #[error(
-        "{path} is there already and was not made by this command; choose another --out, or add --overwrite to replace it \
-         (it is kept until the new one is whole)",
+        "{path} is there already and was not made by this command; choose another --out or --name, or add --overwrite to \
+         replace it (it is kept until the new one is whole)",
         path = path.display()
     )]
     Exists {
         /// The file in the way.
         path: PathBuf,
+    },
+    /// A file that the same command made has changed since.
+    #[error(
+        "{path} is not as this command left it ({left} bytes, now {found}); move it away, or add --overwrite to replace it",
+        path = path.display()
+    )]
+    NotAsLeft {
+        /// The file in the way.
+        path: PathBuf,
+        /// Bytes it had.
+        left: u64,
+        /// Bytes it has.
+        found: u64,
     },
     /// A file of the output's name is open in a way that keeps it from being replaced.
     #[error(
@@ -72,15 +85,15 @@ pub enum ConvertError {
     },
     /// Another conversion into the same files was interrupted.
     #[error(
-        "an unfinished conversion with other inputs or options would write the same files in {out} ({settings}); \
-         give that command again to finish it, or add --overwrite to drop it",
-        out = out.display()
+        "another command writes the same files and is not finished: {command}\n(its state is in {state}); give it again \
+         to finish it, choose another --out or --name, or add --overwrite to drop it",
+        state = state.display()
     )]
     Unfinished {
-        /// The output folder.
-        out: PathBuf,
-        /// What it was asked.
-        settings: String,
+        /// The folder of its state.
+        state: PathBuf,
+        /// How it was given.
+        command: String,
     },
     /// An input is not what it was when planned.
     #[error(
@@ -112,7 +125,7 @@ pub enum ConvertError {
     },
     /// Sample interval, units or record type changed inside a channel.
     #[error(
-        "{file}: {fields} differ from the channel's first file: rows of one array would not share a time axis; \
+        "{file}: other {fields} than in the channel's first file: rows of one array would not share their axes; \
          run again with --probe all to see every file where they change, or with --mixed warn to go on"
     )]
     Mixed {
@@ -164,6 +177,19 @@ pub enum ConvertError {
 }
 
 impl ConvertError {
+    /// Whether the same command would fail again, however often it is given: the inputs do not suit what was asked.
+    pub(super) const fn is_hopeless(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherLayout { .. } | Self::Mixed { .. } | Self::BadFile { .. } | Self::NotEightBit { .. }
+        )
+    }
+
+    /// Whether it is about this run's inputs, so that other runs of the same call can still be converted.
+    pub(super) const fn is_of_one_run(&self) -> bool {
+        self.is_hopeless() || matches!(self, Self::Changed { .. } | Self::Unreadable { .. })
+    }
+
     /// 2 where the command must be given differently, 1 elsewhere.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 
 use super::budget::BlockSizes;
 use super::error::field_names;
@@ -13,7 +14,7 @@ use crate::plan::{ChannelPlan, Element, FileEntry};
 use crate::status::Status;
 use crate::trc::decode::{self, Codes, Extrema, LevelSums, MedianFinder};
 use crate::trc::{self, FieldSet, Header, Layout, SampleWidth, SegmentTime, Variation};
-use crate::units::{Bytes, RowRange};
+use crate::units::{Bytes, RowRange, counted};
 
 /// TRIGTIME entries read at a time.
 const TIMES_AT_ONCE: u64 = TIMES_BLOCK as u64 / TIME_BYTES;
@@ -29,6 +30,18 @@ pub(super) struct FileJob<'p> {
     /// In the file list.
     pub(super) position: u32,
     pub(super) rows: RowRange,
+}
+
+impl FileJob<'_> {
+    /// The segment that is a row of the file.
+    pub(super) fn segment(&self, row: u64) -> u32 {
+        self.file.segment(row, self.options.selection.rows.every)
+    }
+
+    /// Whether so few samples of each record are taken that whatever lies between them is better not read.
+    fn takes_little(&self) -> bool {
+        u64::from(self.channel.samples) * 2 < u64::from(self.channel.record_samples)
+    }
 }
 
 /// Why a file's rows were not made.
@@ -99,8 +112,8 @@ impl Scratch {
     }
 
     /// Whether a file of this size is brought in by a single read.
-    pub(super) fn reads_at_once(&self, size: Bytes) -> bool {
-        size.as_usize() <= self.block.len()
+    pub(super) fn reads_at_once(&self, job: &FileJob<'_>, size: Bytes) -> bool {
+        size.as_usize() <= self.block.len() && !job.takes_little()
     }
 
     /// Decodes the job's rows from an open file of `size`; returns the fields that are found to vary.
@@ -112,7 +125,7 @@ impl Scratch {
         maps: bool,
         out: &mut Rows<'_, '_>,
     ) -> Result<FieldSet, FileFault> {
-        let small = self.reads_at_once(size);
+        let small = self.reads_at_once(job, size);
         let mut input = if maps && !small {
             Input::mapped(file, self.window)
         } else {
@@ -128,7 +141,8 @@ impl Scratch {
             input.copy(0, &mut head[..head_bytes])?;
             Header::parse(&head[..head_bytes])?
         };
-        let layout = header.layout(size)?;
+        let layout = header.layout_of(job.options.selection.array, size)?;
+        header.check_scale()?;
         check_layout(job, &header, &layout)?;
         let varying = job.variation.new_in(&header);
         check_mixed(job, varying)?;
@@ -152,19 +166,23 @@ fn check_layout(job: &FileJob<'_>, header: &Header, layout: &Layout) -> Result<(
     if shape.segments != planned.segments || shape.samples != planned.samples || !native_width {
         let tell = |segments: u32, samples: u32, width: Option<SampleWidth>| {
             let bits = width.map_or(String::new(), |width| format!(" of {} bits", width.bytes() * 8));
-            format!("{segments} segments of {samples} samples{bits}")
+            format!(
+                "{} of {}{bits}",
+                counted(segments.into(), "segment"),
+                counted(samples.into(), "sample")
+            )
         };
         return Err(FileFault::Halt(Halt::OtherLayout {
             planned: tell(planned.segments, planned.samples, planned.width),
             found: tell(shape.segments, shape.samples, Some(header.width())),
         }));
     }
-    if shape.samples != job.channel.samples && job.options.ragged == Ragged::Bad {
+    if shape.samples != job.channel.record_samples && job.options.ragged == Ragged::Bad {
         return Err(FileFault::Bad {
             status: Status::OtherLength,
             why: format!(
                 "other length: {} samples expected, {} found",
-                job.channel.samples, shape.samples
+                job.channel.record_samples, shape.samples
             ),
             young: false,
         });
@@ -193,13 +211,17 @@ struct Segments<'s, 'p, 'b> {
 
 impl Segments<'_, '_, '_> {
     fn decode(&mut self, out: &mut Rows<'_, '_>) -> Result<(), FileFault> {
-        let first = self.job.file.first_row;
-        let segment = |row: u64| u32::try_from(row - first).expect("a file's rows are counted in u32");
-        let last = segment(self.job.rows.end - 1);
-        let ahead = self.layout.segment(last).end;
+        let job = self.job;
+        // Whole rows that follow one another are read on without a stop.
+        let last = job.segment(job.rows.end - 1);
+        let ahead = if job.takes_little() || job.options.selection.rows.every > NonZeroU64::MIN {
+            0
+        } else {
+            self.layout.segment(last).end
+        };
         let mut times = Times::default();
-        for row in self.job.rows.start..self.job.rows.end {
-            let k = segment(row);
+        for row in job.rows.start..job.rows.end {
+            let k = job.segment(row);
             let time = times.of(k, self.layout, self.header, &self.input)?;
             self.row(k, time, ahead, out)?;
         }
@@ -208,16 +230,20 @@ impl Segments<'_, '_, '_> {
 
     fn row(&mut self, k: u32, time: SegmentTime, ahead: u64, out: &mut Rows<'_, '_>) -> Result<(), FileFault> {
         let header = self.header;
-        let samples = self.layout.shape.samples.min(self.job.channel.samples);
+        let channel = self.job.channel;
         let stored = self.layout.segment(k);
         let width = header.width().bytes() as u64;
-        let range = stored.start..stored.start + u64::from(samples) * width;
+        let place = |sample: u32| stored.start + u64::from(sample) * width;
         let baseline = self.job.options.baseline;
         let level = if baseline.points == 0 {
             None
         } else {
-            Some(self.level(range.start..range.start + u64::from(baseline.points) * width, ahead)?)
+            Some(self.level(stored.start..place(baseline.points), ahead)?)
         };
+        // A record that is shorter than others can end before or inside of the samples taken.
+        let end = self.layout.shape.samples.min(channel.first_sample + channel.samples);
+        let samples = end.saturating_sub(channel.first_sample);
+        let range = place(channel.first_sample)..place(channel.first_sample + samples);
         let mut extrema: Option<Extrema> = None;
         let mut at = range.start;
         while at < range.end {
@@ -237,9 +263,7 @@ impl Segments<'_, '_, '_> {
             )?;
             extrema = Some(extrema.map_or(found, |so_far| so_far.merge(found)));
         }
-        let padding = u64::from(self.job.channel.samples - samples);
-        written(out.blank(padding))?;
-        let extrema = extrema.expect("a row has at least one sample");
+        written(out.blank(u64::from(channel.samples - samples)))?;
         out.record(self.record(k, time, samples, level, extrema))
             .map_err(|error| FileFault::Halt(Halt::WriteIndex(error)))
     }
@@ -272,10 +296,19 @@ impl Segments<'_, '_, '_> {
         })
     }
 
-    fn record(&self, k: u32, time: SegmentTime, samples: u32, level: Option<Level>, extrema: Extrema) -> IndexRecord {
+    fn record(
+        &self,
+        k: u32,
+        time: SegmentTime,
+        samples: u32,
+        level: Option<Level>,
+        extrema: Option<Extrema>,
+    ) -> IndexRecord {
         let (gain, offset) = (self.header.gain(), self.header.offset());
         let volts = |code: i16| gain * f32::from(code) - offset;
-        let (min, max) = in_order(volts(extrema.min), volts(extrema.max));
+        let (min, max) = extrema.map_or((f32::NAN, f32::NAN), |extrema| {
+            in_order(volts(extrema.min), volts(extrema.max))
+        });
         // A code of an int8 array is the high byte of a stored word: the gain that belongs to it is 256 times as large.
         let widened = self.job.channel.element == Element::Int8 && self.header.width() == SampleWidth::Sixteen;
         IndexRecord {
@@ -283,7 +316,7 @@ impl Segments<'_, '_, '_> {
                 .unwrap_or(i64::MIN)
                 .into(),
             trigger_offset: time.time.into(),
-            horiz_offset: time.offset.into(),
+            horiz_offset: self.first_sample_at(time.offset).into(),
             baseline: level
                 .map_or(f64::NAN, |level| f64::from(gain) * level.code - f64::from(offset))
                 .into(),
@@ -301,6 +334,17 @@ impl Segments<'_, '_, '_> {
             samples: samples.into(),
             status: Status::Good.code(),
             padding: [0; 3],
+        }
+    }
+}
+
+impl Segments<'_, '_, '_> {
+    /// Where the row's first sample lies, when its record's first lies at `record`.
+    fn first_sample_at(&self, record: f64) -> f64 {
+        match self.job.channel.first_sample {
+            // Adding nothing would make a zero of a negative zero.
+            0 => record,
+            first => record + f64::from(first) * f64::from(self.header.horiz_interval()),
         }
     }
 }

@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const MOST_UNREADABLE: u64 = 100;
 /// Units of work that each thread gets at least, so that all of them end together.
 const RANGES_A_THREAD: u64 = 32;
+/// Each takes memory and a line of the journal: more of them would break `--memory-limit`.
+const MOST_RANGES: u64 = 16_384;
 const SMALLEST_RANGE: Bytes = Bytes::mib(4);
 const LARGEST_RANGE: Bytes = Bytes::mib(64);
 
@@ -35,6 +37,10 @@ struct Task {
     /// Position in the plan's channels.
     channel: usize,
     rows: RowRange,
+    /// Whether the rows' file seemed to be still being written.
+    young: bool,
+    /// Whether progress has counted the rows already.
+    counted: bool,
 }
 
 impl Task {
@@ -63,7 +69,6 @@ pub(super) fn run(
 ) -> Result<Ran, ConvertError> {
     let plan = Arc::clone(&workspace.plan);
     begin_watch(workspace, &plan, watch);
-    check_space(workspace, &plan)?;
     let targets = workspace.targets()?;
     let range_size = range_size(&plan, settings, budget);
     let tasks = open_tasks(workspace, &plan, range_size);
@@ -140,25 +145,10 @@ fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
 
 /// Bytes of one unit of work, for [`ChannelPlan::ranges`]: as asked, else so many units that all threads end together.
 pub fn range_size(plan: &Plan, settings: &Settings, budget: &Budget) -> Bytes {
-    settings.range_size.unwrap_or_else(|| {
-        let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
-        Bytes(total.0 / (budget.threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE)
-    })
-}
-
-/// Fails before the first byte where the outputs will not fit.
-fn check_space(workspace: &Workspace, plan: &Plan) -> Result<(), ConvertError> {
-    let out = &workspace.out;
-    let space = fs::space(out).map_err(|source| StorageError::new("ask for the free space of", out, source))?;
-    let needed = plan.output_bytes().saturating_sub(workspace.allocated());
-    if needed > space.available {
-        return Err(ConvertError::NoSpace {
-            out: out.clone(),
-            needed,
-            available: space.available,
-        });
-    }
-    Ok(())
+    let total: Bytes = plan.channels.iter().map(ChannelPlan::data_bytes).sum();
+    let chosen = || Bytes(total.0 / (budget.threads as u64 * RANGES_A_THREAD)).clamp(SMALLEST_RANGE, LARGEST_RANGE);
+    let least = total.max(plan.input_bytes()).0 / MOST_RANGES;
+    Bytes(settings.range_size.unwrap_or_else(chosen).0.max(least))
 }
 
 /// The rows that no earlier run committed, in ranges.
@@ -174,13 +164,17 @@ fn open_tasks(workspace: &Workspace, plan: &Plan, size: Bytes) -> Vec<Task> {
             .chain([RowRange::new(channel.rows, channel.rows)]);
         for done in ends {
             let open = RowRange::new(next, done.start.max(next));
-            let parts = ranges
+            let first = ranges.partition_point(|rows| rows.end <= open.start);
+            let parts = ranges[first..]
                 .iter()
+                .take_while(|rows| rows.start < open.end)
                 .map(|rows| rows.intersection(open))
                 .filter(|rows| !rows.is_empty());
             tasks.extend(parts.map(|rows| Task {
                 channel: position,
                 rows,
+                young: false,
+                counted: false,
             }));
             next = next.max(done.end);
         }
@@ -218,13 +212,15 @@ struct Deferred {
 
 impl Deferred {
     fn add(&mut self, task: Task, young: &[RowRange]) {
+        let around = Task { counted: true, ..task };
         let mut next = task.rows.start;
         for &rows in young {
-            self.around.extend(task.part(RowRange::new(next, rows.start)));
-            self.young.extend(task.part(rows));
+            self.around.extend(around.part(RowRange::new(next, rows.start)));
+            let young = Task { young: true, ..task };
+            self.young.extend(young.part(rows));
             next = rows.end;
         }
-        self.around.extend(task.part(RowRange::new(next, task.rows.end)));
+        self.around.extend(around.part(RowRange::new(next, task.rows.end)));
     }
 }
 
@@ -238,6 +234,9 @@ impl Crew<'_> {
         if young.is_empty() || self.stop.requested() {
             return Ok(());
         }
+        // Waiting is no reason to lose what is done.
+        self.watch.enter(Phase::Syncing);
+        committer.commit()?;
         self.watch.enter(Phase::Settling);
         wait(self.settings.settle, self.stop);
         if self.stop.requested() {
@@ -280,13 +279,15 @@ impl Crew<'_> {
         (next, halt, scarce): (&AtomicUsize, &AtomicBool, &AtomicBool),
         reports: &mpsc::SyncSender<Report>,
     ) {
-        let options = RangeOptions {
+        let options = |task: Task| RangeOptions {
             io: self.settings.io,
             trust_size: self.settings.trust_size,
             settle: self.settings.settle,
             last_try,
+            waited_for: task.young,
         };
         let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
+        let uncounted = Watch::new();
         while !self.stop.requested() && !halt.load(Ordering::Relaxed) {
             let Some(&task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 break;
@@ -299,7 +300,13 @@ impl Crew<'_> {
             converter.resize(sizes);
             let channel = &self.plan.channels[task.channel];
             let began = Instant::now();
-            let done = converter.convert(channel, task.rows, &self.targets[task.channel], &options, self.watch);
+            let done = converter.convert(
+                channel,
+                task.rows,
+                &self.targets[task.channel],
+                &options(task),
+                if task.counted { &uncounted } else { self.watch },
+            );
             let took = began.elapsed();
             if reports.send(Report { task, done, took }).is_err() {
                 break;
@@ -332,8 +339,6 @@ impl Crew<'_> {
                     if done.deferred.is_empty() {
                         committer.take(task, done)?;
                     } else {
-                        let bad = done.statuses.bad_rows();
-                        self.watch.take_back(task.rows.len(), bad, done.bytes_in);
                         deferred.add(task, &done.deferred);
                     }
                 }
@@ -387,6 +392,7 @@ impl Committer<'_> {
             unreadable: done.unreadable,
             bytes_in: done.bytes_in,
             bad: done.bad,
+            grown: done.grown,
         };
         self.pending.push((task.channel, committed));
         if self.pending_bytes >= self.sync_every {

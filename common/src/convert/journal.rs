@@ -6,12 +6,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::range::BadFile;
 use super::stream::Checksum;
 use crate::channel::Channel;
-use crate::fs::{self, StorageError};
+use crate::fs::{self, Stamp, StorageError};
 use crate::status::StatusCounts;
 use crate::trc::FieldSet;
 use crate::units::{Bytes, RowRange};
@@ -33,12 +34,14 @@ pub(super) enum Record {
     },
     /// These rows are on the disk.
     Committed(Committed),
+    /// The same command would fail again: what it was asked does not suit the inputs.
+    Hopeless,
     /// All rows are there; the files are getting their names.
     Publishing,
     /// All files have their names.
     Done {
-        /// Bytes of each array's file, to notice one that was replaced or removed.
-        arrays: Vec<(String, u64)>,
+        /// Name and bytes of each file, to notice one that was replaced or removed.
+        files: Vec<(String, u64)>,
         /// Seconds of work.
         seconds: f64,
     },
@@ -58,6 +61,30 @@ pub(super) struct Committed {
     pub(super) unreadable: u64,
     pub(super) bytes_in: Bytes,
     pub(super) bad: Vec<BadFile>,
+    /// Files that may have grown since they were planned, as they were when the rows were made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) grown: Vec<Grown>,
+}
+
+/// A file of a channel, and what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grown {
+    /// Its position in the channel's files.
+    pub file: u64,
+    /// Its length.
+    pub size: Bytes,
+    /// When it was last written, in ns since 1970.
+    pub mtime_ns: i64,
+}
+
+impl Grown {
+    /// What tells whether it is still the same.
+    pub const fn stamp(&self) -> Stamp {
+        Stamp {
+            size: self.size,
+            mtime_ns: self.mtime_ns,
+        }
+    }
 }
 
 impl Committed {
@@ -76,18 +103,26 @@ impl Committed {
     }
 }
 
-/// An open journal. Records are appended; nothing is ever changed.
+/// A journal. Records are appended; nothing is ever changed.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
-    file: File,
+    /// Bytes of its good records. What is behind them was torn, and is written over.
+    good: u64,
+    /// Opened when the first record is appended: one that is only read may lie where nothing can be written.
+    file: Option<File>,
 }
 
 impl Journal {
     /// A new journal that begins with `first`.
     pub(super) fn create(path: &Path, first: &Record) -> Result<Self, StorageError> {
-        fs::write_file(path, line(first).as_bytes())?;
-        Self::append_to(path)
+        let text = line(first);
+        fs::write_file(path, text.as_bytes())?;
+        Ok(Self {
+            path: path.to_owned(),
+            good: text.len() as u64,
+            file: None,
+        })
     }
 
     /// The journal at `path` and its records up to the first damaged one; none where there is no journal.
@@ -103,34 +138,56 @@ impl Journal {
         if records.is_empty() {
             return Ok(None);
         }
-        let journal = Self::append_to(path)?;
-        if good < text.len() {
-            // A torn end would make one line with the next record.
-            journal.file.set_len(good as u64).map_err(failed)?;
-        }
+        let journal = Self {
+            path: path.to_owned(),
+            good: good as u64,
+            file: None,
+        };
         Ok(Some((journal, records)))
     }
 
     /// Appends records and brings them to the disk.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<(), StorageError> {
         let text: String = records.iter().map(line).collect();
-        let result = self
-            .file
-            .write_all(text.as_bytes())
-            .and_then(|()| fs::sync_data(&self.file));
-        result.map_err(|source| StorageError::new("write the journal", &self.path, source))
+        let failed = |source| StorageError::new("write the journal", &self.path, source);
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            let file = OpenOptions::new().append(true).open(&self.path).map_err(failed)?;
+            // A torn end would make one line with the next record.
+            file.set_len(self.good).map_err(failed)?;
+            self.file.insert(file)
+        };
+        let result = file.write_all(text.as_bytes()).and_then(|()| fs::sync_data(file));
+        result.map_err(failed)
     }
+}
 
-    fn append_to(path: &Path) -> Result<Self, StorageError> {
-        let file = OpenOptions::new()
-            .append(true)
-            .open(path)
-            .map_err(|source| StorageError::new("open the journal", path, source))?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-        })
+/// The records that count. Rows with files that the storage failed to deliver are no longer done once they are committed
+/// anew, nor as long as publishing has not begun: the storage may have been mended since.
+pub(super) fn standing(records: Vec<Record>) -> Vec<Record> {
+    let mut doubtful: Vec<(usize, Channel, RowRange)> = Vec::new();
+    let mut fallen = FxHashSet::default();
+    for (at, record) in records.iter().enumerate() {
+        let Record::Committed(done) = record else { continue };
+        doubtful.retain(|&(earlier, channel, rows)| {
+            let again = channel == done.channel && !rows.intersection(done.rows).is_empty();
+            if again {
+                fallen.insert(earlier);
+            }
+            !again
+        });
+        if done.unreadable > 0 {
+            doubtful.push((at, done.channel, done.rows));
+        }
     }
+    if !records.contains(&Record::Publishing) {
+        fallen.extend(doubtful.iter().map(|&(at, ..)| at));
+    }
+    let records = records.into_iter().enumerate();
+    records
+        .filter_map(|(at, record)| (!fallen.contains(&at)).then_some(record))
+        .collect()
 }
 
 /// `{json} crc32c` and a newline.
@@ -160,6 +217,39 @@ fn parse_line(line: &[u8]) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn committed(rows: std::ops::Range<u64>, unreadable: u64) -> Record {
+        Record::Committed(Committed {
+            channel: "C1".parse().unwrap(),
+            rows: RowRange::new(rows.start, rows.end),
+            data_crc: 0,
+            data_len: 0,
+            index_crc: 0,
+            index_len: 0,
+            varying: FieldSet::EMPTY,
+            statuses: StatusCounts::default(),
+            unreadable,
+            bytes_in: Bytes(0),
+            bad: vec![],
+            grown: vec![],
+        })
+    }
+
+    #[test]
+    fn rows_that_could_not_be_read_are_done_only_where_nobody_can_try_them_again() {
+        let (good, bad) = (committed(0..10, 0), committed(10..20, 1));
+        let open = vec![good.clone(), bad.clone()];
+        assert_eq!(standing(open.clone()), std::slice::from_ref(&good));
+        let published = [open.clone(), vec![Record::Publishing]].concat();
+        assert_eq!(standing(published.clone()), published);
+        // Tried again in two parts, of which one failed again.
+        let parts = [committed(10..14, 0), committed(14..20, 1)];
+        let again = [open, parts.to_vec()].concat();
+        assert_eq!(standing(again.clone()), [good.clone(), parts[0].clone()]);
+        let published = [again, vec![Record::Publishing]].concat();
+        let [first, second] = parts;
+        assert_eq!(standing(published), [good, first, second, Record::Publishing]);
+    }
 
     #[test]
     fn a_torn_or_flipped_record_ends_the_journal_and_is_written_over() {

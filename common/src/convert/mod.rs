@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 pub use budget::{BlockSizes, Budget};
 pub use error::ConvertError;
 pub use job::range_size;
+pub use journal::Grown;
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Target};
 pub use settings::{BadName, Io, NameTemplate, Settings};
 pub use stream::Checksum;
@@ -95,36 +96,105 @@ pub struct ChannelOutcome {
     pub bad: Vec<(Status, u64)>,
 }
 
+/// All runs of one call.
+#[derive(Debug, Default)]
+pub struct Converted {
+    /// The runs that came to an end, or were interrupted.
+    pub outcomes: Vec<Outcome>,
+    /// The runs that did not.
+    pub failures: Vec<RunFailure>,
+    /// Names of the runs that were not begun for that.
+    pub not_begun: Vec<String>,
+}
+
+/// A run that could not be finished, while others of the same call may be.
+#[derive(Debug)]
+pub struct RunFailure {
+    /// Its name.
+    pub run: String,
+    /// Why.
+    pub error: ConvertError,
+}
+
 /// Plans, converts and publishes every run of the request; goes on where an earlier call was stopped.
 ///
-/// Ends early, with what was reached, where `stop` is requested.
-pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Vec<Outcome>, ConvertError> {
+/// Fails where something can be refused before the first byte. What fails later is in [`Converted::failures`]: other
+/// runs are converted all the same, unless it is the output that failed. Ends early, with what was reached, where `stop`
+/// is requested.
+pub fn convert(run: &ConvertRun, watch: &Watch, stop: &Stop) -> Result<Converted, ConvertError> {
     watch.enter(Phase::Planning);
     let began = Instant::now();
     let planned = plan::plan(&run.request, &PlanProgress::default())?;
     let folders = plan::resolve_outputs(&run.out, &planned)?;
-    // What no memory is enough for is refused before anything is written.
-    let budget = |planned: &PlannedRun| {
-        let settings = &run.settings;
-        Budget::new(settings.memory_limit, planned.plan.memory_bytes(), settings.threads)
-    };
-    let budgets = planned.iter().map(budget).collect::<Result<Vec<_>, _>>()?;
+    let mut ready = Vec::with_capacity(planned.len());
+    for (planned, out) in planned.into_iter().zip(folders) {
+        ready.push(Ready::new(planned, &out, run)?);
+    }
+    workspace::check_space(ready.iter().map(|one| &one.workspace))?;
     let call = Call {
         run,
         watch,
         stop,
         planning: began.elapsed(),
     };
-    let mut outcomes = Vec::with_capacity(planned.len());
-    for ((planned, out), budget) in planned.into_iter().zip(folders).zip(&budgets) {
-        let outcome = call.convert_one(planned, &out, budget)?;
-        let interrupted = outcome.state == State::Interrupted;
-        outcomes.push(outcome);
-        if interrupted {
-            break;
+    let mut converted = Converted::default();
+    let mut runs = ready.into_iter();
+    for mut one in runs.by_ref() {
+        match call.convert_one(&mut one) {
+            Ok(()) => {
+                let interrupted = one.outcome.state == State::Interrupted;
+                converted.outcomes.push(one.outcome);
+                if interrupted {
+                    break;
+                }
+            }
+            Err(error) => {
+                if error.is_hopeless() {
+                    one.workspace.give_up();
+                }
+                let others = error.is_of_one_run();
+                converted.failures.push(RunFailure {
+                    run: one.workspace.plan.run.clone(),
+                    error,
+                });
+                if !others {
+                    break;
+                }
+            }
         }
     }
-    Ok(outcomes)
+    converted.not_begun = runs.map(|one| one.workspace.plan.run.clone()).collect();
+    Ok(converted)
+}
+
+/// A run that is locked and may be worked on.
+struct Ready {
+    workspace: Workspace,
+    budget: Budget,
+    outcome: Outcome,
+}
+
+impl Ready {
+    fn new(planned: PlannedRun, out: &Path, run: &ConvertRun) -> Result<Self, ConvertError> {
+        let PlannedRun { plan, findings } = planned;
+        let settings = &run.settings;
+        // What no memory is enough for is refused before anything is written.
+        let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
+        let mut workspace = Workspace::open(out, plan, &run.request, settings)?;
+        let outcome = Outcome {
+            out: out.to_owned(),
+            state: State::Finished,
+            channels: Vec::new(),
+            findings,
+            notes: std::mem::take(&mut workspace.notes),
+            bad_files: Vec::new(),
+        };
+        Ok(Self {
+            workspace,
+            budget,
+            outcome,
+        })
+    }
 }
 
 /// What all runs of one call share.
@@ -137,7 +207,7 @@ struct Call<'c> {
 }
 
 impl Call<'_> {
-    fn convert_one(&self, planned: PlannedRun, out: &Path, budget: &Budget) -> Result<Outcome, ConvertError> {
+    fn convert_one(&self, ready: &mut Ready) -> Result<(), ConvertError> {
         let Self {
             run,
             watch,
@@ -145,42 +215,38 @@ impl Call<'_> {
             planning,
         } = *self;
         let began = Instant::now();
-        let PlannedRun { plan, findings } = planned;
-        let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
+        let Ready {
+            workspace,
+            budget,
+            outcome,
+        } = ready;
         let found = workspace.stage;
-        let mut outcome = Outcome {
-            out: out.to_owned(),
-            state: State::Finished,
-            channels: Vec::new(),
-            findings,
-            notes: std::mem::take(&mut workspace.notes),
-            bad_files: Vec::new(),
-        };
         let mut times = Times {
             planning,
             ..Times::default()
         };
         if found == Stage::Converting {
-            let ran = job::run(&mut workspace, budget, &run.settings, watch, stop)?;
+            let ran = job::run(workspace, budget, &run.settings, watch, stop)?;
             if !ran.complete {
                 outcome.state = State::Interrupted;
-                return Ok(outcome);
+                return Ok(());
             }
             times.busy = ran.busy;
             times.syncing = ran.syncing;
         }
+        report::note_changed_settings(workspace, outcome);
         if found == Stage::Done {
             outcome.state = State::AlreadyDone;
-            report::summarise(&workspace, &run.settings, &times, &mut outcome);
+            report::summarise(workspace, &run.settings, &times, outcome);
         } else {
             watch.enter(Phase::Publishing);
-            publish::publish(&mut workspace, &run.settings)?;
+            publish::publish(workspace, &run.settings)?;
             times.converting = began.elapsed();
-            report::summarise(&workspace, &run.settings, &times, &mut outcome);
-            report::write(&outcome, &workspace, run, &times, watch)?;
-            publish::finish(&mut workspace, &run.settings, began.elapsed())?;
+            report::summarise(workspace, &run.settings, &times, outcome);
+            report::write(outcome, workspace, run, &times, watch)?;
+            publish::finish(workspace, &run.settings, began.elapsed())?;
         }
         watch.enter(Phase::Done);
-        Ok(outcome)
+        Ok(())
     }
 }

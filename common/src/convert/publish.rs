@@ -14,14 +14,13 @@ use super::settings::Settings;
 use super::stream::Checksum;
 use super::workspace::{Stage, Workspace};
 use crate::fs::{self, StorageError};
-use crate::npy;
 use crate::outputs::{Description, ListPart, Part};
 use crate::plan::{ChannelPlan, Plan};
 use crate::trc::{FieldSet, Header};
 use crate::units::Bytes;
 
 /// The JSON comes last: it marks the channel complete.
-const PARTS: [&str; 4] = ["npy", "index.npy", "files.txt", "json"];
+pub(super) const PARTS: [&str; 4] = ["npy", "index.npy", "files.txt", "json"];
 
 /// Writes the channels' lists of files, which the plan alone decides.
 pub(super) fn write_lists(workspace: &Workspace) -> Result<(), ConvertError> {
@@ -70,18 +69,16 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<
 
 /// Records that everything has its name, and how long this call took.
 pub(super) fn finish(workspace: &mut Workspace, settings: &Settings, took: Duration) -> Result<(), ConvertError> {
-    let arrays = workspace
-        .plan
-        .channels
-        .iter()
-        .map(|channel| {
-            (
-                settings.name.array(channel.channel),
-                npy::DATA_START + channel.data_bytes().0,
-            )
-        })
-        .collect();
-    workspace.finish(arrays, took.as_secs_f64())
+    let mut files = Vec::new();
+    for channel in &workspace.plan.channels {
+        for part in PARTS {
+            let name = settings.name.sibling(channel.channel, &format!(".{part}"));
+            let path = workspace.out.join(&name);
+            let length = std::fs::metadata(&path).map_err(|source| StorageError::new("look at", &path, source))?;
+            files.push((name, length.len()));
+        }
+    }
+    workspace.finish(files, took.as_secs_f64())
 }
 
 fn replace_failed(path: &Path, kept: &Path, source: std::io::Error) -> ConvertError {
@@ -148,6 +145,8 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
         shape: (channel.rows, channel.samples),
         element: channel.element,
         unit: Description::unit_of(channel.element, &reference),
+        record_samples: Some(channel.record_samples),
+        first_sample: channel.first_sample,
         sample_interval: f64::from(reference.horiz_interval()),
         sample_interval_unit: reference.hor_unit(),
         instrument: reference.instrument(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::BlockSizes;
 use super::error::ConvertError;
 use super::file::{FileFault, FileJob, Halt, Scratch};
+use super::journal::Grown;
 use super::settings::Io;
 use super::stream::{Checksum, Stream};
 use super::watch::Watch;
@@ -59,6 +60,8 @@ pub struct RangeOptions {
     pub settle: Duration,
     /// Whether such a file is given up now instead of being reported in [`RangeDone::deferred`].
     pub last_try: bool,
+    /// Whether the rows are those of files that seemed to be still being written, and have been waited for.
+    pub waited_for: bool,
 }
 
 /// A bad file, with its reason.
@@ -92,6 +95,8 @@ pub struct RangeDone {
     pub deferred: Vec<RowRange>,
     /// Input bytes of its files.
     pub bytes_in: Bytes,
+    /// Files that were not whole when they were planned, as they were when their rows were made.
+    pub grown: Vec<Grown>,
 }
 
 /// A thread's means to convert ranges: buffers, and the folder it reads from.
@@ -103,6 +108,8 @@ pub struct RangeConverter<'p> {
     index: Vec<u64>,
     folder: Option<OpenFolder>,
     name: String,
+    /// What the file was that was opened last.
+    stamp: Option<Stamp>,
 }
 
 struct OpenFolder {
@@ -122,6 +129,7 @@ impl<'p> RangeConverter<'p> {
             index: vec![0; sizes.index.as_usize() / 8],
             folder: None,
             name: String::new(),
+            stamp: None,
         }
     }
 
@@ -183,13 +191,24 @@ impl<'p> RangeConverter<'p> {
                 position: u32::try_from(position).unwrap_or(u32::MAX),
                 rows: wanted,
             };
+            let deferred = done.deferred.len();
             let status = self.convert_file(&job, &mut out, options, &mut done)?;
+            if let (Some(stamp), false) = (self.stamp, channel.layout(file.layout).whole) {
+                done.grown.push(Grown {
+                    file: position as u64,
+                    size: stamp.size,
+                    mtime_ns: stamp.mtime_ns,
+                });
+            }
             variation.know(done.varying);
             done.statuses.add(status, wanted.len());
-            let bytes = Bytes(file.size.0 / u64::from(file.rows.max(1)) * wanted.len());
+            let bytes = share_of(&file, wanted);
             done.bytes_in += bytes;
-            watch.add_read(bytes);
-            watch.add_rows(wanted.len(), if status.is_good() { 0 } else { wanted.len() });
+            // What will be done again is not done.
+            if done.deferred.len() == deferred {
+                watch.add_read(bytes);
+                watch.add_rows(wanted.len(), if status.is_good() { 0 } else { wanted.len() });
+            }
         }
         missing(&mut out, RowRange::new(next, rows.end), &mut done, watch)?;
         let Rows { data, index, .. } = out;
@@ -226,7 +245,7 @@ impl<'p> RangeConverter<'p> {
                     if young && !options.last_try {
                         done.deferred.push(job.rows);
                     }
-                    break if young {
+                    break if young || options.waited_for {
                         (Status::StillWriting, why)
                     } else {
                         (status, why)
@@ -284,6 +303,7 @@ impl<'p> RangeConverter<'p> {
     ) -> Result<FieldSet, FileFault> {
         let pattern = &self.plan.patterns[job.file.pattern.0 as usize];
         pattern.write_name(job.file.index, &mut self.name);
+        self.stamp = None;
         self.open_folder(pattern.folder)?;
         let folder = self.folder.as_ref().expect("opened above");
         let (file, local) = (folder.dir.open_file(&self.name), folder.local);
@@ -299,6 +319,7 @@ impl<'p> RangeConverter<'p> {
             Err(error) => return Err(FileFault::Storage(error)),
         };
         let stamp = Stamp::of(&file).map_err(FileFault::Storage)?;
+        self.stamp = Some(stamp);
         let young = || is_young(stamp, options.settle);
         let whole = job.channel.layout(job.file.layout).whole;
         let changed = changed_since(&job.file, stamp, options.trust_size);
@@ -310,7 +331,7 @@ impl<'p> RangeConverter<'p> {
         let result = result.and_then(|varying| {
             // One read sees one state of the file. In pieces two states can be mixed, and in a mapping a file that
             // lost its end gives zeros for it without any fault.
-            if !self.scratch.reads_at_once(stamp.size) {
+            if !self.scratch.reads_at_once(job, stamp.size) {
                 check_unchanged(job, &file, stamp, whole, options)?;
             }
             Ok(varying)
@@ -400,17 +421,21 @@ impl Rows<'_, '_> {
         for row in rows.start..rows.end {
             self.blank(u64::from(self.channel.samples))
                 .map_err(|source| self.target.array_failed(source))?;
-            let (file, segment) = job.map_or((u32::MAX, 0), |job| {
-                (
-                    job.position,
-                    u32::try_from(row - job.file.first_row).unwrap_or(u32::MAX),
-                )
-            });
+            let (file, segment) = job.map_or((u32::MAX, 0), |job| (job.position, job.segment(row)));
             self.record(IndexRecord::bad(file, segment, status))
                 .map_err(|source| self.target.index_failed(source))?;
         }
         Ok(())
     }
+}
+
+/// What the rows take of their file; all of them together take all of it.
+fn share_of(file: &FileEntry, rows: RowRange) -> Bytes {
+    let before = |row: u64| {
+        let share = u128::from(file.size.0) * u128::from(row - file.first_row) / u128::from(file.rows.max(1));
+        Bytes(u64::try_from(share).unwrap_or(file.size.0))
+    };
+    before(rows.end).saturating_sub(before(rows.start))
 }
 
 fn missing(out: &mut Rows<'_, '_>, rows: RowRange, done: &mut RangeDone, watch: &Watch) -> Result<(), ConvertError> {

@@ -17,9 +17,10 @@ use super::{BadFile, ChannelOutcome, ConvertRun, Outcome};
 use crate::fs;
 use crate::npy;
 use crate::outputs::sealed;
-use crate::plan::Folder;
+use crate::plan::{Finding, Folder};
 use crate::resources::{self, Machine};
 use crate::status::StatusCounts;
+use crate::trc::{Field, FieldSet};
 use crate::units::Bytes;
 
 /// Bad files that a report lists; all of them are in the index.
@@ -71,6 +72,31 @@ pub(super) fn summarise(workspace: &Workspace, settings: &Settings, times: &Time
     committed.sort_by_key(|rows| (rows.channel, rows.rows));
     let bad = committed.into_iter().flat_map(|rows| &rows.bad);
     outcome.bad_files = bad.take(LISTED).cloned().collect();
+}
+
+/// Says which settings changed in files that planning did not open, and so could not tell of.
+pub(super) fn note_changed_settings(workspace: &Workspace, outcome: &mut Outcome) {
+    for channel in &workspace.plan.channels {
+        let known = |field: &Field| {
+            outcome.findings.all.iter().any(|finding| match finding {
+                Finding::MixedSettings { channel: of, change } | Finding::ChangedSettings { channel: of, change } => {
+                    *of == channel.channel && change.setting == field.name()
+                }
+                _ => false,
+            })
+        };
+        let committed = workspace.committed.get(&channel.channel).into_iter().flatten();
+        let varying = committed.fold(FieldSet::EMPTY, |all, rows| all.union(rows.varying));
+        let news = varying.intersection(FieldSet::AXES.union(FieldSet::SETTINGS));
+        let names: Vec<&str> = news.iter().filter(|field| !known(field)).map(Field::name).collect();
+        if !names.is_empty() {
+            outcome.notes.push(format!(
+                "channel {}: {} not the same in all files (the index has each row's own gain, offset and interval)",
+                channel.channel,
+                names.join(", ")
+            ));
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -135,6 +135,25 @@ pub struct Settings {
 }
 
 #[cfg(test)]
+impl Settings {
+    /// As good as any, for the unit tests of this folder.
+    pub(super) fn for_tests() -> Self {
+        Self {
+            threads: 1,
+            memory_limit: Bytes::gib(1),
+            memory_threshold: 1.0,
+            io: Io::Read,
+            range_size: None,
+            sync_every: Bytes::gib(1),
+            settle: Duration::ZERO,
+            overwrite: false,
+            trust_size: false,
+            name: NameTemplate::default(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

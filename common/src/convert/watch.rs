@@ -151,13 +151,6 @@ impl Watch {
         self.bytes_out.fetch_add(bytes.0, Ordering::Relaxed);
     }
 
-    /// Takes back what a range that is to be converted again had counted.
-    pub(crate) fn take_back(&self, rows: u64, bad: u64, bytes_in: Bytes) {
-        self.rows.fetch_sub(rows, Ordering::Relaxed);
-        self.bad_rows.fetch_sub(bad, Ordering::Relaxed);
-        self.bytes_in.fetch_sub(bytes_in.0, Ordering::Relaxed);
-    }
-
     pub(crate) fn note_memory(&self, bytes: Bytes) {
         self.memory.store(bytes.0, Ordering::Relaxed);
         self.memory_peak.fetch_max(bytes.0, Ordering::Relaxed);

@@ -1,11 +1,12 @@
 //! `OUT/.trc2npy/`: the plan, the journal and the unfinished files of a conversion, so that it can be gone on with.
 
+mod earlier;
+mod identity;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use sha2::{Digest, Sha256};
 
 use super::error::ConvertError;
 use super::journal::{Committed, Journal, Record};
@@ -14,8 +15,9 @@ use super::settings::Settings;
 use crate::channel::Channel;
 use crate::fs::{self, Lock, StorageError};
 use crate::npy;
-use crate::plan::{self, ChannelPlan, Plan, PlanRequest};
-use crate::units::{Bytes, RowRange};
+use crate::plan::{ChannelPlan, Plan, PlanRequest};
+use crate::units::Bytes;
+use earlier::Earlier;
 
 /// The folder's name inside the output folder.
 const FOLDER: &str = ".trc2npy";
@@ -43,14 +45,8 @@ pub(super) struct Workspace {
     pub(super) committed: BTreeMap<Channel, Vec<Committed>>,
     /// Sentences for people: new inputs since the plan.
     pub(super) notes: Vec<String>,
-    _lock: Lock,
-}
-
-/// An unfinished or finished conversion as found on the disk.
-struct Found {
-    folder: PathBuf,
-    journal: Journal,
-    records: Vec<Record>,
+    /// None where there is nothing to do.
+    _lock: Option<Lock>,
 }
 
 impl Workspace {
@@ -62,37 +58,40 @@ impl Workspace {
         settings: &Settings,
     ) -> Result<Self, ConvertError> {
         let state = out.join(FOLDER);
+        let mine = state.join(identity::key(request, settings));
+        if let Some(found) = Earlier::of_command(&state, &mine, &plan, settings)?
+            && found.is_done(out, settings)
+            && let Some(done) = found.resume(out, settings)?
+        {
+            // Nothing will be written, so that a full disk or a folder that is read-only now does not matter.
+            return Ok(Self::restore(out.to_owned(), done, None));
+        }
         create_folder(&state)?;
         let lock = Lock::acquire(&state)?;
-        let key = key(request, settings);
-        let mine = state.join(&key);
-        if let Some(found) = find(&mine)?
-            && let Some(resumed) = resume(found, out, settings)?
+        let found = Earlier::of_command(&state, &mine, &plan, settings)?;
+        let own = found.as_ref().map(Earlier::finals).unwrap_or_default();
+        if let Some(found) = found
+            && let Some(resumed) = found.resume(out, settings)?
         {
-            let resumed = Self::restore(out.to_owned(), resumed, lock);
+            let resumed = Self::restore(out.to_owned(), resumed, Some(lock));
             if resumed.stage != Stage::Done {
-                refuse_held(out, &resumed.plan, settings)?;
+                earlier::refuse_impossible(out, &resumed.plan, settings)?;
             }
             return Ok(resumed);
         }
-        refuse_held(out, &plan, settings)?;
-        clear_the_way(&state, &mine, out, &plan, settings)?;
+        earlier::refuse_impossible(out, &plan, settings)?;
+        earlier::clear_the_way(&state, &mine, out, &plan, settings, &own)?;
         remove_folder(&mine)?;
         create_folder(&mine)?;
         for folder in [out, &state] {
             sync_folder(folder)?;
         }
         fs::write_file_with(&mine.join(PLAN), |mut file| plan.write(&mut file))?;
-        let arrays = plan
-            .channels
-            .iter()
-            .map(|channel| settings.name.array(channel.channel))
-            .collect();
         let opened = Record::Opened {
             plan: plan.id.to_string(),
             overwrite: settings.overwrite,
-            arrays,
-            settings: describe(request),
+            arrays: arrays(&plan, settings),
+            settings: identity::describe(request, settings),
         };
         let journal = Journal::create(&mine.join(JOURNAL), &opened)?;
         let begun = Resumed {
@@ -102,10 +101,10 @@ impl Workspace {
             records: vec![opened],
             notes: Vec::new(),
         };
-        Ok(Self::restore(out.to_owned(), begun, lock))
+        Ok(Self::restore(out.to_owned(), begun, Some(lock)))
     }
 
-    fn restore(out: PathBuf, state: Resumed, lock: Lock) -> Self {
+    fn restore(out: PathBuf, state: Resumed, lock: Option<Lock>) -> Self {
         let Resumed {
             folder,
             plan,
@@ -125,7 +124,7 @@ impl Workspace {
         };
         for record in records {
             match record {
-                Record::Opened { .. } => {}
+                Record::Opened { .. } | Record::Hopeless => {}
                 Record::Committed(rows) => workspace.committed.entry(rows.channel).or_default().push(rows),
                 Record::Publishing => workspace.stage = Stage::Publishing,
                 Record::Done { .. } => workspace.stage = Stage::Done,
@@ -182,12 +181,43 @@ impl Workspace {
             .sum()
     }
 
-    /// Leaves only what tells that the conversion is done.
-    pub(super) fn finish(&mut self, arrays: Vec<(String, u64)>, seconds: f64) -> Result<(), ConvertError> {
-        self.journal.append(&[Record::Done { arrays, seconds }])?;
+    /// Records that everything has its name; `files` are these names and their lengths.
+    pub(super) fn finish(&mut self, files: Vec<(String, u64)>, seconds: f64) -> Result<(), ConvertError> {
+        self.journal.append(&[Record::Done { files, seconds }])?;
         self.stage = Stage::Done;
         Ok(())
     }
+
+    /// Records that the same command would fail again: another one may take its place.
+    pub(super) fn give_up(&mut self) {
+        // Where even that cannot be written, the other command will ask for --overwrite.
+        let _ = self.journal.append(&[Record::Hopeless]);
+    }
+}
+
+/// Fails before the first byte where the outputs of all runs that are not finished will not fit.
+pub(super) fn check_space<'w>(all: impl Iterator<Item = &'w Workspace>) -> Result<(), ConvertError> {
+    let open = all.filter(|workspace| workspace.stage != Stage::Done);
+    let needs = open.map(|workspace| {
+        let needed = workspace.plan.output_bytes().saturating_sub(workspace.allocated());
+        (workspace.out.as_path(), needed)
+    });
+    match fs::shortage(needs)? {
+        Some(shortage) => Err(ConvertError::NoSpace {
+            out: shortage.folder,
+            needed: shortage.needed,
+            available: shortage.available,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The arrays' final names.
+fn arrays(plan: &Plan, settings: &Settings) -> Vec<String> {
+    plan.channels
+        .iter()
+        .map(|channel| settings.name.array(channel.channel))
+        .collect()
 }
 
 /// Bytes of a channel's array and of its index.
@@ -222,151 +252,6 @@ struct Resumed {
     notes: Vec<String>,
 }
 
-/// Decides whether what the same command left can be gone on with; nothing where it must begin anew.
-fn resume(found: Found, out: &Path, settings: &Settings) -> Result<Option<Resumed>, ConvertError> {
-    let Found {
-        folder,
-        journal,
-        records,
-    } = found;
-    let done = records.iter().rev().find_map(|record| match record {
-        Record::Done { arrays, .. } => Some(arrays),
-        _ => None,
-    });
-    if let Some(arrays) = done {
-        let there = |(name, bytes): &(String, u64)| {
-            std::fs::metadata(out.join(name)).is_ok_and(|metadata| metadata.len() == *bytes)
-        };
-        if settings.overwrite || !arrays.iter().all(there) {
-            return Ok(None);
-        }
-    }
-    let path = folder.join(PLAN);
-    let plan = Plan::read_from(&path).map_err(|source| ConvertError::PlanFile {
-        path: path.clone(),
-        folder: folder.clone(),
-        source,
-    })?;
-    if done.is_none() && !holds_its_rows(&folder, &plan, &records, out, settings) {
-        return Ok(None);
-    }
-    let has_rows = |channel: Channel, rows: RowRange| {
-        records.iter().any(|record| {
-            matches!(record, Record::Committed(done)
-                if done.channel == channel && !done.rows.intersection(rows).is_empty())
-        })
-    };
-    let changes = plan::compare(&plan, settings.trust_size, settings.threads, &has_rows)?;
-    if changes.stops() {
-        if settings.overwrite {
-            return Ok(None);
-        }
-        return Err(ConvertError::Inputs {
-            changes: changes.to_string(),
-        });
-    }
-    let notes = if changes.is_empty() {
-        Vec::new()
-    } else {
-        vec![changes.to_string()]
-    };
-    Ok(Some(Resumed {
-        folder,
-        plan: Arc::new(plan),
-        journal,
-        records,
-        notes,
-    }))
-}
-
-/// Whether the files are there of which the records say that they hold rows. Where someone has removed or cut one, its
-/// rows would come out as zeros.
-fn holds_its_rows(folder: &Path, plan: &Plan, records: &[Record], out: &Path, settings: &Settings) -> bool {
-    let publishing = records.contains(&Record::Publishing);
-    let begun = |channel: Channel| {
-        let of_it = |record: &Record| matches!(record, Record::Committed(rows) if rows.channel == channel);
-        publishing || records.iter().any(of_it)
-    };
-    plan.channels
-        .iter()
-        .filter(|channel| begun(channel.channel))
-        .all(|channel| {
-            ["npy", "index.npy"].iter().zip(lengths(channel)).all(|(what, length)| {
-                let is_whole = |path: PathBuf| std::fs::metadata(path).is_ok_and(|file| file.len() == length);
-                let published = out.join(settings.name.sibling(channel.channel, &format!(".{what}")));
-                is_whole(folder.join(format!("{}.{what}", channel.channel))) || (publishing && is_whole(published))
-            })
-        })
-}
-
-/// Refuses, or with `--overwrite` removes, what other commands left under the names that this one will use.
-fn clear_the_way(state: &Path, mine: &Path, out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
-    let names: Vec<String> = plan
-        .channels
-        .iter()
-        .map(|channel| settings.name.array(channel.channel))
-        .collect();
-    let mut others = Vec::new();
-    let listing = std::fs::read_dir(state).map_err(|source| StorageError::new("list", state, source))?;
-    let folders = listing.flatten().map(|entry| entry.path());
-    for folder in folders.filter(|path| path.is_dir() && path != mine) {
-        let Some(found) = find(&folder)? else { continue };
-        let Some(Record::Opened {
-            arrays,
-            settings: asked,
-            ..
-        }) = found.records.first()
-        else {
-            continue;
-        };
-        if !arrays.iter().any(|array| names.contains(array)) {
-            continue;
-        }
-        let done = found.records.iter().any(|record| matches!(record, Record::Done { .. }));
-        if !done && !settings.overwrite {
-            return Err(ConvertError::Unfinished {
-                out: out.to_owned(),
-                settings: asked.clone(),
-            });
-        }
-        others.push(found.folder);
-    }
-    if !settings.overwrite
-        && let Some(path) = finals(out, plan, settings).find(|path| path.exists())
-    {
-        return Err(ConvertError::Exists { path });
-    }
-    for folder in others {
-        remove_folder(&folder)?;
-    }
-    Ok(())
-}
-
-/// Refuses at the start what could not be replaced at the end.
-fn refuse_held(out: &Path, plan: &Plan, settings: &Settings) -> Result<(), ConvertError> {
-    match finals(out, plan, settings).find(|path| fs::cannot_be_replaced(path)) {
-        Some(path) => Err(ConvertError::Held { path }),
-        None => Ok(()),
-    }
-}
-
-/// All files that a finished conversion has in its output folder, but the report.
-fn finals(out: &Path, plan: &Plan, settings: &Settings) -> impl Iterator<Item = PathBuf> {
-    let suffixes = [".npy", ".index.npy", ".json", ".files.txt"];
-    plan.channels
-        .iter()
-        .flat_map(move |channel| suffixes.map(|suffix| out.join(settings.name.sibling(channel.channel, suffix))))
-}
-
-fn find(folder: &Path) -> Result<Option<Found>, ConvertError> {
-    let opened = Journal::open(&folder.join(JOURNAL))?;
-    Ok(opened.map(|(journal, records)| Found {
-        folder: folder.to_owned(),
-        journal,
-        records,
-    }))
-}
-
 fn create_folder(path: &Path) -> Result<(), StorageError> {
     std::fs::create_dir_all(path).map_err(|source| StorageError::new("create the folder", path, source))
 }
@@ -382,33 +267,4 @@ fn remove_folder(path: &Path) -> Result<(), StorageError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Names a command by all that decides about its bytes: its inputs, its choices, and what the arrays are called.
-fn key(request: &PlanRequest, settings: &Settings) -> String {
-    let inputs: Vec<PathBuf> = request
-        .inputs
-        .iter()
-        .map(|input| std::path::absolute(input).unwrap_or_else(|_| PathBuf::from(input)))
-        .collect();
-    let text = format!(
-        "{inputs:?} {:?} {:?} {} {} {:?} {}",
-        request.channels, request.stem, request.recursive, request.join, request.options, settings.name
-    );
-    let digest = Sha256::digest(text.as_bytes());
-    format!(
-        "{:016x}",
-        u64::from_be_bytes(*digest.first_chunk().expect("a SHA-256 has 32 bytes"))
-    )
-}
-
-/// What was asked, in a line for people.
-fn describe(request: &PlanRequest) -> String {
-    let inputs: Vec<String> = request
-        .inputs
-        .iter()
-        .map(|input| PathBuf::from(input).display().to_string())
-        .collect();
-    let options = serde_json::to_string(&request.options).unwrap_or_default();
-    format!("inputs {}; options {options}", inputs.join(" "))
 }

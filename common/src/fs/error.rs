@@ -32,7 +32,7 @@ impl StorageError {
 }
 
 /// Kinds whose cause people can act on: the kind, the reason in plain words, what to do.
-const KNOWN: [(ErrorKind, &str, &str); 12] = [
+const KNOWN: [(ErrorKind, &str, &str); 13] = [
     (
         ErrorKind::NotFound,
         "it does not exist",
@@ -70,6 +70,11 @@ const KNOWN: [(ErrorKind, &str, &str); 12] = [
     ),
     (ErrorKind::NotADirectory, "it is not a folder", "name a folder instead"),
     (ErrorKind::IsADirectory, "it is a folder", "name a file instead"),
+    (
+        ErrorKind::InvalidFilename,
+        "the file system does not allow this name, or not one so long",
+        "choose a shorter or plainer name",
+    ),
     (
         ErrorKind::StaleNetworkFileHandle,
         "the file server no longer knows it",

@@ -16,7 +16,7 @@ pub use durable::{rename, sync_data, sync_dir, write_file, write_file_with};
 pub use error::StorageError;
 pub use lock::{Lock, LockError, Owner};
 pub use positioned::{read_at, write_all_at};
-pub use volume::{FsKind, Space, allocated, kind, space};
+pub use volume::{FsKind, Shortage, Space, allocated, kind, shortage, space};
 
 use crate::units::Bytes;
 

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::StorageError;
 use crate::units::Bytes;
 
 /// The room on a volume.
@@ -35,6 +36,40 @@ pub struct FsKind {
 /// The room on the volume of `path`, which need not exist yet.
 pub fn space(path: &Path) -> io::Result<Space> {
     system::space(&nearest_existing(path)?)
+}
+
+/// What is missing on a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// The first folder on it.
+    pub folder: PathBuf,
+    /// Bytes to be written there, and into others on the same volume.
+    pub needed: Bytes,
+    /// Bytes that are free.
+    pub available: Bytes,
+}
+
+/// The first volume that has no room for what is to be written into these folders, which need not exist yet.
+///
+/// Volumes are told apart by their sizes: two of one size with as much free would be taken for one.
+pub fn shortage<'p>(needs: impl IntoIterator<Item = (&'p Path, Bytes)>) -> Result<Option<Shortage>, StorageError> {
+    let mut volumes: Vec<(Space, Shortage)> = Vec::new();
+    for (folder, needed) in needs {
+        let space = space(folder).map_err(|source| StorageError::new("ask for the free space of", folder, source))?;
+        match volumes.iter_mut().find(|(known, _)| *known == space) {
+            Some((_, sum)) => sum.needed += needed,
+            None => volumes.push((
+                space,
+                Shortage {
+                    folder: folder.to_owned(),
+                    needed,
+                    available: space.available,
+                },
+            )),
+        }
+    }
+    let sums = volumes.into_iter().map(|(_, sum)| sum);
+    Ok(sums.into_iter().find(|sum| sum.needed > sum.available))
 }
 
 /// The file system of `path`, which need not exist yet.

@@ -139,7 +139,9 @@ impl TraceReport {
             });
         }
         self.shape = header.shape().ok();
-        match header.layout(self.bytes) {
+        let layout = header.layout(self.bytes);
+        self.error = header.check_scale().err().map(|error| error.to_string());
+        match layout {
             Ok(layout) => {
                 self.segments = segments(header, &layout, file)?;
                 self.warn(header, &layout);
@@ -161,7 +163,7 @@ impl TraceReport {
         }
         if layout.second_array > Bytes(0) {
             warnings.push(format!(
-                "a second array of {} (WAVE_ARRAY_2), which convert leaves out",
+                "a second array of {} (WAVE_ARRAY_2), which convert takes by --array 2",
                 layout.second_array
             ));
         }

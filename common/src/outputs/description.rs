@@ -35,6 +35,12 @@ pub struct Description {
     pub element: Element,
     /// The unit of the array's values: VERTUNIT, or `code`.
     pub unit: String,
+    /// Samples of a whole record; version 0.1.0, which took all of them, does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_samples: Option<u32>,
+    /// The sample of a record with which its row begins.
+    #[serde(default)]
+    pub first_sample: u32,
     /// HORIZ_INTERVAL of the reference file.
     #[serde(deserialize_with = "number_or_nan")]
     pub sample_interval: f64,
@@ -175,6 +181,11 @@ impl Description {
         self.shape.1
     }
 
+    /// Samples of a whole record, of which a row can be a part.
+    pub fn whole_record(&self) -> u32 {
+        self.record_samples.unwrap_or_else(|| self.samples())
+    }
+
     /// Bytes of one row in the array.
     pub fn row_bytes(&self) -> u64 {
         u64::from(self.samples()) * self.element.size()
@@ -192,6 +203,15 @@ impl Description {
         };
         let data = expected(&self.data, self.rows().checked_mul(self.row_bytes()));
         let index = expected(&self.index, self.rows().checked_mul(npy::index::IndexRecord::BYTES));
+        let last = self.first_sample.checked_add(self.samples());
+        if last.is_none_or(|last| last > self.whole_record()) {
+            return Err(Problem::Changed(format!(
+                "its rows begin at sample {} and have {}, of records of {}",
+                self.first_sample,
+                self.samples(),
+                self.whole_record()
+            )));
+        }
         if data && index && self.samples() > 0 {
             return Ok(());
         }
@@ -246,6 +266,8 @@ mod tests {
             shape: (3, 5),
             element: Element::Int16,
             unit: "code".to_owned(),
+            record_samples: Some(9),
+            first_sample: 4,
             sample_interval: f64::NAN,
             sample_interval_unit: "S".to_owned(),
             instrument: "L".to_owned(),
@@ -275,10 +297,11 @@ mod tests {
     #[test]
     fn numbers_that_contradict_each_other_are_refused_however_they_are_sealed() {
         type Change = fn(&mut Description);
-        let changes: [Change; 6] = [
+        let changes: [Change; 7] = [
             |one| one.shape = (3, 6),
             |one| one.shape = (u64::MAX, 5),
             |one| one.shape = (0, 0),
+            |one| one.first_sample = 5,
             |one| one.data.offset = 0,
             |one| one.index.bytes = 0,
             |one| one.format = "trc2npy channel 3".to_owned(),

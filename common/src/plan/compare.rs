@@ -88,19 +88,28 @@ impl fmt::Display for InputChanges {
     }
 }
 
+/// What became of the rows of one file of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// They are still to be made.
+    Not,
+    /// They are made, of the file as it was planned.
+    AsPlanned,
+    /// They are made, of the file as it had become.
+    From(Stamp),
+}
+
+/// Tells what became of the rows of a channel's file (its position among them), which are these.
+pub type MadeRows<'a> = dyn Fn(Channel, u64, RowRange) -> Made + Sync + 'a;
+
 /// Lists the plan's inputs again. `trust_size` takes a file of the same size for the same file. A file that was still
-/// being written when it was planned may have grown since, unless `has_rows` says that its rows are made.
+/// being written when it was planned may have grown since, unless its rows are made.
 ///
 /// Fails where a folder cannot be listed; a folder that is gone is so many missing files.
-pub fn compare(
-    plan: &Plan,
-    trust_size: bool,
-    threads: usize,
-    has_rows: &(dyn Fn(Channel, RowRange) -> bool + Sync),
-) -> Result<InputChanges, PlanError> {
+pub fn compare(plan: &Plan, trust_size: bool, threads: usize, made: &MadeRows<'_>) -> Result<InputChanges, PlanError> {
     pool(threads)?.install(|| {
         let scope = Scope::of(plan)?;
-        let mut comparing = Comparing::new(plan, trust_size, has_rows);
+        let mut comparing = Comparing::new(plan, trust_size, made);
         for (id, folder) in (0..).zip(&plan.folders) {
             for listing in list_again(plan, id, folder)? {
                 comparing.look(id, &listing, scope.folders.get(&folder.path));
@@ -215,7 +224,7 @@ impl Scope {
 struct Comparing<'a> {
     plan: &'a Plan,
     trust_size: bool,
-    has_rows: &'a (dyn Fn(Channel, RowRange) -> bool + Sync),
+    made: &'a MadeRows<'a>,
     /// For each channel, whether each of its files was found.
     found: Vec<Vec<bool>>,
     /// For each channel, (folder, index) of the files that have no rows.
@@ -224,7 +233,7 @@ struct Comparing<'a> {
 }
 
 impl<'a> Comparing<'a> {
-    fn new(plan: &'a Plan, trust_size: bool, has_rows: &'a (dyn Fn(Channel, RowRange) -> bool + Sync)) -> Self {
+    fn new(plan: &'a Plan, trust_size: bool, made: &'a MadeRows<'a>) -> Self {
         let folder = |pattern: PatternId| plan.patterns[pattern.0 as usize].folder;
         Self {
             found: plan
@@ -245,7 +254,7 @@ impl<'a> Comparing<'a> {
                 .collect(),
             plan,
             trust_size,
-            has_rows,
+            made,
             changes: InputChanges::default(),
         }
     }
@@ -295,13 +304,21 @@ impl<'a> Comparing<'a> {
 
     fn compare_file(&mut self, channel: &ChannelPlan, i: usize, entry: &RawEntry) {
         let file = channel.files.get(i);
-        let planned = file.stamp();
+        let whole = channel.layout(file.layout).whole;
+        let made = if whole {
+            Made::AsPlanned
+        } else {
+            (self.made)(channel.channel, i as u64, file.row_range())
+        };
+        let planned = match made {
+            Made::From(stamp) => stamp,
+            Made::Not | Made::AsPlanned => file.stamp(),
+        };
         let now = Stamp {
             size: Bytes(entry.size),
             mtime_ns: entry.mtime_ns,
         };
-        let grows = !channel.layout(file.layout).whole && now.size >= planned.size;
-        if grows && !(self.has_rows)(channel.channel, file.row_range()) {
+        if made == Made::Not && now.size >= planned.size {
             return;
         }
         let change = if planned.size != now.size {
@@ -312,7 +329,7 @@ impl<'a> Comparing<'a> {
             } else {
                 "earlier"
             };
-            format!("modified {:.0} s {later} than planned", apart as f64 / 1e9)
+            format!("modified {} {later} than planned", span(apart))
         } else {
             return;
         };
@@ -353,6 +370,15 @@ impl<'a> Comparing<'a> {
         }
         self.changes
     }
+}
+
+/// A time in the unit that people would use.
+fn span(nanoseconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let seconds = nanoseconds.div_ceil(1_000_000_000);
+    let fits = UNITS.iter().find(|(length, _)| seconds >= 2 * length);
+    let (length, name) = fits.unwrap_or(&(1, "second"));
+    counted(seconds / length, name)
 }
 
 /// Whether the planned name of `index` is that of `number` in `class`. Compares pieces: this runs for every file.

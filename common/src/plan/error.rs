@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::channel::Channel;
+use crate::selection::NoWindow;
 use crate::units::{self, Bytes};
 
 use super::findings::{Examples, SettingsChange};
@@ -106,7 +107,7 @@ pub enum PlanError {
         second: String,
     },
     /// A channel of which nothing is known.
-    #[error("channel {channel}: no header could be read in {tried} of {}; {}: {reason}; is this the right folder? (without one readable file nothing is known of the channel; --channels leaves it out)", units::counted(*files, "file"), first.display())]
+    #[error("channel {channel}: no header could be read in the {tried} opened of {}; {}: {reason}; is this the right folder? (without one readable file nothing is known of the channel; --channels leaves it out)", units::counted(*files, "file"), first.display())]
     NoReadableHeader {
         /// The channel.
         channel: Channel,
@@ -171,6 +172,14 @@ pub enum PlanError {
         /// As found.
         samples: u32,
     },
+    /// `--samples` or `--time` that leaves nothing.
+    #[error("channel {channel}: {why}")]
+    NoSamples {
+        /// The channel.
+        channel: Channel,
+        /// What was asked for and what is there.
+        why: NoWindow,
+    },
     /// Several runs for one output folder.
     #[error(
         "{} runs ({}) and one output folder, {out}: write --out {out}/{{run}} for a folder each, or --join to make them one run",
@@ -183,7 +192,7 @@ pub enum PlanError {
         out: String,
     },
     /// Two runs that would write into one folder.
-    #[error("two runs are called {run}: {} and {}; convert them one by one, or use --join", first.display(), second.display())]
+    #[error("two runs are called {run}, that of {} and that of {}; convert them one by one, or use --join", first.display(), second.display())]
     SameRun {
         /// The name of both.
         run: String,
@@ -232,7 +241,9 @@ impl PlanError {
                 | Self::NoSuchChannel { .. }
                 | Self::Stems { .. }
                 | Self::NoSuchStem { .. }
+                | Self::Ambiguous { .. }
                 | Self::BaselineTooLong { .. }
+                | Self::NoSamples { .. }
                 | Self::SeveralRuns { .. }
                 | Self::SameRun { .. }
         )
@@ -303,32 +314,34 @@ fn counted(channels: &[(Channel, u64)]) -> String {
 }
 
 fn counted_stems(stems: &[(String, u64)]) -> String {
-    stems
-        .iter()
-        .take(Examples::<()>::MOST)
-        .map(|(stem, files)| format!("{stem:?}: {}", units::counted(*files, "file")))
-        .collect::<Vec<_>>()
-        .join(", ")
+    first_of(stems, |(stem, files)| {
+        format!("{stem:?}: {}", units::counted(*files, "file"))
+    })
+}
+
+/// The first few, and how many there are beyond.
+fn first_of<T>(all: &[T], show: impl Fn(&T) -> String) -> String {
+    let most = Examples::<()>::MOST;
+    let mut shown: Vec<String> = all.iter().take(most).map(show).collect();
+    if all.len() > most {
+        shown.push(format!("and {} more", all.len() - most));
+    }
+    shown.join(", ")
 }
 
 fn counted_lengths(lengths: &[LengthSeen]) -> String {
-    lengths
-        .iter()
-        .take(Examples::<()>::MOST)
-        .map(|seen| {
-            let (small, large) = seen.sizes;
-            let sizes = if small == large {
-                small.to_string()
-            } else {
-                format!("{small} to {large}")
-            };
-            format!(
-                "{} samples in {} of {sizes} ({})",
-                seen.samples,
-                units::counted(seen.files, "file"),
-                seen.example
-            )
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
+    first_of(lengths, |seen| {
+        let (small, large) = seen.sizes;
+        let sizes = if small == large {
+            small.to_string()
+        } else {
+            format!("{small} to {large}")
+        };
+        format!(
+            "{} samples in {} of {sizes} ({})",
+            seen.samples,
+            units::counted(seen.files, "file"),
+            seen.example
+        )
+    })
 }

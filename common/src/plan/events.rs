@@ -41,6 +41,8 @@ pub(super) struct Lacking {
     /// The first of them.
     pub(super) segment: u32,
     pub(super) segments: u32,
+    /// The row of the first, where they are rows (`union`).
+    pub(super) row: u64,
 }
 
 /// Who is told of the join's results, in row order.
@@ -80,6 +82,7 @@ fn join_some(channels: &[Vec<EventFile>], first_channel: usize, events: Events, 
             index: key.1,
             segment,
             segments: most - segment,
+            row: row + u64::from(segment),
         };
         if events == Events::Complete && fewest < most {
             sink.lack(lacking(None, fewest));

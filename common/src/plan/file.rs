@@ -5,7 +5,7 @@
 //! u32      version          little-endian, as all numbers
 //! u64      bytes of head
 //! ...      head             JSON: options, folders, patterns, and of each channel all but its columns
-//! columns  of each channel  sizes u64, mtimes i64, first rows u64, rows u32, layouts u32, patterns u32, indices u64;
+//! columns  of each channel  sizes u64, mtimes i64, first rows u64, first segments u32, rows u32, layouts u32, patterns u32, indices u64;
 //!                           of the files left out: patterns u32, indices u64
 //! u32      CRC32C           of everything before it
 //! ```
@@ -76,6 +76,8 @@ struct ChannelHead {
     channel: Channel,
     rows: u64,
     samples: u32,
+    record_samples: u32,
+    first_sample: u32,
     element: Element,
     reference: Reference,
     layouts: Vec<PlannedLayout>,
@@ -129,6 +131,8 @@ impl Plan {
                     channel: channel.channel,
                     rows: channel.rows,
                     samples: channel.samples,
+                    record_samples: channel.record_samples,
+                    first_sample: channel.first_sample,
                     element: channel.element,
                     reference: channel.reference.clone(),
                     layouts: channel.layouts.clone(),
@@ -147,6 +151,7 @@ impl Plan {
             write_column(out, &files.sizes)?;
             write_column(out, &files.mtimes)?;
             write_column(out, &files.first_rows)?;
+            write_column(out, &files.first_segments)?;
             write_column(out, &files.rows)?;
             write_column(out, &files.layouts)?;
             write_column(out, &files.patterns)?;
@@ -255,6 +260,9 @@ impl Plan {
         if channel.samples == 0 {
             return Err("rows without samples".to_owned());
         }
+        if u64::from(channel.first_sample) + u64::from(channel.samples) > channel.record_samples.into() {
+            return Err("rows of more samples than their records have".to_owned());
+        }
         if channel.checked_bytes().is_none() {
             return Err(format!("{} rows of {} samples", channel.rows, channel.samples));
         }
@@ -280,7 +288,12 @@ impl Plan {
             let Some(layout) = layout else {
                 return Err("a file of a layout that is not there".to_owned());
             };
-            if files.rows[i] > layout.segments {
+            let steps = u64::from(files.rows[i]).saturating_sub(1);
+            let every = self.options.selection.rows.every.get();
+            let last = steps
+                .checked_mul(every)
+                .and_then(|behind| behind.checked_add(files.first_segments[i].into()));
+            if last.is_none_or(|last| last >= layout.segments.into()) {
                 return Err(format!(
                     "a file of {} segments gives {} rows",
                     layout.segments, files.rows[i]
@@ -319,6 +332,8 @@ fn read_channel(input: &mut Input<impl Read>, head: ChannelHead) -> Result<Chann
         channel: head.channel,
         rows: head.rows,
         samples: head.samples,
+        record_samples: head.record_samples,
+        first_sample: head.first_sample,
         element: head.element,
         reference: head.reference,
         layouts: head.layouts,
@@ -326,6 +341,7 @@ fn read_channel(input: &mut Input<impl Read>, head: ChannelHead) -> Result<Chann
             sizes: input.column(n)?,
             mtimes: input.column(n)?,
             first_rows: input.column(n)?,
+            first_segments: input.column(n)?,
             rows: input.column(n)?,
             layouts: input.column(n)?,
             patterns: input.column(n)?,

@@ -1,5 +1,7 @@
 //! What planning noticed and went on with: for the terminal, `--dry-run --json` and `report.json`.
 
+mod selected;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -10,6 +12,7 @@ use crate::units::{count, counted};
 
 use super::error::LengthSeen;
 use super::names::Unmatched;
+pub use selected::{SelectedRows, SelectedSamples};
 
 /// How many there are, and the first few.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -205,6 +208,10 @@ pub enum Finding {
         /// Those that are not in all; counted as rows.
         events: Examples<String>,
     },
+    /// `--rows`, `--every` left rows out.
+    SelectedRows(SelectedRows),
+    /// `--samples`, `--time` left samples out.
+    SelectedSamples(SelectedSamples),
     /// Rows of other lengths, and what becomes of them.
     OtherLengths {
         /// The channel.
@@ -260,7 +267,7 @@ pub enum Finding {
         /// The files, with both numbers.
         files: Examples<FileNote>,
     },
-    /// Files with a second array, of which only the first is converted.
+    /// Files with two arrays, of which the first is converted.
     SecondArray {
         /// The channel.
         channel: Channel,
@@ -307,6 +314,8 @@ impl Finding {
             }
             Self::OtherChannels { .. }
             | Self::OtherStems { .. }
+            | Self::SelectedRows(SelectedRows { beyond: false, .. })
+            | Self::SelectedSamples(_)
             | Self::LeftOut {
                 reason: Unmatched::OtherKind,
                 ..
@@ -326,18 +335,12 @@ impl fmt::Display for Finding {
             Self::EmptyFolder { folder } => write!(f, "{folder}: no traces in this folder"),
             Self::LeftOut { reason, files } => write!(f, "left out: {} {reason} {files}", counted(files.count, "file")),
             Self::OtherChannels { channels } => {
-                let list: Vec<String> = channels
-                    .iter()
-                    .map(|(c, n)| format!("{c} ({})", counted(*n, "file")))
-                    .collect();
-                write!(f, "not converted, by --channels: {}", list.join(", "))
+                let left_out = with_files(channels, Channel::to_string);
+                write!(f, "not converted, by --channels: {left_out}")
             }
             Self::OtherStems { stems } => {
-                let list: Vec<String> = stems
-                    .iter()
-                    .map(|(stem, n)| format!("{stem:?} ({})", counted(*n, "file")))
-                    .collect();
-                write!(f, "not converted, by --stem: {}", list.join(", "))
+                let left_out = with_files(stems, |stem| format!("{stem:?}"));
+                write!(f, "not converted, by --stem: {left_out}")
             }
             Self::MissingEvents { channel, of, events } => write!(
                 f,
@@ -351,6 +354,8 @@ impl fmt::Display for Finding {
                 count(events.count),
                 counted(*of, "event")
             ),
+            Self::SelectedRows(selected) => selected.fmt(f),
+            Self::SelectedSamples(selected) => selected.fmt(f),
             Self::OtherLengths {
                 channel,
                 samples,
@@ -369,7 +374,11 @@ impl fmt::Display for Finding {
                 skipped,
                 files,
             } => {
-                let what = if *skipped { "left out" } else { "their rows are marked" };
+                let what = if *skipped {
+                    "left out"
+                } else {
+                    "among those opened; their rows are marked"
+                };
                 write!(
                     f,
                     "channel {channel}: {}, {what} {files}",
@@ -393,7 +402,7 @@ impl fmt::Display for Finding {
             ),
             Self::SecondArray { channel, files } => write!(
                 f,
-                "channel {channel}: a second array, which is not converted, in {} {files}",
+                "channel {channel}: a second array, which is not converted (--array 2 does), in {} {files}",
                 counted(files.count, "file")
             ),
             Self::MixedWidths {
@@ -414,6 +423,12 @@ impl fmt::Display for Finding {
             ),
         }
     }
+}
+
+/// `C2 (5 files), C3 (1 file)`
+fn with_files<T>(counts: &[(T, u64)], name: impl Fn(&T) -> String) -> String {
+    let one = |(what, files): &(T, u64)| format!("{} ({})", name(what), counted(*files, "file"));
+    counts.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn other_lengths(ragged: Ragged, lengths: &[LengthSeen]) -> String {

@@ -52,9 +52,14 @@ pub(super) fn resolve(inputs: &[PathBuf]) -> Result<Vec<FolderInput>, PlanError>
 fn expand(input: &Path, found: &mut Found) -> Result<(), PlanError> {
     let pattern = input.to_str().filter(|text| text.contains(['*', '?', '[']));
     let Some(pattern) = pattern else {
+        let is_link = std::fs::symlink_metadata(input).is_ok();
         return Err(PlanError::NotFound {
             input: input.to_owned(),
-            what: "no such file or folder",
+            what: if is_link {
+                "a link that leads nowhere"
+            } else {
+                "no such file or folder"
+            },
             there: nearby(input),
         });
     };

@@ -30,10 +30,12 @@ mod request;
 mod testing;
 mod walk;
 
-pub use compare::{FileChange, InputChanges, compare};
+pub use compare::{FileChange, InputChanges, Made, MadeRows, compare};
 pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
 pub use file::PlanFileError;
-pub use findings::{ChangedAt, Examples, FileNote, Finding, Findings, SettingsChange, Severity};
+pub use findings::{
+    ChangedAt, Examples, FileNote, Finding, Findings, SelectedRows, SelectedSamples, SettingsChange, Severity,
+};
 pub(crate) use inputs::labels;
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,

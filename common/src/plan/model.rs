@@ -1,16 +1,18 @@
-//! The plan as it is held in memory: columns, since a run can have ten million files.
+//! The plan as it is held in memory.
+
+mod files;
 
 use std::fmt;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
-use crate::fs::Stamp;
 use crate::options::ByteOptions;
 use crate::trc::SampleWidth;
 use crate::units::{Bytes, RowRange};
+
+pub use files::{FileEntry, FileTable, LeftOut};
 
 /// Names a plan by the SHA-256 of its file's content; two plans of one id make the same bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -175,6 +177,15 @@ impl Element {
 }
 
 impl Plan {
+    /// Whether both make the same bytes of the same files, however they were asked for.
+    pub fn does_the_same(&self, other: &Self) -> bool {
+        self.run == other.run
+            && self.options == other.options
+            && self.folders == other.folders
+            && self.patterns == other.patterns
+            && self.channels == other.channels
+    }
+
     /// The folder of a form of names.
     pub fn folder_of(&self, pattern: PatternId) -> &Folder {
         &self.folders[self.patterns[pattern.0 as usize].folder as usize]
@@ -261,7 +272,7 @@ fn needs_escape(text: &str) -> bool {
 }
 
 /// One channel of a run: the shape of its array and its files in row order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelPlan {
     /// Which channel.
     pub channel: Channel,
@@ -269,6 +280,10 @@ pub struct ChannelPlan {
     pub rows: u64,
     /// Samples a row of the array has.
     pub samples: u32,
+    /// Samples that a whole record of the channel has.
+    pub record_samples: u32,
+    /// The sample of a record with which its row begins.
+    pub first_sample: u32,
     /// What the array holds.
     pub element: Element,
     /// The file whose header stands for the channel.
@@ -325,192 +340,6 @@ pub struct PlannedLayout {
     pub width: Option<SampleWidth>,
     /// Whether such a file held all that its header names. One that did not may be written to its end later.
     pub whole: bool,
-}
-
-/// One file of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileEntry {
-    /// Size when planned.
-    pub size: Bytes,
-    /// Time of last modification when planned, nanoseconds since 1970, UTC.
-    pub mtime_ns: i64,
-    /// Row of its first segment.
-    pub first_row: u64,
-    /// How many of its segments, from the first on, are rows. Can be fewer than it has (`--events complete`).
-    pub rows: u32,
-    /// What it is taken to hold.
-    pub layout: LayoutId,
-    /// The form of its name, and its folder.
-    pub pattern: PatternId,
-    /// The number in its name.
-    pub index: u64,
-}
-
-impl FileEntry {
-    /// What tells whether it is still the planned file.
-    pub const fn stamp(&self) -> Stamp {
-        Stamp {
-            size: self.size,
-            mtime_ns: self.mtime_ns,
-        }
-    }
-
-    /// The rows that it gives.
-    pub fn row_range(&self) -> RowRange {
-        RowRange::new(self.first_row, self.first_row + u64::from(self.rows))
-    }
-}
-
-/// The files of a channel as columns, 44 bytes a file, ordered by first row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FileTable {
-    pub(super) sizes: Vec<u64>,
-    pub(super) mtimes: Vec<i64>,
-    pub(super) first_rows: Vec<u64>,
-    pub(super) rows: Vec<u32>,
-    pub(super) layouts: Vec<u32>,
-    pub(super) patterns: Vec<u32>,
-    pub(super) indices: Vec<u64>,
-}
-
-impl FileTable {
-    /// Bytes of memory and of the plan file that each entry takes.
-    pub const BYTES_PER_FILE: u64 = 44;
-
-    /// An empty table with room for `files` entries.
-    pub fn with_capacity(files: usize) -> Self {
-        Self {
-            sizes: Vec::with_capacity(files),
-            mtimes: Vec::with_capacity(files),
-            first_rows: Vec::with_capacity(files),
-            rows: Vec::with_capacity(files),
-            layouts: Vec::with_capacity(files),
-            patterns: Vec::with_capacity(files),
-            indices: Vec::with_capacity(files),
-        }
-    }
-
-    /// How many files.
-    pub fn len(&self) -> usize {
-        self.sizes.len()
-    }
-
-    /// Whether there is no file.
-    pub fn is_empty(&self) -> bool {
-        self.sizes.is_empty()
-    }
-
-    /// Appends a file.
-    ///
-    /// # Panics
-    /// If its rows do not lie behind those of the file before it: the planner would be wrong, and so every row after.
-    pub fn push(&mut self, file: FileEntry) {
-        if let Some(last) = self.len().checked_sub(1) {
-            assert!(
-                file.first_row >= self.get(last).row_range().end,
-                "files must be pushed in row order"
-            );
-        }
-        self.sizes.push(file.size.0);
-        self.mtimes.push(file.mtime_ns);
-        self.first_rows.push(file.first_row);
-        self.rows.push(file.rows);
-        self.layouts.push(file.layout.0);
-        self.patterns.push(file.pattern.0);
-        self.indices.push(file.index);
-    }
-
-    /// The `i`-th file in row order.
-    ///
-    /// # Panics
-    /// If there is no such file.
-    pub fn get(&self, i: usize) -> FileEntry {
-        FileEntry {
-            size: Bytes(self.sizes[i]),
-            mtime_ns: self.mtimes[i],
-            first_row: self.first_rows[i],
-            rows: self.rows[i],
-            layout: LayoutId(self.layouts[i]),
-            pattern: PatternId(self.patterns[i]),
-            index: self.indices[i],
-        }
-    }
-
-    /// All files in row order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = FileEntry> + '_ {
-        (0..self.len()).map(|i| self.get(i))
-    }
-
-    /// The positions of the files that give at least one of `rows`.
-    pub fn overlapping(&self, rows: RowRange) -> Range<usize> {
-        if rows.is_empty() {
-            return 0..0;
-        }
-        let mut start = self.first_rows.partition_point(|&first| first <= rows.start);
-        // The file before can reach into the range; a file that gives no row cannot.
-        if start > 0 && self.get(start - 1).row_range().end > rows.start {
-            start -= 1;
-        }
-        let end = self.first_rows.partition_point(|&first| first < rows.end).max(start);
-        start..end
-    }
-
-    /// The position of the file of a folder and index, by bisection. `patterns` are the plan's.
-    pub fn find(&self, patterns: &[NamePattern], folder: u32, index: u64) -> Option<usize> {
-        let key = |i: usize| (patterns[self.patterns[i] as usize].folder, self.indices[i]);
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            if key(middle) < (folder, index) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        (low < self.len() && key(low) == (folder, index)).then_some(low)
-    }
-
-    /// Bytes of all files together.
-    pub fn total_size(&self) -> Bytes {
-        Bytes(self.sizes.iter().sum())
-    }
-}
-
-/// Files without rows, as columns, sorted by folder and index. They are known, so that a later listing does not take
-/// them for new ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
-    pub(super) patterns: Vec<u32>,
-    pub(super) indices: Vec<u64>,
-}
-
-impl LeftOut {
-    /// Bytes of memory and of the plan file that each entry takes.
-    pub const BYTES_PER_FILE: u64 = 12;
-
-    /// How many files.
-    pub fn len(&self) -> usize {
-        self.patterns.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.patterns.is_empty()
-    }
-
-    /// Appends a file.
-    pub(super) fn push(&mut self, pattern: PatternId, index: u64) {
-        self.patterns.push(pattern.0);
-        self.indices.push(index);
-    }
-
-    /// The files: form of the name, and index.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (PatternId, u64)> + '_ {
-        self.patterns
-            .iter()
-            .map(|&id| PatternId(id))
-            .zip(self.indices.iter().copied())
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::channel::Channel;
+use crate::selection::{Axis, RowSelection, Selection};
 use crate::trc::Header;
-use crate::units::Bytes;
+use crate::units::{Bytes, RowRange, counted};
 
 use super::error::PlanError;
 use super::events::{EventFile, Lacking, Placed, Sink, join};
-use super::findings::{Examples, Finding, Findings};
+use super::findings::{Examples, Finding, Findings, SelectedRows, SelectedSamples};
 use super::gather::Candidate;
 use super::inputs::RunFolders;
 use super::layouts::Resolved;
@@ -44,6 +45,7 @@ pub(super) fn place(
         .collect();
     let mut tables = Tables {
         names,
+        selection: request.options.selection.rows,
         channels: &mut channels,
         done: files
             .iter()
@@ -60,18 +62,58 @@ pub(super) fn place(
             why: "no event is in all channels; use --events union, or choose --channels".to_owned(),
         });
     }
-    note_lacking(&channels, &rows, lacking, findings);
-    channels
-        .into_iter()
-        .zip(done)
-        .zip(rows)
-        .map(|((read, table), rows)| finish_channel(read, table, rows, names, request))
-        .collect()
+    let selection = request.options.selection.rows;
+    let taken: Vec<u64> = rows.iter().map(|&rows| selection.before(rows)).collect();
+    note_lacking(&channels, &rows, &taken, lacking, findings);
+    let finished = channels.into_iter().zip(done).zip(&taken).zip(&rows);
+    let finished: Result<Vec<ChannelPlan>, PlanError> = finished
+        .map(|(((read, table), &taken), &of)| {
+            if table.is_empty() {
+                return Err(nothing_taken(run, read.channel, selection, of));
+            }
+            finish_channel(read, table, taken, names, request)
+        })
+        .collect();
+    let finished = finished?;
+    note_selection(&finished, &rows, request.options.selection, findings);
+    Ok(finished)
+}
+
+fn nothing_taken(run: &RunFolders, channel: Channel, selection: RowSelection, of: u64) -> PlanError {
+    let of = counted(of, "row");
+    PlanError::NoRows {
+        run: run.name.clone(),
+        why: format!("{selection} takes no trace of channel {channel}, which has {of}; choose others, or --channels"),
+    }
+}
+
+/// Says what was taken, where that is not everything.
+fn note_selection(channels: &[ChannelPlan], of: &[u64], selection: Selection, findings: &mut Findings) {
+    for (plan, &of) in channels.iter().zip(of) {
+        if plan.rows < of || selection.rows.end.is_some_and(|end| end > of) {
+            findings.all.push(Finding::SelectedRows(SelectedRows {
+                channel: plan.channel,
+                selection: selection.rows.to_string(),
+                rows: plan.rows,
+                of,
+                beyond: selection.rows.end.is_some_and(|end| end > of),
+            }));
+        }
+        if plan.samples < plan.record_samples {
+            findings.all.push(Finding::SelectedSamples(SelectedSamples {
+                channel: plan.channel,
+                first: plan.first_sample,
+                samples: plan.samples,
+                of: plan.record_samples,
+            }));
+        }
+    }
 }
 
 fn note_lacking(
     channels: &[ReadChannel],
     rows: &[u64],
+    taken: &[u64],
     lacking: BTreeMap<Option<usize>, Examples<String>>,
     findings: &mut Findings,
 ) {
@@ -79,7 +121,7 @@ fn note_lacking(
         findings.all.push(match channel {
             Some(at) => Finding::MissingEvents {
                 channel: channels[at].channel,
-                of: rows[at],
+                of: taken[at],
                 events,
             },
             None => Finding::IncompleteEvents {
@@ -103,11 +145,25 @@ fn finish_channel(
     for file in sorted {
         left_out.push(PatternId(file.pattern), file.index);
     }
-    let reference = reference(&read.resolved, read.channel, read.reference, &files, names)?;
+    let (reference, header) = reference(&read.resolved, read.channel, read.reference, &files, names)?;
+    let axis = Axis {
+        offset: header.horiz_offset(),
+        interval: header.horiz_interval(),
+        unit: &header.hor_unit(),
+    };
+    let samples = request.options.selection.samples;
+    let window = samples
+        .window(read.resolved.samples, axis)
+        .map_err(|why| PlanError::NoSamples {
+            channel: read.channel,
+            why,
+        })?;
     let plan = ChannelPlan {
         channel: read.channel,
         rows,
-        samples: read.resolved.samples,
+        samples: window.samples,
+        record_samples: read.resolved.samples,
+        first_sample: window.first,
         element: read.resolved.element(request.options.dtype),
         reference,
         layouts: read.resolved.layouts,
@@ -135,7 +191,7 @@ fn reference(
     chosen: (u32, u64),
     files: &FileTable,
     names: Names<'_>,
-) -> Result<Reference, PlanError> {
+) -> Result<(Reference, Header), PlanError> {
     let chosen = files.find(names.patterns, chosen.0, chosen.1);
     let others = (0..files.len()).filter(|&i| {
         let layout = resolved.layouts[files.get(i).layout.0 as usize];
@@ -148,7 +204,7 @@ fn reference(
         tried += 1;
         let reason = match read_head(&path) {
             Ok(head) => match Header::parse(&head) {
-                Ok(_) => return Ok(Reference { file: i as u64, head }),
+                Ok(header) => return Ok((Reference { file: i as u64, head }, header)),
                 Err(error) => error.to_string(),
             },
             Err(error) => error.to_string(),
@@ -168,6 +224,7 @@ fn reference(
 /// Builds the channels' tables from the joined events.
 struct Tables<'a> {
     names: Names<'a>,
+    selection: RowSelection,
     channels: &'a mut [ReadChannel],
     done: Vec<FileTable>,
     lacking: BTreeMap<Option<usize>, Examples<String>>,
@@ -177,15 +234,20 @@ impl Sink for Tables<'_> {
     fn place(&mut self, placed: Placed) {
         let read = &mut self.channels[placed.channel];
         let file = read.files[placed.file];
-        if placed.rows == 0 {
+        let selection = self.selection;
+        let before = RowRange::new(placed.first_row, placed.first_row + u64::from(placed.rows));
+        let taken = selection.taken(before);
+        if taken.is_empty() {
             read.left_out.push(file);
             return;
         }
+        let in_file = |rows: u64| u32::try_from(rows).expect("a file has no more rows than segments");
         self.done[placed.channel].push(FileEntry {
             size: Bytes(file.size),
             mtime_ns: file.mtime_ns,
-            first_row: placed.first_row,
-            rows: placed.rows,
+            first_row: taken.start,
+            first_segment: in_file(selection.row(taken.start) - before.start),
+            rows: in_file(taken.len()),
             layout: LayoutId(read.resolved.layout(&file)),
             pattern: PatternId(file.pattern),
             index: file.index,
@@ -193,6 +255,18 @@ impl Sink for Tables<'_> {
     }
 
     fn lack(&mut self, lacking: Lacking) {
+        let segments = u64::from(lacking.segments);
+        let lacked = match lacking.channel {
+            Some(_) => {
+                let rows = RowRange::new(lacking.row, lacking.row + segments);
+                self.selection.taken(rows).len()
+            }
+            // What `complete` leaves out is no row that could be taken.
+            None => segments,
+        };
+        if lacked == 0 {
+            return;
+        }
         let events = self.lacking.entry(lacking.channel).or_default();
         events.add_with(|| {
             let event = event_label(self.names, (lacking.folder, lacking.index));
@@ -202,6 +276,6 @@ impl Sink for Tables<'_> {
                 (first, n) => format!("{event}, segments {first} to {}", first + n - 1),
             }
         });
-        events.count += u64::from(lacking.segments) - 1;
+        events.count += lacked - 1;
     }
 }

@@ -35,9 +35,12 @@ pub fn plan(request: &PlanRequest, progress: &PlanProgress) -> Result<Vec<Planne
     pool.install(|| {
         let folders = resolve(&request.inputs)?;
         let listed = list_all(folders, request.recursive, &progress.files)?;
-        let (listed, mut findings) = drop_empty(listed)?;
+        let (listed, mut findings) = drop_empty(listed, request.recursive)?;
         let paths: Vec<&Path> = listed.iter().map(|(folder, _)| folder.path.as_path()).collect();
-        let runs = group(&paths, request.join);
+        let mut runs = group(&paths, request.join);
+        for run in &mut runs {
+            known_empty(run, &findings);
+        }
         let mut listed: Vec<Option<(FolderInput, Listing)>> = listed.into_iter().map(Some).collect();
         let mut planned = Vec::with_capacity(runs.len());
         for run in runs {
@@ -55,8 +58,10 @@ pub fn plan(request: &PlanRequest, progress: &PlanProgress) -> Result<Vec<Planne
 }
 
 pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool, PlanError> {
+    /// Enough to wait for any file server; starting more takes longer than they save.
+    const MOST: usize = 64;
     rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
+        .num_threads(threads.clamp(1, MOST))
         .thread_name(|i| format!("plan-{i}"))
         .build()
         .map_err(|error| PlanError::Threads {
@@ -114,7 +119,10 @@ fn list_one(folder: &FolderInput, seen: &AtomicU64) -> Result<Listing, PlanError
 }
 
 /// Takes out folders without traces. One that was named and is a run of its own is an error.
-fn drop_empty(listed: Vec<(FolderInput, Listing)>) -> Result<(Vec<(FolderInput, Listing)>, Findings), PlanError> {
+fn drop_empty(
+    listed: Vec<(FolderInput, Listing)>,
+    recursive: bool,
+) -> Result<(Vec<(FolderInput, Listing)>, Findings), PlanError> {
     let paths: Vec<&Path> = listed.iter().map(|(folder, _)| folder.path.as_path()).collect();
     let has_traces = |at: usize| !listed[at].1.entries.is_empty();
     let runs = group(&paths, false);
@@ -137,13 +145,28 @@ fn drop_empty(listed: Vec<(FolderInput, Listing)>) -> Result<(Vec<(FolderInput, 
     for (folder, listing) in listed {
         if !listing.entries.is_empty() {
             kept.push((folder, listing));
-        } else if folder.typed {
+        } else if folder.typed && (listing.folders.is_empty() || !recursive) {
             findings.all.push(Finding::EmptyFolder {
                 folder: folder.path.display().to_string(),
             });
         }
     }
     Ok((kept, findings))
+}
+
+/// A folder that is there and empty, which is told, is not missing.
+fn known_empty(run: &mut RunFolders, findings: &Findings) {
+    for finding in &findings.all {
+        let Finding::EmptyFolder { folder } = finding else {
+            continue;
+        };
+        let name = Path::new(folder).file_name().unwrap_or_default();
+        let missing = &mut run.missing;
+        if let Some(at) = missing.examples.iter().position(|missing| name == missing.as_str()) {
+            missing.examples.remove(at);
+            missing.count -= 1;
+        }
+    }
 }
 
 fn what_is_there(path: &Path, listing: &Listing) -> String {
@@ -254,6 +277,7 @@ fn read_channels(
     let probing = Probing {
         names,
         all: request.probes_all(),
+        array: request.options.selection.array,
         on_bad_file: request.options.on_bad_file,
         young_after_ns: since_epoch_ns(SystemTime::now())
             .saturating_sub(i64::try_from(request.settle.as_nanos()).unwrap_or(i64::MAX)),

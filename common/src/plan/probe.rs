@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use crate::channel::Channel;
 use crate::options::OnBadFile;
 use crate::status::Status;
-use crate::trc::{Field, FieldSet, FormatError, HEAD_BYTES, Header};
+use crate::trc::{Field, FieldSet, FormatError, HEAD_BYTES, Header, WaveArray};
 use crate::units::Bytes;
 
 use super::error::PlanError;
@@ -32,14 +32,6 @@ const TRIES: usize = 3;
 const MOST_UNOPENED: u64 = 100;
 /// Files opened between two looks at the results.
 const CHUNK: usize = 4096;
-
-/// These may change inside a channel, and people should know; those of [`FieldSet::AXES`] must not.
-const SOFT: FieldSet = FieldSet::EMPTY
-    .with(Field::VerticalGain)
-    .with(Field::VerticalOffset)
-    .with(Field::VertCoupling)
-    .with(Field::BandwidthLimit)
-    .with(Field::ProbeAtt);
 
 /// The first bytes of a file: [`HEAD_BYTES`], or all of a shorter file. Errors that can pass are tried again.
 pub(super) fn read_head(path: &Path) -> io::Result<Vec<u8>> {
@@ -112,6 +104,8 @@ pub(super) struct Probing<'a> {
     pub(super) names: Names<'a>,
     /// Every file, or only as many as the layouts need and a sample.
     pub(super) all: bool,
+    /// `--array`
+    pub(super) array: WaveArray,
     /// `--on-bad-file`
     pub(super) on_bad_file: OnBadFile,
     /// Files changed after this (nanoseconds since 1970) may still be written.
@@ -205,7 +199,7 @@ enum Opened {
     Failed(io::Error),
 }
 
-fn open(path: &Path, size: Bytes) -> Opened {
+fn open(path: &Path, size: Bytes, array: WaveArray) -> Opened {
     let head = match read_head(path) {
         Ok(head) => head,
         Err(error) => return Opened::Failed(error),
@@ -220,7 +214,8 @@ fn open(path: &Path, size: Bytes) -> Opened {
         width: header.width(),
         sound,
     };
-    match header.layout(size) {
+    let layout = header.layout_of(array, size);
+    match layout.and_then(|layout| header.check_scale().map(|()| layout)) {
         Ok(layout) => Opened::Sound {
             claimed: claim(layout.shape, true),
             second_array: layout.second_array,
@@ -234,7 +229,7 @@ fn open(path: &Path, size: Bytes) -> Opened {
         },
         Err(error) => Opened::Bad {
             error,
-            claimed: header.shape().ok().map(|shape| claim(shape, false)),
+            claimed: header.shape_of(array).ok().map(|shape| claim(shape, false)),
         },
     }
 }
@@ -273,7 +268,7 @@ impl<'a> Fold<'a> {
             readable: FxHashMap::default(),
             before: None,
             changes: FxHashMap::default(),
-            watched: FieldSet::AXES.union(SOFT),
+            watched: FieldSet::AXES.union(FieldSet::SETTINGS),
             triggers: Vec::new(),
             first_trouble: None,
             opened: 0,
@@ -287,12 +282,17 @@ impl<'a> Fold<'a> {
 
     /// Opens the files at `positions`. Only files that come `in_row_order` are asked where settings change.
     fn open(&mut self, positions: &[usize], in_row_order: bool) -> Result<(), PlanError> {
-        let (names, counter) = (self.probing.names, self.probing.opened);
+        let Probing {
+            names,
+            array,
+            opened: counter,
+            ..
+        } = self.probing;
         let files = &*self.files;
         let results: Vec<Opened> = positions
             .par_iter()
             .map(|&at| {
-                let result = open(&names.path(&files[at]), Bytes(files[at].size));
+                let result = open(&names.path(&files[at]), Bytes(files[at].size), array);
                 counter.fetch_add(1, Ordering::Relaxed);
                 result
             })
@@ -331,7 +331,7 @@ impl<'a> Fold<'a> {
 
     fn note_oddities(&mut self, at: usize, second_array: Bytes, mismatch: Option<String>) {
         let (names, file) = (self.probing.names, self.files[at]);
-        if second_array > Bytes(0) {
+        if second_array > Bytes(0) && self.probing.array == WaveArray::First {
             self.second_arrays.add_with(|| FileNote {
                 file: names.label(&file),
                 note: format!("WAVE_ARRAY_2 of {second_array}"),
@@ -393,8 +393,7 @@ impl<'a> Fold<'a> {
 
     fn take_failed(&mut self, at: usize, error: io::Error) -> Result<(), PlanError> {
         let (names, file) = (self.probing.names, self.files[at]);
-        // Where the first file may not be read, most often none may: better said now than after all of them.
-        if self.probing.on_bad_file == OnBadFile::Fail || (at == 0 && error.kind() == io::ErrorKind::PermissionDenied) {
+        if self.probing.on_bad_file == OnBadFile::Fail {
             return Err(PlanError::Storage {
                 path: names.path(&file),
                 doing: "opened",
@@ -425,7 +424,7 @@ impl<'a> Fold<'a> {
     fn finish(mut self, channel: Channel, findings: &mut Findings) -> Probed {
         let skipped = self.probing.on_bad_file == OnBadFile::Skip;
         let mut mixed = Vec::new();
-        for field in FieldSet::AXES.iter().chain(SOFT.iter()) {
+        for field in FieldSet::AXES.iter().chain(FieldSet::SETTINGS.iter()) {
             let Some(change) = self.changes.remove(&field) else {
                 continue;
             };

@@ -27,6 +27,7 @@ pub(super) fn channel_of(files: &[(u64, u32, u64)], rows: u64) -> ChannelPlan {
             size: Bytes(size),
             mtime_ns: -5,
             first_row,
+            first_segment: 0,
             rows: segments,
             layout: LayoutId(i),
             pattern: PatternId(0),
@@ -37,6 +38,8 @@ pub(super) fn channel_of(files: &[(u64, u32, u64)], rows: u64) -> ChannelPlan {
         channel: Channel::new('C', 1).unwrap(),
         rows,
         samples: 10,
+        record_samples: 10,
+        first_sample: 0,
         element: Element::Float32,
         reference: Reference {
             file: 0,

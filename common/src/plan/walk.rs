@@ -170,6 +170,9 @@ impl Batch {
         let kind = found.kind()?;
         if kind.is_some_and(|kind| kind.is_dir()) {
             self.listing.folders.push(name.to_owned());
+            if name.to_str().is_some_and(|name| split(name).is_ok()) {
+                self.leave_out(Unmatched::NoFile, name);
+            }
             return Ok(());
         }
         let (class, number) = match self.classify(name, literally) {
@@ -331,9 +334,13 @@ mod tests {
             std::fs::write(dir.path().join(name), "x").unwrap();
         }
         std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::create_dir(dir.path().join("C1--Trace--00007.trc")).unwrap();
         let listing = listed(dir.path(), Selection::All);
         assert_eq!(names(&listing), [("C1--Trace--00000.trc".to_owned(), 1)]);
-        assert_eq!(listing.folders, ["sub"]);
+        let mut folders = listing.folders.clone();
+        folders.sort();
+        assert_eq!(folders, ["C1--Trace--00007.trc", "sub"]);
+        assert_eq!(listing.unmatched[&Unmatched::NoFile].count, 1);
         let other = &listing.unmatched[&Unmatched::OtherKind];
         assert_eq!(
             (other.count, other.examples.as_slice()),

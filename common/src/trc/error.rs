@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Field;
+use super::{Field, WaveArray};
 use crate::status::Status;
 use crate::units::Bytes;
 
@@ -65,22 +65,38 @@ pub enum FormatError {
         value: i32,
     },
     /// The samples end inside a 16-bit word.
-    #[error("malformed header: WAVE_ARRAY_1 must be whole 16-bit samples, found {} bytes", Grouped(*bytes))]
+    #[error("malformed header: {} must be whole 16-bit samples, found {} bytes", array.field(), Grouped(*bytes))]
     HalfSample {
-        /// WAVE_ARRAY_1.
+        /// Which samples.
+        array: WaveArray,
+        /// Their bytes.
         bytes: u64,
     },
     /// There is no sample.
     #[error("malformed header: WAVE_ARRAY_1 is 0: the file holds no samples")]
     NoSamples,
+    /// The second array is asked for, and there is none.
+    #[error("no second array: WAVE_ARRAY_2 is 0 (it comes with extrema and complex records; --array 1 is the first)")]
+    NoSecondArray,
+    /// A gain or an offset that makes no sample a number.
+    #[error("malformed header: {field} must be a number, found {value}")]
+    NotFinite {
+        /// The field.
+        field: Field,
+        /// Its value, as it is shown.
+        value: Unscaled,
+    },
     /// The segments are not of one length.
     #[error(
-        "malformed header: {} samples (WAVE_ARRAY_1) do not divide evenly into {} segments (SUBARRAY_COUNT)",
+        "malformed header: {} samples ({}) do not divide evenly into {} segments (SUBARRAY_COUNT)",
         Grouped(*samples),
+        array.field(),
         Grouped(u64::from(*segments))
     )]
     Uneven {
-        /// Samples in the file.
+        /// Which samples.
+        array: WaveArray,
+        /// How many in the file.
         samples: u64,
         /// SUBARRAY_COUNT.
         segments: u32,
@@ -99,8 +115,28 @@ impl FormatError {
             | Self::Negative { .. }
             | Self::HalfSample { .. }
             | Self::NoSamples
+            | Self::NoSecondArray
+            | Self::NotFinite { .. }
             | Self::Uneven { .. } => Status::Malformed,
         }
+    }
+}
+
+/// What a gain or an offset is that is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unscaled {
+    /// Not even infinite.
+    NaN,
+    /// Beyond all numbers, on either side.
+    Infinite,
+}
+
+impl fmt::Display for Unscaled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NaN => "NaN",
+            Self::Infinite => "infinity",
+        })
     }
 }
 
@@ -146,6 +182,7 @@ mod tests {
         );
         assert_eq!(
             FormatError::Uneven {
+                array: WaveArray::First,
                 samples: 1_000_001,
                 segments: 20
             }

@@ -215,6 +215,14 @@ impl FieldSet {
         .with(Field::HorUnit)
         .with(Field::RecordType);
 
+    /// These may change inside a channel, and people should know.
+    pub const SETTINGS: Self = Self::EMPTY
+        .with(Field::VerticalGain)
+        .with(Field::VerticalOffset)
+        .with(Field::VertCoupling)
+        .with(Field::BandwidthLimit)
+        .with(Field::ProbeAtt);
+
     /// Adds a field.
     pub fn insert(&mut self, field: Field) {
         *self = self.with(field);

@@ -1,5 +1,6 @@
 //! Finding the descriptor and reading its fields.
 
+use super::error::Unscaled;
 use super::value::{Raw, latin_1};
 use super::{ByteOrder, Family, Field, FieldSet, FormatError, SampleWidth, SegmentTime, Timestamp, Value};
 use crate::channel::Channel;
@@ -139,6 +140,25 @@ impl Header {
     /// VERTICAL_OFFSET: the value is `gain * code - offset`.
     pub fn offset(&self) -> f32 {
         self.float(Field::VerticalOffset)
+    }
+
+    /// Fails where gain or offset is no number: every sample of the file would be none either.
+    pub fn check_scale(&self) -> Result<(), FormatError> {
+        let scale = [
+            (Field::VerticalGain, self.gain()),
+            (Field::VerticalOffset, self.offset()),
+        ];
+        match scale.into_iter().find(|(_, value)| !value.is_finite()) {
+            Some((field, value)) => Err(FormatError::NotFinite {
+                field,
+                value: if value.is_nan() {
+                    Unscaled::NaN
+                } else {
+                    Unscaled::Infinite
+                },
+            }),
+            None => Ok(()),
+        }
     }
 
     /// HORIZ_INTERVAL: seconds (HORUNIT) from one sample to the next.

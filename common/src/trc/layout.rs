@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ByteOrder, Field, FormatError, Header};
 use crate::units::Bytes;
@@ -26,6 +26,28 @@ const BLOCKS: [Field; 10] = [
     Field::ResArray3,
 ];
 
+/// Which of the two arrays that a file can hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WaveArray {
+    /// WAVE_ARRAY_1.
+    #[default]
+    #[serde(rename = "1")]
+    First,
+    /// WAVE_ARRAY_2: of extrema the floor, of complex records the imaginary part.
+    #[serde(rename = "2")]
+    Second,
+}
+
+impl WaveArray {
+    /// The field that holds its length.
+    pub const fn field(self) -> Field {
+        match self {
+            Self::First => Field::WaveArray1,
+            Self::Second => Field::WaveArray2,
+        }
+    }
+}
+
 /// The rows of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Shape {
@@ -35,12 +57,12 @@ pub struct Shape {
     pub samples: u32,
 }
 
-/// WAVE_ARRAY_COUNT does not name the number of samples that WAVE_ARRAY_1 holds; the latter rules.
+/// WAVE_ARRAY_COUNT does not name the number of samples that the array holds; the latter rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CountMismatch {
     /// WAVE_ARRAY_COUNT.
     pub named: i32,
-    /// Samples by the length of WAVE_ARRAY_1.
+    /// Samples by the array's length.
     pub found: u32,
 }
 
@@ -59,14 +81,14 @@ impl fmt::Display for CountMismatch {
 pub struct Layout {
     /// Rows and samples.
     pub shape: Shape,
-    /// WAVE_ARRAY_1: all segments, one behind the other.
+    /// The array that was asked for: all segments, one behind the other.
     pub data: Range<u64>,
     /// The TRIGTIME entries that belong to segments, whole ones only.
     pub trigtime: Option<Range<u64>>,
     /// Segments of a sequence that have no TRIGTIME entry of their own ([`Header::time_without_entry`]). A single
     /// sweep needs none.
     pub missing_times: u32,
-    /// WAVE_ARRAY_2, which is not converted; 0: there is none.
+    /// Bytes of WAVE_ARRAY_2; 0: there is none.
     pub second_array: Bytes,
     /// Where the last block ends. Bytes behind it are padding.
     pub end: u64,
@@ -84,23 +106,35 @@ impl Layout {
 }
 
 impl Header {
-    /// Rows and samples as the header claims them; the file's size is not looked at.
+    /// Rows and samples of the first array as the header claims them; the file's size is not looked at.
     ///
     /// Fails where a length or count is negative, there is no sample, or the segments would differ in length.
     pub fn shape(&self) -> Result<Shape, FormatError> {
-        let bytes = self.length(Field::WaveArray1)?;
+        self.shape_of(WaveArray::First)
+    }
+
+    /// [`Header::shape`] of either array.
+    pub fn shape_of(&self, array: WaveArray) -> Result<Shape, FormatError> {
+        let bytes = self.length(array.field())?;
         // Some models write 0 for a single sweep.
         let segments = self.length(Field::SubarrayCount)?.max(1);
         let width = u32::try_from(self.width().bytes()).expect("one or two");
         if !bytes.is_multiple_of(width) {
-            return Err(FormatError::HalfSample { bytes: bytes.into() });
+            return Err(FormatError::HalfSample {
+                array,
+                bytes: bytes.into(),
+            });
         }
         let samples = bytes / width;
         if samples == 0 {
-            return Err(FormatError::NoSamples);
+            return Err(match array {
+                WaveArray::First => FormatError::NoSamples,
+                WaveArray::Second => FormatError::NoSecondArray,
+            });
         }
         if !samples.is_multiple_of(segments) {
             return Err(FormatError::Uneven {
+                array,
                 samples: samples.into(),
                 segments,
             });
@@ -126,13 +160,18 @@ impl Header {
         Ok(blocks)
     }
 
-    /// Where the blocks lie in a file of `file_size`.
+    /// Where the blocks lie in a file of `file_size`; its rows are those of the first array.
     ///
     /// Fails as [`Header::shape`] does, where any block's length is negative, and where the file ends before the last
     /// block: also where only a block behind the samples is cut, since such a file was not written to its end.
     /// Bytes behind the last block are no error.
     pub fn layout(&self, file_size: Bytes) -> Result<Layout, FormatError> {
-        let shape = self.shape()?;
+        self.layout_of(WaveArray::First, file_size)
+    }
+
+    /// [`Header::layout`] with the rows of either array.
+    pub fn layout_of(&self, array: WaveArray, file_size: Bytes) -> Result<Layout, FormatError> {
+        let shape = self.shape_of(array)?;
         let mut end = self.start() as u64;
         let mut cut = None;
         let mut ranges = [0..0, 0..0, 0..0];
@@ -156,19 +195,23 @@ impl Header {
                 block,
             });
         }
-        let [times, data, second] = ranges;
+        let [times, first, second] = ranges;
+        let second_array = Bytes(second.end - second.start);
         let entries = ((times.end - times.start) / TRIGTIME_ENTRY).min(shape.segments.into());
         let found = shape.segments * shape.samples;
         let named = self.integer(Field::WaveArrayCount);
         Ok(Layout {
             shape,
-            data,
+            data: match array {
+                WaveArray::First => first,
+                WaveArray::Second => second,
+            },
             trigtime: (entries > 0).then(|| times.start..times.start + entries * TRIGTIME_ENTRY),
             missing_times: match shape.segments {
                 1 => 0,
                 segments => segments - u32::try_from(entries).expect("at most the number of segments"),
             },
-            second_array: Bytes(second.end - second.start),
+            second_array,
             end,
             count_mismatch: (i64::from(named) != i64::from(found)).then_some(CountMismatch { named, found }),
         })

@@ -19,10 +19,10 @@ mod variation;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::FormatError;
+pub use error::{FormatError, Unscaled};
 pub use fields::{Field, FieldSet};
 pub use header::Header;
-pub use layout::{CountMismatch, Layout, SegmentTime, Shape, segment_times};
+pub use layout::{CountMismatch, Layout, SegmentTime, Shape, WaveArray, segment_times};
 pub use time::{Timestamp, row_time};
 pub use value::Value;
 pub use variation::Variation;

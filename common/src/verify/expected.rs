@@ -13,7 +13,7 @@ use crate::outputs::Description;
 use crate::plan::Element;
 use crate::status::Status;
 use crate::trc::decode::{Codes, Extrema, LevelSums, MedianFinder};
-use crate::trc::{self, FormatError, HEAD_BYTES, Header, Layout, SampleWidth, SegmentTime};
+use crate::trc::{self, FormatError, HEAD_BYTES, Header, Layout, SampleWidth, SegmentTime, WaveArray};
 use crate::units::Bytes;
 
 /// A source that was looked for.
@@ -41,12 +41,12 @@ pub(super) struct SourceFile {
 }
 
 /// Opens the source of a line.
-pub(super) fn open(sources: &SourceFolders, line: &str) -> Source {
+pub(super) fn open(sources: &SourceFolders, line: &str, array: WaveArray) -> Source {
     let path = match sources.path_of(line) {
         Ok(path) => path,
         Err(why) => return Source::Absent(why),
     };
-    match try_open(&path) {
+    match try_open(&path, array) {
         Ok(source) => source,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Source::Absent(format!("the source is missing: {}", path.display()))
@@ -60,7 +60,7 @@ pub(super) fn unreadable(error: &io::Error) -> String {
     format!("the source cannot be read: {error}")
 }
 
-fn try_open(path: &std::path::Path) -> io::Result<Source> {
+fn try_open(path: &std::path::Path, array: WaveArray) -> io::Result<Source> {
     let file = File::open(path)?;
     let size = Bytes(file.metadata()?.len());
     let mut head = [0; HEAD_BYTES];
@@ -75,7 +75,8 @@ fn try_open(path: &std::path::Path) -> io::Result<Source> {
             });
         }
     };
-    Ok(match header.layout(size) {
+    let layout = header.layout_of(array, size);
+    Ok(match layout.and_then(|layout| header.check_scale().map(|()| layout)) {
         Ok(layout) => Source::Good(Box::new(SourceFile {
             file,
             header,
@@ -98,10 +99,11 @@ pub(super) struct Level {
 }
 
 impl SourceFile {
-    /// Where the first `samples` of a segment lie.
-    pub(super) fn place(&self, segment: u32, samples: u32) -> Range<u64> {
+    /// Where some samples of a segment lie.
+    pub(super) fn place(&self, segment: u32, samples: Range<u32>) -> Range<u64> {
         let start = self.layout.segment(segment).start;
-        start..start + u64::from(samples) * self.header.width().bytes() as u64
+        let place = |sample: u32| start + u64::from(sample) * self.header.width().bytes() as u64;
+        place(samples.start)..place(samples.end)
     }
 
     /// Codes from `want.start` on, at least one and at most up to `want.end`.
@@ -130,7 +132,7 @@ impl SourceFile {
         let by_median = baseline.method == BaselineMethod::Median;
         let mut sums = LevelSums::new();
         median.clear();
-        let mut left = self.place(segment, baseline.points);
+        let mut left = self.place(segment, 0..baseline.points);
         while !left.is_empty() {
             let codes = self.codes(block, left.clone())?;
             left.start += codes.bytes.len() as u64;
@@ -176,6 +178,7 @@ impl SourceFile {
         let ends = [row.extrema.min, row.extrema.max].map(|code| gain * f32::from(code) - offset);
         // A negative gain turns them round; what is no number has no order.
         let (min, max) = match ends {
+            _ if row.samples == 0 => (f32::NAN, f32::NAN),
             [a, b] if a.is_nan() || b.is_nan() => (f32::NAN, f32::NAN),
             [a, b] if b < a => (b, a),
             [a, b] => (a, b),
@@ -188,11 +191,15 @@ impl SourceFile {
         let baseline = level.map_or(f64::NAN, |level| f64::from(gain) * level.code - f64::from(offset));
         #[expect(clippy::cast_possible_truncation, reason = "the column is f32")]
         let baseline_std = level.map_or(f32::NAN, |level| (f64::from(gain).abs() * level.deviation) as f32);
+        let first_at = match row.first {
+            0 => time.offset,
+            first => time.offset + f64::from(first) * f64::from(self.header.horiz_interval()),
+        };
         let since_1970 = trc::row_time(self.header.trigger_time(), time.time);
         IndexRecord {
             time: since_1970.unwrap_or(i64::MIN).into(),
             trigger_offset: time.time.into(),
-            horiz_offset: time.offset.into(),
+            horiz_offset: first_at.into(),
             baseline: baseline.into(),
             horiz_interval: self.header.horiz_interval().into(),
             gain: per_code.into(),
@@ -215,5 +222,7 @@ impl SourceFile {
 pub(super) struct RowSeen {
     pub(super) extrema: Extrema,
     pub(super) samples: u32,
+    /// The first of them in its record.
+    pub(super) first: u32,
     pub(super) element: Element,
 }

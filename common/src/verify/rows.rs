@@ -1,6 +1,7 @@
 //! Some rows of a channel: their checksums, their index records, and their samples against the sources.
 
 use std::io;
+use std::ops::Range;
 
 use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::IntoBytes;
@@ -20,7 +21,7 @@ use crate::outputs::{Lines, read_exact};
 use crate::plan::Examples;
 use crate::status::{Status, StatusCounts};
 use crate::trc::decode::{self, Extrema, MedianFinder};
-use crate::trc::{FieldSet, Variation};
+use crate::trc::{FieldSet, Variation, WaveArray};
 use crate::units::{Bytes, RowRange, count};
 
 /// What was found in some rows.
@@ -272,7 +273,9 @@ impl Pass<'_> {
         }
         self.before = Some((file, segment));
         let width = self.channel.output.description.samples();
-        if status.is_good() && !(1..=width).contains(&record.samples.get()) {
+        // Of a record that is padded, what is taken can lie behind its end.
+        let least = u32::from(self.channel.output.description.options.ragged != Ragged::Pad);
+        if status.is_good() && !(least..=width).contains(&record.samples.get()) {
             return Err(format!(
                 "it has {} samples, and the array {width}",
                 record.samples.get()
@@ -292,7 +295,8 @@ impl Pass<'_> {
         let (label, source) = match self.lines.get(number.into()) {
             Ok(line) => {
                 let line = line.unwrap_or_default();
-                (line.to_owned(), expected::open(sources, line))
+                let array = self.channel.output.description.options.selection.array;
+                (line.to_owned(), expected::open(sources, line, array))
             }
             Err(error) => (number.to_string(), Source::Absent(error.to_string())),
         };
@@ -309,10 +313,12 @@ impl Pass<'_> {
             Source::Good(source) => {
                 part.segments = source.layout.shape.segments.into();
                 part.bytes = source.size;
-                let width = self.channel.output.description.samples();
-                if source.layout.second_array > Bytes(0) {
-                    part.kept = Some(Kept::SecondArray);
-                } else if source.layout.shape.samples > width {
+                let what = &self.channel.output.description;
+                let taken = what.first_sample..what.first_sample + what.samples();
+                let is_second = what.options.selection.array == WaveArray::Second;
+                if is_second || source.layout.second_array > Bytes(0) {
+                    part.kept = Some(Kept::OtherArray);
+                } else if taken.start > 0 || source.layout.shape.samples > taken.end {
                     part.kept = Some(Kept::LongerRows);
                 }
             }
@@ -346,17 +352,20 @@ impl Pass<'_> {
     fn good_row(&mut self, row: u64, record: &IndexRecord, source: &SourceFile, label: &str) -> io::Result<()> {
         let what = &self.channel.output.description;
         let shape = source.layout.shape;
-        let (segment, width) = (record.segment.get(), what.samples());
+        let (segment, width, whole) = (record.segment.get(), what.samples(), what.whole_record());
         let cuts = matches!(what.options.ragged, Ragged::Truncate);
         let pads = matches!(what.options.ragged, Ragged::Pad);
-        let fits = shape.samples == width || (shape.samples > width && cuts) || (shape.samples < width && pads);
+        let fits = shape.samples == whole || (shape.samples > whole && cuts) || (shape.samples < whole && pads);
         let other = if segment >= shape.segments {
             Some(format!(
                 "has {} segments, and this row is number {segment}",
                 shape.segments
             ))
         } else if !fits {
-            Some(format!("has {} samples a row, {width} are stored", shape.samples))
+            Some(format!(
+                "has records of {} samples, {whole} are expected",
+                shape.samples
+            ))
         } else {
             None
         };
@@ -370,7 +379,9 @@ impl Pass<'_> {
             variation.know(new);
             self.done.varying = self.done.varying.union(new);
         }
-        let samples = shape.samples.min(width);
+        let first = what.first_sample;
+        let taken = first..shape.samples.min(first + width).max(first);
+        let samples = taken.end - taken.start;
         let level = source.level(self.source, self.median, segment, what);
         let time = source.time(segment);
         let (level, time) = match (level, time) {
@@ -378,7 +389,7 @@ impl Pass<'_> {
             (Err(error), _) | (_, Err(error)) => return self.unreadable(row, label, &error, what.row_bytes()),
         };
         let before = self.done.differences.count;
-        let extrema = match self.samples(row, source, segment, samples, level.map(|level| level.code), label)? {
+        let extrema = match self.samples(row, source, segment, taken, level.map(|level| level.code), label)? {
             Ok(extrema) => extrema,
             // The rest of the row has been passed over.
             Err(error) => return self.unreadable(row, label, &error, 0),
@@ -387,6 +398,7 @@ impl Pass<'_> {
         let seen = RowSeen {
             extrema,
             samples,
+            first,
             element: what.element,
         };
         let expected = source.record(record, time, level, seen);
@@ -421,12 +433,13 @@ impl Pass<'_> {
         row: u64,
         source: &SourceFile,
         segment: u32,
-        samples: u32,
+        taken: Range<u32>,
         level: Option<f64>,
         label: &str,
     ) -> io::Result<Result<Extrema, io::Error>> {
         let element = self.channel.output.description.element;
-        let mut wanted = source.place(segment, samples);
+        let samples = taken.end - taken.start;
+        let mut wanted = source.place(segment, taken);
         let mut extrema = Extrema::NONE;
         let mut at = 0_u64;
         let mut found = Found::default();
@@ -492,7 +505,7 @@ impl Pass<'_> {
         let what = &self.channel.output.description;
         let found = match source {
             Source::Good(source) => {
-                let other = source.layout.shape.samples != what.samples() && what.options.ragged == Ragged::Bad;
+                let other = source.layout.shape.samples != what.whole_record() && what.options.ragged == Ragged::Bad;
                 if other && stored == Status::OtherLength {
                     return true;
                 }

@@ -11,7 +11,7 @@ use crate::trc::{FieldSet, Header};
 /// The header that stands for the channel, read from its file; or what is wrong with that.
 pub(super) fn reference(output: &ChannelOutput, sources: &SourceFolders) -> Result<Header, Box<Difference>> {
     let label = &output.description.reference_file;
-    let why = match expected::open(sources, label) {
+    let why = match expected::open(sources, label, output.description.options.selection.array) {
         Source::Good(source) => return Ok(source.header),
         // Where no file of the channel is whole, one whose header can be read stands for it.
         Source::Bad {

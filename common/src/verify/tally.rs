@@ -17,8 +17,8 @@ pub enum Kept {
     MoreSegments,
     /// Its rows were cut to the length of the array's.
     LongerRows,
-    /// It has a second array, which was not converted.
-    SecondArray,
+    /// It has another array, which was not converted.
+    OtherArray,
     /// It differs from what is stored, or could not be compared.
     Differs,
 }
@@ -29,7 +29,7 @@ impl Kept {
         Self::BadRows,
         Self::MoreSegments,
         Self::LongerRows,
-        Self::SecondArray,
+        Self::OtherArray,
         Self::Differs,
     ];
 
@@ -39,7 +39,7 @@ impl Kept {
             Self::BadRows => "whose rows are bad",
             Self::MoreSegments => "with segments that are in no array",
             Self::LongerRows => "whose rows are longer than the array's",
-            Self::SecondArray => "with a second array, which was not converted",
+            Self::OtherArray => "with another array, which was not converted",
             Self::Differs => "that differ or could not be compared",
         }
     }

@@ -3,12 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use trc2npy_common::options::{Events, OnBadFile};
-use trc2npy_common::plan::{InputChanges, Plan, compare};
+use trc2npy_common::plan::{InputChanges, Made, Plan, compare};
 
 use super::{Lab, one, sweep};
 
 fn changes(plan: &Plan) -> InputChanges {
-    compare(plan, false, 2, &|_, _| false).unwrap()
+    compare(plan, false, 2, &|_, _, _| Made::Not).unwrap()
 }
 
 fn touch(lab: &Lab, path: &str, later: Duration) {
@@ -63,10 +63,10 @@ fn new_changed_and_missing_files_are_told_apart() {
     );
     assert_eq!(
         found.changed.examples[1].to_string(),
-        "r-2/C1--Trace--00004.trc: modified 60 s later than planned"
+        "r-2/C1--Trace--00004.trc: modified 60 seconds later than planned"
     );
     // The size alone.
-    assert_eq!(compare(&plan, true, 1, &|_, _| false).unwrap().changed.count, 1);
+    assert_eq!(compare(&plan, true, 1, &|_, _, _| Made::Not).unwrap().changed.count, 1);
     assert!(found.to_string().contains("--trust-size"), "{found}");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trc2npy_synth::{RunSpec, TraceFile};
-use trc2npy_tests::{Convert, Npy, Oracle, Record, outputs, scratch, write_run};
+use trc2npy_tests::{Convert, Npy, Oracle, Record, must_equal, outputs, scratch, write_run};
 
 use crate::{file, row_files, statuses};
 
@@ -287,5 +287,5 @@ fn a_cut_file_that_claims_a_million_rows_does_not_drown_the_run() {
     // The same bytes, whether planning has seen that header or conversion finds it.
     let seen = convert("seen", "all");
     assert_eq!(statuses(&seen, "C1").len(), 400);
-    assert!(outputs(&seen) == outputs(&convert("found", "sample")));
+    must_equal(&convert("found", "sample"), &outputs(&seen));
 }

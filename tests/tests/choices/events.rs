@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Convert, Npy, Oracle, scratch, write_run};
+use trc2npy_tests::{Convert, Npy, Oracle, must_equal, outputs, scratch, write_run};
 
 use crate::{file, row_files, statuses};
 
@@ -58,7 +58,7 @@ fn an_event_that_any_channel_has_is_a_row_in_all() {
         "BAD ROWS: 5 of 33",
         "3 missing",
     ]);
-    assert_eq!(trc2npy_tests::outputs(&out), trc2npy_tests::outputs(&default));
+    must_equal(&out, &outputs(&default));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trc2npy_synth::{NameTemplate, RunSpec};
-use trc2npy_tests::{Convert, Oracle, outputs, scratch, write_run};
+use trc2npy_tests::{Convert, Oracle, difference, outputs, scratch, write_run};
 
 use crate::row_files;
 
@@ -47,7 +47,7 @@ fn one_stem_of_several_must_be_chosen() {
     let second = root.path().join("second");
     Convert::new([&alone], &second).run().must_succeed();
     Oracle::new(&second, [&alone]).must_agree();
-    assert_eq!(outputs(&out)[3], outputs(&second)[3]);
+    assert_eq!(outputs(&out)["C1--Trace.npy"], outputs(&second)["C1--Trace.npy"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn channels_are_chosen_by_name_or_number() {
             .args(["--channels", choice])
             .run()
             .must_succeed();
-        assert!(outputs(&named) == outputs(&out), "{choice}");
+        assert_eq!(difference(&outputs(&out), &outputs(&named)), None, "{choice}");
     }
     assert_eq!(outputs(&named).len(), 8);
     Convert::new([&run], root.path().join("none"))
@@ -142,7 +142,7 @@ fn channels_are_chosen_by_name_or_number() {
         .must_end_with(2)
         .must_say(&["C7", "C1: 5 files", "C4: 5 files", "--channels"]);
     // A channel alone has the rows that it has among the others.
-    assert!(outputs(&named).iter().any(|(name, _)| name == "C3--Trace.npy"));
+    assert!(outputs(&named).contains_key("C3--Trace.npy"));
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_name_that_can_be_read_two_ways_is_shown_with_both_readings() {
     spec.start = 99_997;
     write_run(&spec, &run);
     let out = root.path().join("out");
-    Convert::new([&run], &out).run().must_end_with(1).must_say(&[
+    Convert::new([&run], &out).run().must_end_with(2).must_say(&[
         "C1Trace10000",
         "index 10000",
         "\"Trace1\"",

@@ -9,20 +9,16 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use serde_json::Value;
-use trc2npy_tests::{Convert, Ended};
+use trc2npy_tests::{Call, Ended};
 
 /// One call, with relative paths meant from `folder`.
 fn inspect(folder: &Path, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ended {
-    Convert::subcommand("inspect").from(folder).args(words).run()
+    Call::of("inspect").from(folder).args(words).run()
 }
 
 /// What `--json` shows.
 fn json(folder: &Path, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Value {
-    let ended = Convert::subcommand("inspect")
-        .from(folder)
-        .args(words)
-        .args(["--json"])
-        .run();
+    let ended = Call::of("inspect").from(folder).args(words).args(["--json"]).run();
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:#?}"))
 }
 

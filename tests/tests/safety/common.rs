@@ -1,6 +1,5 @@
 //! What the tests of this binary share.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -8,10 +7,7 @@ use std::time::SystemTime;
 
 use fastrand::Rng;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Bench, Conversion, Running, committed_rows, outputs_by_name};
-
-/// Output files of a folder by name.
-pub(crate) type Outputs = BTreeMap<String, Vec<u8>>;
+use trc2npy_tests::{Bench, Convert, Outputs, Running, committed_rows, outputs};
 
 /// Randomness that a failure can be repeated with: `TRC2NPY_TEST_SEED`, else another seed each time. Printed.
 pub(crate) fn random() -> Rng {
@@ -31,11 +27,11 @@ pub(crate) fn spec(files: u64, samples: usize, channels: &[u8]) -> RunSpec {
 }
 
 /// What the conversion leaves when nobody disturbs it.
-pub(crate) fn undisturbed(bench: &Bench, conversion: &Conversion) -> Outputs {
+pub(crate) fn undisturbed(bench: &Bench, conversion: &Convert) -> Outputs {
     let out = bench.path("undisturbed");
     let ended = conversion.clone().into_folder(&out).run();
     assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
-    let outputs = outputs_by_name(&out);
+    let outputs = outputs(&out);
     assert!(!outputs.is_empty());
     outputs
 }
@@ -44,14 +40,14 @@ pub(crate) fn undisturbed(bench: &Bench, conversion: &Conversion) -> Outputs {
 pub(crate) const MANY_COMMITS: [&str; 4] = ["--range-size", "80kB", "--sync-every", "1"];
 
 /// A run of one channel and 20 rows, each of them a commit of its own, and its conversion into `out`.
-pub(crate) fn twenty_rows() -> (Bench, Conversion) {
+pub(crate) fn twenty_rows() -> (Bench, Convert) {
     let bench = Bench::new(&spec(20, 20_000, &[1]));
-    let conversion = Conversion::new([&bench.run], &bench.path("out")).options(MANY_COMMITS);
+    let conversion = Convert::new([&bench.run], bench.path("out")).args(MANY_COMMITS);
     (bench, conversion)
 }
 
 /// Kills the conversion when some of its 20 rows are committed and others are not.
-pub(crate) fn leave_half_done(conversion: &Conversion) {
+pub(crate) fn leave_half_done(conversion: &Convert) {
     let out = conversion.out();
     // A machine that stalls the test can let the conversion end first.
     for _ in 0..20 {
@@ -59,7 +55,7 @@ pub(crate) fn leave_half_done(conversion: &Conversion) {
         running.poll("five committed rows", |_| (committed_rows(out) >= 5).then_some(()));
         let ended = running.kill();
         if ended.status.code().is_none() && (5..20).contains(&committed_rows(out)) {
-            assert!(outputs_by_name(out).is_empty(), "something is published already");
+            assert!(outputs(out).is_empty(), "something is published already");
             return;
         }
         std::fs::remove_dir_all(out).expect("the outputs can be removed");
@@ -88,9 +84,9 @@ pub(crate) fn set_time(path: &Path, time: SystemTime) {
 }
 
 /// Starts the conversion of a run in which one file is cut short and young: it converts all else, then waits for it.
-pub(crate) fn start_and_wait_for_file(conversion: &Conversion, rows: u64) -> Running {
+pub(crate) fn start_and_wait_for_file(conversion: &Convert, rows: u64) -> Running {
     let out = conversion.out();
-    let mut running = conversion.clone().options(["--settle", "10m"]).start();
+    let mut running = conversion.clone().args(["--settle", "10m"]).start();
     let waiting = running.poll(format_args!("{rows} committed rows"), |_| {
         (committed_rows(out) == rows).then_some(())
     });

@@ -1,7 +1,7 @@
 //! The first signal lets the work in flight end, the second ends at once; the same command goes on either way.
 
 use rustix::process::Signal;
-use trc2npy_tests::{Bench, Conversion, Exit, committed_rows, must_equal, outputs_by_name, usable};
+use trc2npy_tests::{Bench, Convert, Ended, committed_rows, must_equal, outputs, usable};
 
 use crate::common::{
     MANY_COMMITS, complete, cut_short, set_time, spec, start_and_wait_for_file, twenty_rows, undisturbed,
@@ -14,7 +14,7 @@ const SIGNALS: [(&str, Signal); 3] = [
 ];
 
 /// Interrupts the conversion once some rows are committed, and others are not.
-fn interrupt(conversion: &Conversion, signal: Signal) -> Exit {
+fn interrupt(conversion: &Convert, signal: Signal) -> Ended {
     // A machine that stalls the test can let the conversion end first.
     for _ in 0..50 {
         let mut running = conversion.start();
@@ -36,14 +36,14 @@ fn interrupt(conversion: &Conversion, signal: Signal) -> Exit {
 #[test]
 fn one_signal_keeps_what_is_done_and_says_how_to_go_on() {
     let bench = Bench::new(&spec(60, 20_000, &[1, 2]));
-    let conversion = Conversion::new([&bench.run], &bench.path("out")).options(MANY_COMMITS);
+    let conversion = Convert::new([&bench.run], bench.path("out")).args(MANY_COMMITS);
     let reference = undisturbed(&bench, &conversion);
     for (name, signal) in SIGNALS {
         let out = bench.path(name);
         let conversion = conversion.clone().into_folder(&out);
         let ended = interrupt(&conversion, signal);
         let out_text = out.display().to_string();
-        let ended = ended.with(130).saying([
+        ended.must_end_with(130).must_say(&[
             "finishing what is in flight",
             "interrupted; what is done is kept",
             " convert ",
@@ -51,11 +51,11 @@ fn one_signal_keeps_what_is_done_and_says_how_to_go_on() {
             "--sync-every 1",
         ]);
         assert_eq!(ended.stdout, "", "{name}");
-        assert!(outputs_by_name(&out).is_empty(), "{name}: nothing is published");
+        assert!(outputs(&out).is_empty(), "{name}: nothing is published");
         let kept = committed_rows(&out);
         assert!((1..120).contains(&kept), "{name}: {kept} rows");
         assert!(!out.join(".trc2npy/owner.json").exists(), "{name}");
-        let _ = conversion.run().with(0);
+        conversion.run().must_end_with(0);
         must_equal(&out, &reference);
         assert_eq!(committed_rows(&out), 120, "{name}: no row was done twice");
     }
@@ -69,11 +69,11 @@ fn a_signal_while_it_waits_for_a_file_ends_the_waiting() {
     let missing = cut_short(&short);
     let running = start_and_wait_for_file(&conversion, 19);
     running.signal(Signal::INT);
-    let _ = running.wait().with(130).saying(["what is done is kept"]);
+    running.wait().must_end_with(130).must_say(&["what is done is kept"]);
     assert_eq!(committed_rows(conversion.out()), 19);
     // The instrument has finished the file meanwhile.
     complete(&short, &missing);
-    let _ = conversion.run().with(0);
+    conversion.run().must_end_with(0);
     must_equal(conversion.out(), &reference);
 }
 
@@ -81,8 +81,7 @@ fn a_signal_while_it_waits_for_a_file_ends_the_waiting() {
 fn a_second_signal_ends_at_once() {
     // One range of many bytes: what is in flight takes long.
     let bench = Bench::new(&spec(300, 400_000, &[1]));
-    let conversion =
-        Conversion::new([&bench.run], &bench.path("out")).options(["--threads", "1", "--range-size", "10GB"]);
+    let conversion = Convert::new([&bench.run], bench.path("out")).args(["--threads", "1", "--range-size", "10GB"]);
     for attempt in 1.. {
         let mut running = conversion.start();
         running.poll("the state", |_| {
@@ -96,7 +95,7 @@ fn a_second_signal_ends_at_once() {
         let ended = running.wait();
         let _ = std::fs::remove_dir_all(conversion.out());
         if !ended.stderr.contains("what is done is kept") && ended.status.code() != Some(0) {
-            let _ = ended.with(130);
+            ended.must_end_with(130);
             break;
         }
         assert!(attempt < 10, "it always ended before the second signal came: {ended}");
@@ -115,7 +114,7 @@ fn a_run_started_to_survive_the_hang_up_survives_it() {
     // Were it heard, the next signal would be the second one, which ends without these words.
     running.signal(Signal::HUP);
     running.signal(Signal::INT);
-    let _ = running.wait().with(130).saying(["what is done is kept"]);
+    running.wait().must_end_with(130).must_say(&["what is done is kept"]);
 }
 
 #[test]
@@ -126,11 +125,10 @@ fn a_conversion_that_is_stopped_and_continued_goes_on() {
     running.poll("a committed row", |_| {
         (committed_rows(conversion.out()) > 0).then_some(())
     });
-    if running.runs() {
-        running.signal(Signal::STOP);
+    if running.stop() {
         running.signal(Signal::CONT);
     }
-    let _ = running.wait().with(0);
+    running.wait().must_end_with(0);
     must_equal(conversion.out(), &reference);
     set_time(&bench.file(1, 0), std::time::SystemTime::UNIX_EPOCH);
 }

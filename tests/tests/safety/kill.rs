@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use trc2npy_tests::{
-    Bench, Conversion, committed_rows, must_be_whole, must_equal, outputs_by_name, poll, records, states, usable,
+    Bench, Convert, Outputs, committed_rows, must_be_whole, must_equal, outputs, poll, records, states, usable,
 };
 
-use crate::common::{Outputs, random, spec, undisturbed};
+use crate::common::{random, spec, undisturbed};
 
 /// How far a conversion has come, in steps that another process can see: the state folder, its files, each committed
 /// range, the beginning of publishing, each final name.
@@ -37,7 +37,7 @@ fn finals(out: &Path) -> usize {
 }
 
 /// Runs the conversion until it has come to `step`, and kills it there. False: it had ended before.
-fn kill_at(conversion: &Conversion, step: usize) -> bool {
+fn kill_at(conversion: &Convert, step: usize) -> bool {
     let mut running = conversion.start();
     let out = conversion.out();
     running.poll(format_args!("step {step}"), |_| (steps(out) >= step).then_some(()));
@@ -50,7 +50,7 @@ fn kill_at(conversion: &Conversion, step: usize) -> bool {
 fn twenty_kills_at_random_moments_leave_the_same_bytes() {
     let mut random = random();
     let bench = Bench::new(&spec(60, 20_000, &[1, 2]));
-    let conversion = Conversion::new([&bench.run], &bench.path("out")).options([
+    let conversion = Convert::new([&bench.run], bench.path("out")).args([
         "--baseline",
         "500",
         "--range-size",
@@ -88,7 +88,7 @@ fn twenty_kills_at_random_moments_leave_the_same_bytes() {
             resumed += usize::from(!kept.is_empty() && now.len() > kept.len());
             kept = now;
         }
-        let _ = conversion.run().with(0);
+        conversion.run().must_end_with(0);
         must_equal(&out, &reference);
         // No row was done twice.
         assert_eq!(committed_rows(&out), 120, "round {round}");
@@ -105,14 +105,15 @@ fn what_was_committed_before_a_kill_is_not_done_again() {
     let bench = Bench::new(&run);
     let out = bench.path("out");
     let conversion =
-        Conversion::new([&bench.run], &out).options(["--range-size", "8kB", "--sync-every", "1", "--progress", "json"]);
+        Convert::new([&bench.run], &out).args(["--range-size", "8kB", "--sync-every", "1", "--progress", "json"]);
     // All but the short file's range are committed while it waits for that file.
-    let mut waiting = conversion.clone().options(["--settle", "10m"]).start();
+    let mut waiting = conversion.clone().args(["--settle", "10m"]).start();
     waiting
         .poll("39 committed rows", |_| (committed_rows(&out) == 39).then_some(()))
         .expect("it waits for the short file");
     let _ = waiting.kill();
-    let ended = conversion.options(["--settle", "2s"]).run().with(3);
+    let ended = conversion.args(["--settle", "2s"]).run();
+    ended.must_end_with(3);
     let events = trc2npy_tests::events(&ended.stdout);
     let looks: Vec<_> = events
         .iter()
@@ -135,7 +136,7 @@ fn can_trace() -> bool {
 fn kill_at_each(
     calls: &str,
     step: usize,
-    conversion: &Conversion,
+    conversion: &Convert,
     prepare: impl Fn(&Path),
     left: impl Fn(&Path),
     reference: &Outputs,
@@ -153,7 +154,7 @@ fn kill_at_each(
         let ended = traced.run();
         let killed = ended.status.code().is_none();
         left(out);
-        let _ = conversion.run().with(0);
+        conversion.run().must_end_with(0);
         must_equal(out, reference);
         if !killed {
             eprintln!("{calls}: {} kills", (nth - 1) / step);
@@ -164,10 +165,9 @@ fn kill_at_each(
     }
 }
 
-fn small() -> (Bench, Conversion) {
+fn small() -> (Bench, Convert) {
     let bench = Bench::new(&spec(6, 500, &[1, 2]));
-    let conversion =
-        Conversion::new([&bench.run], &bench.path("out")).options(["--range-size", "4kB", "--sync-every", "1"]);
+    let conversion = Convert::new([&bench.run], bench.path("out")).args(["--range-size", "4kB", "--sync-every", "1"]);
     (bench, conversion)
 }
 
@@ -196,14 +196,14 @@ fn an_overwrite_killed_anywhere_keeps_the_old_arrays_until_the_new_are_whole() {
     }
     let (bench, conversion) = small();
     let old = undisturbed(&bench, &conversion);
-    let anew = conversion.clone().options(["--baseline", "50", "--overwrite"]);
+    let anew = conversion.clone().args(["--baseline", "50", "--overwrite"]);
     let new = undisturbed(&bench, &anew.clone().into_folder(&bench.path("undisturbed2")));
     assert_ne!(old, new);
     let prepare = |out: &Path| {
-        let _ = conversion.clone().into_folder(out).run().with(0);
+        conversion.clone().into_folder(out).run().must_end_with(0);
     };
     let left = |out: &Path| {
-        let found = outputs_by_name(out);
+        let found = outputs(out);
         let publishing = records(out).iter().any(|record| record["record"] == "publishing");
         if !publishing {
             assert_eq!(found, old, "the old arrays stay until the new are whole");
@@ -237,10 +237,10 @@ fn an_overwrite_killed_anywhere_keeps_the_old_arrays_until_the_new_are_whole() {
 fn an_interrupted_overwrite_is_neither_lost_nor_mistaken_for_the_old_command() {
     let bench = Bench::new(&spec(40, 20_000, &[1]));
     let out = bench.path("out");
-    let conversion = Conversion::new([&bench.run], &out).options(["--range-size", "80kB", "--sync-every", "1"]);
-    let _ = conversion.run().with(0);
-    let old = outputs_by_name(&out);
-    let anew = conversion.clone().options(["--baseline", "50", "--overwrite"]);
+    let conversion = Convert::new([&bench.run], &out).args(["--range-size", "80kB", "--sync-every", "1"]);
+    conversion.run().must_end_with(0);
+    let old = outputs(&out);
+    let anew = conversion.clone().args(["--baseline", "50", "--overwrite"]);
     let mut running = anew.start();
     poll("rows of the new conversion", || {
         // The old conversion's own state says 40 until it is removed.
@@ -250,14 +250,14 @@ fn an_interrupted_overwrite_is_neither_lost_nor_mistaken_for_the_old_command() {
     let _ = running.kill();
     must_equal(&out, &old);
     // The old command would write under the same names: it must not drop the other's work unasked.
-    let _ = conversion
+    conversion
         .run()
-        .with(1)
-        .saying(["unfinished", "--overwrite", &bench.run.display().to_string()]);
+        .must_end_with(1)
+        .must_say(&["is not finished", "--overwrite", &bench.run.display().to_string()]);
     must_equal(&out, &old);
-    let _ = anew.run().with(0);
-    assert_ne!(outputs_by_name(&out), old);
+    anew.run().must_end_with(0);
+    assert_ne!(outputs(&out), old);
     // Asked for, it begins anew.
-    let _ = conversion.clone().options(["--overwrite"]).run().with(0);
+    conversion.clone().args(["--overwrite"]).run().must_end_with(0);
     must_equal(&out, &old);
 }

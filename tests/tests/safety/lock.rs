@@ -1,6 +1,6 @@
 //! One output folder, one writer.
 
-use trc2npy_tests::{must_equal, outputs_by_name};
+use trc2npy_tests::{must_equal, outputs};
 
 use crate::common::{complete, cut_short, start_and_wait_for_file, twenty_rows, undisturbed};
 
@@ -17,22 +17,22 @@ fn a_second_process_is_refused_and_a_killed_one_leaves_no_lock() {
 
     let host = host_name();
     let holder = format!("process {} on {host}", first.pid());
-    let same = conversion.clone().options(["--settle", "0s"]);
-    let _ = same.run().with(1).saying(["in use", &holder, "run again"]);
+    let same = conversion.clone().args(["--settle", "0s"]);
+    same.run().must_end_with(1).must_say(&["in use", &holder, "run again"]);
     // Other work into the same folder, with names of its own, and an overwrite are refused as well.
     let others: [&[&str]; 2] = [&["--name", "other-{channel}.npy"], &["--overwrite"]];
     for other in others {
-        let _ = same.clone().options(other).run().with(1).saying([&holder]);
+        same.clone().args(other).run().must_end_with(1).must_say(&[&holder]);
     }
-    assert!(outputs_by_name(conversion.out()).is_empty());
+    assert!(outputs(conversion.out()).is_empty());
     // Another folder is free.
     let elsewhere = same.clone().into_folder(&bench.path("elsewhere"));
-    let _ = elsewhere.run().with(3);
+    elsewhere.run().must_end_with(3);
 
     let _ = first.kill();
     complete(&short, &missing);
     crate::common::set_time(&short, time);
-    let _ = conversion.options(["--overwrite"]).run().with(0);
+    conversion.args(["--overwrite"]).run().must_end_with(0);
     must_equal(&bench.path("out"), &reference);
 }
 
@@ -47,7 +47,7 @@ fn of_two_started_at_once_one_does_the_work() {
         assert!(good >= 1, "{} {} {}", ended[0], ended[1], ended[2]);
         for ended in ended {
             if ended.status.code() != Some(0) {
-                let _ = ended.with(1).saying(["in use by"]);
+                ended.must_end_with(1).must_say(&["in use by"]);
             }
         }
         must_equal(conversion.out(), &reference);

@@ -3,9 +3,11 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use trc2npy_tests::{must_be_whole, must_equal, outputs_by_name, state, usable};
+#[cfg(unix)]
+use trc2npy_tests::{Convert, Ended, committed_rows};
+use trc2npy_tests::{Outputs, must_be_whole, must_equal, outputs, state, usable};
 
-use crate::common::{Outputs, leave_half_done, random, twenty_rows, undisturbed};
+use crate::common::{leave_half_done, random, twenty_rows, undisturbed};
 
 /// What was done to the state, in words, and doing it.
 type Damage<'d> = (&'d str, &'d dyn Fn(&Path));
@@ -45,21 +47,21 @@ fn each(damages: &[Damage<'_>]) {
             eprintln!("{what}: ended well");
             check(what, conversion.out(), &reference);
         } else {
-            let ended = ended.with(1).saying([".trc2npy"]);
+            ended.must_end_with(1).must_say(&[".trc2npy"]);
             let error = ended
                 .stderr
                 .lines()
                 .find(|line| line.starts_with("error"))
                 .unwrap_or_default();
             eprintln!("{what}: {error}");
-            assert!(outputs_by_name(conversion.out()).is_empty(), "{what}");
+            assert!(outputs(conversion.out()).is_empty(), "{what}");
             // The way on that it names: the folder of the conversion is removed.
             assert!(
                 error.contains("remove") || error.contains("--overwrite"),
                 "{what}: no way on: {error}"
             );
             fs::remove_dir_all(state(conversion.out())).expect("removed");
-            let _ = conversion.run().with(0);
+            conversion.run().must_end_with(0);
             check(what, conversion.out(), &reference);
         }
         fs::remove_dir_all(conversion.out()).expect("the outputs can be removed");
@@ -155,26 +157,52 @@ fn what_lies_about_them_does_no_harm() {
     ]);
 }
 
-/// Publishing is stopped in its middle, deterministically: a folder stands where the index is to go.
+/// Lets a folder appear at `in_the_way` while the conversion works, so that publishing stops there.
+#[cfg(unix)]
+fn stop_while_publishing(conversion: &Convert, in_the_way: &Path) -> Ended {
+    let out = conversion.out();
+    // A machine that stalls the test can let the conversion come too far.
+    for _ in 0..20 {
+        let mut running = conversion.start();
+        running.poll("five committed rows", |_| (committed_rows(out) >= 5).then_some(()));
+        if running.runs() {
+            running.signal(rustix::process::Signal::STOP);
+            if (5..20).contains(&committed_rows(out)) {
+                fs::create_dir_all(in_the_way.join("x")).expect("a folder in the way");
+                running.signal(rustix::process::Signal::CONT);
+                return running.wait();
+            }
+        }
+        let _ = running.kill();
+        fs::remove_dir_all(out).expect("the outputs can be removed");
+    }
+    panic!("the conversion always ended before a folder was in its way");
+}
+
+#[cfg(unix)]
 #[test]
 fn a_name_that_is_taken_stops_publishing_and_the_same_command_ends_it() {
     let (bench, conversion) = twenty_rows();
     let reference = undisturbed(&bench, &conversion);
     let out = conversion.out();
-    let conversion = conversion.clone().options(["--overwrite"]);
     let in_the_way = out.join("C1--Trace.index.npy");
-    fs::create_dir_all(in_the_way.join("x")).expect("a folder in the way");
-    for _ in 0..2 {
-        let ended = conversion.run().with(1);
-        let _ = ended.saying(["C1--Trace.index.npy", "C1.index.npy", "the same command again"]);
-        must_be_whole(out, &reference);
-        assert!(!out.join("C1--Trace.json").exists(), "not complete yet");
-    }
+    stop_while_publishing(&conversion, &in_the_way)
+        .must_end_with(1)
+        .must_say(&["C1--Trace.index.npy", "C1.index.npy", "the same command again"]);
+    must_be_whole(out, &reference);
+    // Now it is in the way from the start.
+    conversion
+        .run()
+        .must_end_with(1)
+        .must_say(&["C1--Trace.index.npy: it is a folder"]);
+    must_be_whole(out, &reference);
+    assert!(!out.join("C1--Trace.json").exists(), "not complete yet");
     fs::remove_dir_all(&in_the_way).expect("removed");
-    let _ = conversion.run().with(0);
+    conversion.run().must_end_with(0);
     must_equal(out, &reference);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_lost_while_publishing_is_noticed() {
     let (bench, conversion) = twenty_rows();
@@ -182,8 +210,7 @@ fn a_file_lost_while_publishing_is_noticed() {
     let out = conversion.out();
     for lost in ["C1--Trace.npy", "C1.index.npy", "C1.files.txt", "C1.json"] {
         let in_the_way = out.join("C1--Trace.index.npy");
-        fs::create_dir_all(in_the_way.join("x")).expect("a folder in the way");
-        let _ = conversion.clone().options(["--overwrite"]).run().with(1);
+        stop_while_publishing(&conversion, &in_the_way).must_end_with(1);
         fs::remove_dir_all(&in_the_way).expect("removed");
         let path = if lost.contains("--") {
             out.join(lost)
@@ -196,7 +223,7 @@ fn a_file_lost_while_publishing_is_noticed() {
         if ended.status.code() == Some(0) {
             must_equal(out, &reference);
         } else {
-            let _ = ended.with(1).saying(["C1"]);
+            ended.must_end_with(1).must_say(&["C1"]);
             must_be_whole(out, &reference);
         }
         fs::remove_dir_all(out).expect("the outputs can be removed");
@@ -210,7 +237,7 @@ fn a_failing_disk_is_told_and_survived() {
         return;
     }
     let (bench, conversion) = twenty_rows();
-    let conversion = conversion.options(["--range-size", "400kB"]);
+    let conversion = conversion.args(["--range-size", "400kB"]);
     let reference = undisturbed(&bench, &conversion);
     let out = conversion.out();
     for (calls, error) in [
@@ -231,9 +258,11 @@ fn a_failing_disk_is_told_and_survived() {
             must_be_whole(out, &reference);
             let good = ended.status.code() == Some(0);
             if !good {
-                let _ = ended.with(1).saying(["error: ", &bench.path("").display().to_string()]);
+                ended
+                    .must_end_with(1)
+                    .must_say(&["error: ", &bench.path("").display().to_string()]);
             }
-            let _ = conversion.run().with(0);
+            conversion.run().must_end_with(0);
             must_equal(out, &reference);
             fs::remove_dir_all(out).expect("the outputs can be removed");
             if good {

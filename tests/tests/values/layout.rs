@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use trc2npy_synth::{RunSpec, TraceFile};
-use trc2npy_tests::{Convert, Npy, Oracle, Record, outputs, run_python, scratch, write_run};
+use trc2npy_tests::{Convert, Npy, Oracle, must_equal, outputs, run_python, scratch, write_run};
 
 fn small_run(root: &Path) -> PathBuf {
     let run = root.join("the-lab").join("r005");
@@ -116,7 +116,8 @@ fn the_same_files_hold_nothing_of_the_machine_or_the_way() {
         .args(["--settle", "0s", "--threads", "2"])
         .run()
         .must_end_with(3);
-    assert!(outputs(&out) == outputs(&second), "a copy of the run gives other bytes");
+    // A copy of the run gives the same bytes.
+    must_equal(&second, &outputs(&out));
 }
 
 #[test]
@@ -210,6 +211,6 @@ fn the_file_list_is_one_line_a_file_whatever_the_names() {
         assert!(line.ends_with(&format!(" é--{i:05}.trc")), "{line:?}");
         assert!(!line.chars().any(char::is_control), "{line:?}");
     }
-    let records = Record::read_all(&out.join("C1--Trace.index.npy"));
+    let records = trc2npy_tests::Record::read_all(&out.join("C1--Trace.index.npy"));
     assert_eq!(records.iter().map(|record| record.file).collect::<Vec<_>>(), [0, 1, 2]);
 }

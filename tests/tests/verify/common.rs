@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 use trc2npy_synth::{Bits, ByteOrder, RunSpec};
-use trc2npy_tests::{Convert, Ended, scratch, write_run};
+use trc2npy_tests::{Call, Convert, Ended, scratch, write_run};
 
 /// A conversion in a folder of its own.
 pub(crate) struct Made {
@@ -52,7 +52,7 @@ impl Made {
 
     /// The result as JSON.
     pub(crate) fn json(&self, options: &[&str]) -> Value {
-        let ended = Convert::subcommand("verify")
+        let ended = Call::of("verify")
             .args([&self.out])
             .args(options)
             .args(["--json", "--progress", "none"])
@@ -62,7 +62,7 @@ impl Made {
 }
 
 pub(crate) fn verify(out: &Path, options: &[&str]) -> Ended {
-    Convert::subcommand("verify")
+    Call::of("verify")
         .args([out])
         .args(options)
         .args(["--progress", "none"])
@@ -145,6 +145,33 @@ pub(crate) fn every_kind() -> Vec<Made> {
                 ..spec(8, 150)
             },
             &["--events", "complete"],
+            0,
+        ),
+        Made::new(
+            "selected samples",
+            RunSpec {
+                segments: 2,
+                ..spec(4, 150)
+            },
+            &["--samples", "20:100", "--baseline", "50"],
+            0,
+        ),
+        Made::new(
+            "selected samples, padded",
+            RunSpec {
+                bad: bad(&["other-length:2"]),
+                ..spec(8, 150)
+            },
+            &["--samples", "30:150", "--ragged", "pad", "--dtype", "int16"],
+            0,
+        ),
+        Made::new(
+            "selected rows",
+            RunSpec {
+                segments: 3,
+                ..spec(4, 100)
+            },
+            &["--rows", "2:11", "--every", "2"],
             0,
         ),
     ]

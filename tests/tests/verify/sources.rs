@@ -19,7 +19,8 @@ fn two_channels() -> Made {
 #[test]
 fn any_flipped_bit_of_a_sources_samples_is_found_and_the_source_named() {
     let mut random = random();
-    for made in every_kind() {
+    // What is not taken of a record is not compared.
+    for made in every_kind().iter().filter(|made| !made.name.starts_with("selected")) {
         for _ in 0..5 {
             // The first file of a channel is never broken.
             let path = made.source(1, 0);
@@ -94,7 +95,7 @@ fn a_source_of_another_shape_is_named() {
     );
     made.verify(&["--sources"])
         .must_end_with(3)
-        .must_say(&["C1--Trace--00000.trc", "has 299 samples a row, 300 are stored"]);
+        .must_say(&["C1--Trace--00000.trc", "has records of 299"]);
     fs::write(
         made.source(1, 0),
         "no waveform at all, and long enough to be looked through",
@@ -179,6 +180,7 @@ fn only_sources_that_are_wholly_in_the_arrays_are_safe_to_delete() {
         let expected = match made.name {
             "padded" => there,
             // One of two channels lacks the event: the other's file gets no row, and is in no list.
+            "selected samples" | "selected samples, padded" | "selected rows" => 0,
             "complete events" => there - missing,
             // The shorter files are whole; the longer ones lose their end.
             "truncated" => u64::MAX,

@@ -53,12 +53,19 @@ fn head(output: &OutputReport) -> Vec<(&'static str, String)> {
             format!("{how} of the first {}", counted(points.into(), "sample"))
         }
     };
+    let record = if what.samples() == what.whole_record() {
+        "all samples".to_owned()
+    } else {
+        let (first, end) = (what.first_sample, what.first_sample + what.samples());
+        format!("samples {first}:{end} of {}", count(what.whole_record().into()))
+    };
     let mut facts = vec![
         ("run", format!("{}, channel {}", what.run, what.channel)),
         (
             "shape",
             format!("({}, {}), {}", what.rows(), what.samples(), type_name(what.element)),
         ),
+        ("record", record),
         ("size", output.bytes.to_string()),
         ("unit", what.unit.clone()),
         ("interval", si(what.sample_interval, second(&what.sample_interval_unit))),

@@ -5,6 +5,7 @@ fn entry(first_row: u64, rows: u32) -> FileEntry {
         size: Bytes(10),
         mtime_ns: 0,
         first_row,
+        first_segment: 0,
         rows,
         layout: LayoutId(0),
         pattern: PatternId(0),

@@ -216,6 +216,15 @@ fn blocks_lie_behind_one_another_in_the_documents_order() {
         assert_eq!(found.segment(0), start + 63..start + 68);
         assert_eq!(found.segment(1), start + 68..start + 73);
         assert_eq!(found.second_array, Bytes(6));
+        // Its six bytes as two rows of their own.
+        let header = parse(&draft).unwrap();
+        let second = header.layout_of(WaveArray::Second, Bytes(start + 89)).unwrap();
+        assert_eq!((second.shape.segments, second.shape.samples), (2, 3));
+        assert_eq!(second.segment(1), start + 76..start + 79);
+        assert_eq!(
+            (second.trigtime.clone(), second.end),
+            (found.trigtime.clone(), found.end)
+        );
         assert_eq!(found.end, start + 89);
         assert_eq!((found.missing_times, found.count_mismatch), (0, None));
 
@@ -294,10 +303,17 @@ fn samples_must_be_there_whole_and_even() {
         layout(&draft)
     };
     assert_eq!(with(0, 1).unwrap_err(), FormatError::NoSamples);
-    assert_eq!(with(7, 1).unwrap_err(), FormatError::HalfSample { bytes: 7 });
+    assert_eq!(
+        with(7, 1).unwrap_err(),
+        FormatError::HalfSample {
+            array: WaveArray::First,
+            bytes: 7
+        }
+    );
     assert_eq!(
         with(8, 3).unwrap_err(),
         FormatError::Uneven {
+            array: WaveArray::First,
             samples: 4,
             segments: 3
         }
@@ -344,6 +360,33 @@ fn segments_without_a_time_are_counted() {
     assert!(header.time_without_entry(1).time.is_nan());
     // A single sweep has no such array and lacks nothing.
     assert_eq!(layout(&Draft::two_x(ByteOrder::Little)).unwrap().missing_times, 0);
+}
+
+#[test]
+fn a_scale_that_is_no_number_is_named() {
+    for (at, field) in [(156, Field::VerticalGain), (160, Field::VerticalOffset)] {
+        for (value, shown) in [
+            (f32::NAN, Some(Unscaled::NaN)),
+            (f32::NEG_INFINITY, Some(Unscaled::Infinite)),
+            (f32::MAX, None),
+        ] {
+            for order in BOTH {
+                let mut draft = Draft::two_x(order);
+                draft.float(at, value);
+                let wanted = shown.map_or(Ok(()), |value| Err(FormatError::NotFinite { field, value }));
+                assert_eq!(parse(&draft).unwrap().check_scale(), wanted, "{field}: {value}");
+            }
+        }
+    }
+    let error = FormatError::NotFinite {
+        field: Field::VerticalGain,
+        value: Unscaled::NaN,
+    };
+    assert_eq!(error.status(), Status::Malformed);
+    assert_eq!(
+        error.to_string(),
+        "malformed header: VERTICAL_GAIN must be a number, found NaN"
+    );
 }
 
 #[test]
