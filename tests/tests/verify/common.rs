@@ -76,7 +76,7 @@ pub(crate) fn every_kind() -> Vec<Made> {
         ..RunSpec::new(files, samples)
     };
     let bad = |kinds: &[&str]| kinds.iter().map(|kind| kind.parse().unwrap()).collect::<Vec<_>>();
-    vec![
+    let mut made = vec![
         Made::new("float32", spec(7, 301), &[], 0),
         Made::new("baseline", spec(7, 301), &["--baseline", "50"], 0),
         Made::new(
@@ -147,6 +147,18 @@ pub(crate) fn every_kind() -> Vec<Made> {
             &["--events", "complete"],
             0,
         ),
+    ];
+    made.extend(selections());
+    made
+}
+
+/// Some rows, and some samples of each.
+fn selections() -> Vec<Made> {
+    let spec = |files, samples| RunSpec {
+        channels: vec![1, 2],
+        ..RunSpec::new(files, samples)
+    };
+    vec![
         Made::new(
             "selected samples",
             RunSpec {
@@ -159,7 +171,7 @@ pub(crate) fn every_kind() -> Vec<Made> {
         Made::new(
             "selected samples, padded",
             RunSpec {
-                bad: bad(&["other-length:2"]),
+                bad: vec!["other-length:2".parse().unwrap()],
                 ..spec(8, 150)
             },
             &["--samples", "30:150", "--ragged", "pad", "--dtype", "int16"],
