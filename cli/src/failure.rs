@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 /// Finished, and some rows are bad.
 pub(crate) const BAD_ROWS: u8 = 3;
+/// What was verified is not as it should be.
+pub(crate) const DIFFERS: u8 = 3;
 /// Stopped by Ctrl-C; the same command goes on.
 pub(crate) const INTERRUPTED: u8 = 130;
 

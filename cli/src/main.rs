@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         let argv: Vec<_> = std::env::args_os().collect();
         match options::read(&argv)? {
             Request::Convert(options, settled) => commands::convert::run(&options, &settled, &argv),
+            Request::Inspect(options) => commands::inspect::run(&options),
+            Request::Verify(options) => commands::verify::run(&options),
             Request::Synth(options) => commands::synth::run(&options),
             Request::Demo(options) => commands::demo::run(&options),
         }

@@ -6,8 +6,11 @@
 //! - [`plan`]: which file holds which rows of which channel, and everything that can be refused beforehand
 //! - [`convert`]: one range of a plan into rows of a target, and a whole plan on one machine
 //! - [`npy`]: headers, the index record, positioned targets
+//! - [`outputs`]: what a conversion has left, opened again
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
+//! - [`inspect`]: what a file, a run or an array holds, for people
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
+//! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`selection`]: which rows and samples are taken
 //! - [`resources`]: what the machine has and how much of it is free
 
@@ -15,11 +18,14 @@ pub mod channel;
 pub mod convert;
 pub mod fs;
 pub mod hang_up;
+pub mod inspect;
 pub mod npy;
 pub mod options;
+pub mod outputs;
 pub mod plan;
 pub mod resources;
 pub mod selection;
 pub mod status;
 pub mod trc;
 pub mod units;
+pub mod verify;

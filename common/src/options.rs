@@ -109,7 +109,8 @@ pub struct ByteOptions {
     pub mixed: Mixed,
     /// Files that cannot be decoded.
     pub on_bad_file: OnBadFile,
-    /// Which rows and samples of all that are there.
+    /// Which rows and samples of all that are there. Version 0.1.0 wrote none, and took all.
+    #[serde(default)]
     pub selection: Selection,
 }
 

@@ -85,10 +85,15 @@ impl StatusCounts {
         self.0.iter_mut().zip(other.0).for_each(|(all, more)| *all += more);
     }
 
+    /// The verdicts that occur, with their rows.
+    pub fn all(&self) -> impl Iterator<Item = (Status, u64)> {
+        let counted = Status::ALL.into_iter().zip(self.0);
+        counted.filter(|(_, rows)| *rows > 0)
+    }
+
     /// The verdicts that are not good and occur, with their rows.
     pub fn bad(&self) -> impl Iterator<Item = (Status, u64)> {
-        let counted = Status::ALL.into_iter().zip(self.0);
-        counted.filter(|(status, rows)| !status.is_good() && *rows > 0)
+        self.all().filter(|(status, _)| !status.is_good())
     }
 
     /// Rows that are not good.

@@ -1,6 +1,5 @@
 //! `trc2npy convert` as a user starts it: to its end, or as a process that a test watches, disturbs and ends.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,10 +93,7 @@ impl Convert {
         let mut command = Command::new(words.next().expect("the binary at least"));
         command.args(words).arg("convert").args(&self.inputs);
         command.arg("--out").arg(&self.out).args(&self.args);
-        // The options of whoever runs the tests are none of theirs.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
-            command.env_remove(name);
-        }
+        tools::without_options(&mut command);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }

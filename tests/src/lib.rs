@@ -1,5 +1,6 @@
 //! Helpers shared by the tests that start the real binary.
 
+mod call;
 mod convert;
 mod oracle;
 mod outputs;
@@ -9,6 +10,7 @@ mod terminal;
 mod tools;
 mod traces;
 
+pub use call::Call;
 pub use convert::Convert;
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};

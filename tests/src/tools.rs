@@ -98,6 +98,13 @@ pub fn write_run(spec: &trc2npy_synth::RunSpec, folder: &Path) {
         .expect("the run is written");
 }
 
+/// The options of whoever runs the tests are none of the command's.
+pub(crate) fn without_options(command: &mut std::process::Command) {
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
+        command.env_remove(name);
+    }
+}
+
 /// Runs a piece of Python with numpy, and fails the test where it fails.
 ///
 /// # Panics

@@ -132,6 +132,10 @@ fn in_folder(program: &Path, folder: &Path) -> Command {
     let own = binary().parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let all = std::iter::once(own).chain(std::env::split_paths(&path));
+    // What the tests are told is no option of the pages' commands.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
+        command.env_remove(name);
+    }
     command
         .current_dir(folder)
         .env("PATH", std::env::join_paths(all).unwrap())
@@ -266,7 +270,7 @@ fn documented_options(page: &str, heading: &str) -> Vec<(String, String)> {
 #[test]
 fn the_options_of_the_help_are_those_of_the_page() {
     let page = fs::read_to_string(workspace().join("docs/options.md")).unwrap();
-    for subcommand in ["convert", "synth", "demo"] {
+    for subcommand in ["convert", "inspect", "verify", "synth", "demo"] {
         let documented = documented_options(&page, subcommand);
         let shown = shown_options(subcommand);
         let names = |common: bool| {

@@ -156,7 +156,7 @@ fn byte_options(options: &ConvertOptions) -> ByteOptions {
 }
 
 /// The first Ctrl-C lets the work in flight end; the second ends the program.
-fn stop_on_ctrl_c(display: Display) -> Stop {
+pub(super) fn stop_on_ctrl_c(display: Display) -> Stop {
     let stop = Stop::new();
     let asked = stop.clone();
     let handler = move || {

@@ -47,7 +47,7 @@ const MIXED: &[Choice<Mixed>] = &[
         Mixed::Warn,
     ),
 ];
-const PROBES: &[Choice<Probe>] = &[
+pub(super) const PROBES: &[Choice<Probe>] = &[
     ("sample", "some headers of each folder and file size", Probe::Sample),
     ("all", "every header; slower to start", Probe::All),
 ];
@@ -95,7 +95,7 @@ const IOS: &[Choice<Io>] = &[
     ("mmap", "map every file", Io::Mmap),
     ("read", "read every file", Io::Read),
 ];
-const PROGRESS: &[Choice<ProgressStyle>] = &[
+pub(super) const PROGRESS: &[Choice<ProgressStyle>] = &[
     ("auto", "bar on a terminal, else plain", ProgressStyle::Auto),
     ("bar", "a bar on stderr, where that is a terminal", ProgressStyle::Bar),
     ("plain", "a line on stderr every 5 s", ProgressStyle::Plain),

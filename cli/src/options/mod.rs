@@ -2,26 +2,32 @@
 
 mod chosen;
 mod convert;
+mod inspect;
 mod layers;
 mod parsers;
 mod synth;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use chosen::{settings, shown};
+pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use convert::{ConvertOptions, ProgressStyle};
+pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::Settled;
 pub(crate) use synth::SynthOptions;
+pub(crate) use verify::VerifyOptions;
 
 use crate::failure::Failure;
 
 /// The command line.
 #[derive(Parser, Debug)]
 #[command(name = "trc2npy", version, about, long_about = None, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 good, 1 failed, 2 wrong usage, 3 finished with bad rows, 130 interrupted")]
+#[command(
+    after_help = "Exit codes: 0 good, 1 failed, 2 wrong usage, 3 finished with bad rows\nor with differences, 130 interrupted"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Asked,
@@ -32,6 +38,10 @@ enum Asked {
     /// Convert .trc files into one memory-mapped .npy array a channel
     #[command(after_help = CONVERT_AFTER)]
     Convert(Box<ConvertOptions>),
+    /// Show what a .trc file, a run or a finished array holds
+    Inspect(Box<InspectOptions>),
+    /// Check finished arrays against what was written, and against their .trc files
+    Verify(Box<VerifyOptions>),
     /// Write .trc files to try things with
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
@@ -62,6 +72,8 @@ pub(crate) struct DemoOptions {
 #[derive(Debug)]
 pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
+    Inspect(Box<InspectOptions>),
+    Verify(Box<VerifyOptions>),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
 }
@@ -71,6 +83,8 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     let (matches, settled) = layers::read(argv)?;
     Ok(match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Request::Convert(options, settled),
+        Asked::Inspect(options) => Request::Inspect(options),
+        Asked::Verify(options) => Request::Verify(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
     })
@@ -88,7 +102,7 @@ pub(crate) fn convert_defaults(arguments: &[OsString]) -> Result<ConvertOptions,
         .map_err(Failure::Usage)?;
     match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Ok(*options),
-        Asked::Synth(_) | Asked::Demo(_) => unreachable!("the subcommand was given"),
+        _ => unreachable!("the subcommand was given"),
     }
 }
 

@@ -48,6 +48,20 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads `1%`, or the share itself: `0.01`.
+pub(super) fn percentage(text: &str) -> Result<f64, String> {
+    let bad = |_| "not a share (write for example 1% or 0.01)".to_owned();
+    let value = match text.trim().strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map_err(bad)? / 100.0,
+        None => text.trim().parse().map_err(bad)?,
+    };
+    if value > 0.0 && value <= 1.0 {
+        Ok(value)
+    } else {
+        Err("not between 0 % and 100 % (write for example 1% or 0.01)".to_owned())
+    }
+}
+
 /// Reads a number of threads, 1 to 1024.
 pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
     text.trim()
@@ -113,6 +127,22 @@ mod tests {
         }
         for text in ["", "-5s", "soon", "10 parsecs", "1e3"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_can_be_written_in_percent() {
+        for (text, value) in [
+            ("1%", 0.01),
+            ("0.01", 0.01),
+            ("100 %", 1.0),
+            ("1", 1.0),
+            ("12.5%", 0.125),
+        ] {
+            assert_eq!(percentage(text), Ok(value), "{text}");
+        }
+        for text in ["0%", "101%", "5", "-1%", "%", "x", "nan%"] {
+            assert!(percentage(text).is_err(), "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ mod text;
 pub(crate) use end::{bad_rows, summary, type_name};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;
-pub(crate) use text::{command_line, count, counted, python_text, table};
+pub(crate) use text::{command_line, count, counted, date, facts, indented, paragraph, python_text, si, table};
 
 use std::io::{self, Write as _};
 

@@ -225,7 +225,7 @@ fn bar_line(progress: &Progress, pace: &Pace, width: usize) -> String {
         (0, format!("{:>3} %", percent(progress))),
         (2, format!("{} of {}", progress.bytes_in, progress.bytes_in_total)),
     ];
-    if progress.phase == Phase::Converting {
+    if has_pace(progress.phase) {
         parts.extend(speed(pace).map(|speed| (3, speed)));
         parts.extend(pace.left(progress).map(|left| (1, format!("{} left", clock(left)))));
     }
@@ -240,7 +240,7 @@ fn detail_line(progress: &Progress, pace: &Pace, run: Option<&str>, width: usize
     if progress.rows_total > 0 {
         let (rows, total) = (count(progress.rows), count(progress.rows_total));
         parts.push((1, format!("{rows} of {total} traces")));
-        let rate = per_minute(pace).filter(|_| progress.phase == Phase::Converting);
+        let rate = per_minute(pace).filter(|_| has_pace(progress.phase));
         parts.extend(rate.map(|rate| (2, rate)));
     }
     if progress.bad_rows > 0 {
@@ -279,6 +279,11 @@ fn per_minute(pace: &Pace) -> Option<String> {
         .map(|rate| format!("{}/min", count(rate.round() as u64)))
 }
 
+/// Whether the speed of this phase says when it ends.
+const fn has_pace(phase: Phase) -> bool {
+    matches!(phase, Phase::Converting | Phase::Verifying)
+}
+
 const fn describe(phase: Phase) -> &'static str {
     match phase {
         Phase::Planning => "planning",
@@ -287,6 +292,7 @@ const fn describe(phase: Phase) -> &'static str {
         Phase::Syncing => "syncing to disk",
         Phase::Publishing => "naming the files",
         Phase::Done => "done",
+        Phase::Verifying => "verifying",
     }
 }
 

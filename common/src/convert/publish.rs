@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::{Map, Value as Json, json};
+use crc_fast::{CrcAlgorithm, Digest};
 
 use super::error::ConvertError;
 use super::journal::{Committed, Record};
@@ -15,7 +14,7 @@ use super::settings::Settings;
 use super::stream::Checksum;
 use super::workspace::{Stage, Workspace};
 use crate::fs::{self, StorageError};
-use crate::npy;
+use crate::outputs::{Description, ListPart, Part};
 use crate::plan::{ChannelPlan, Plan};
 use crate::trc::{FieldSet, Header};
 use crate::units::Bytes;
@@ -106,14 +105,20 @@ fn write_list(workspace: &Workspace, channel: &ChannelPlan) -> Result<(), Conver
     write().map_err(|source| StorageError::new("write", &path, source).into())
 }
 
+/// The checksum of a channel's list of files, from the plan alone.
+fn list_part(plan: &Plan, channel: &ChannelPlan) -> ListPart {
+    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+    let mut label = String::new();
+    for position in 0..channel.files.len() {
+        plan.file_label(channel, position, &mut label);
+        label.push('\n');
+        digest.update(label.as_bytes());
+    }
+    ListPart::new(channel.files.len() as u64, Checksum::from(&digest))
+}
+
 /// `C1--Trace.json`. Holds nothing of the machine, the day or the way it was made.
 fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Part {
-        offset: u64,
-        bytes: u64,
-        crc32c: String,
-    }
     let committed = workspace.committed.get(&channel.channel).map_or(&[][..], Vec::as_slice);
     let mut in_order: Vec<&Committed> = committed.iter().collect();
     in_order.sort_by_key(|rows| rows.rows);
@@ -122,45 +127,38 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
         let whole = in_order
             .iter()
             .fold(Checksum::default(), |so_far, rows| so_far.then(checksum(rows)));
-        Part {
-            offset: npy::DATA_START,
-            bytes: whole.len,
-            crc32c: format!("{:08x}", whole.crc),
-        }
+        Part::from(whole)
     };
-    let (data, index) = rayon::join(|| part(Committed::data), || part(Committed::index));
-    let varying = in_order
-        .iter()
-        .fold(FieldSet::EMPTY, |so_far, rows| so_far.union(rows.varying));
+    let ((data, index), files) = rayon::join(
+        || rayon::join(|| part(Committed::data), || part(Committed::index)),
+        || list_part(plan, channel),
+    );
     let reference = Header::parse(&channel.reference.head)
         .expect("a plan's reference header was parsed when the plan was made or read");
-    let fields: Map<String, Json> = reference
-        .fields()
-        .map(|(field, value)| (field.to_string(), serde_json::to_value(value).unwrap_or(Json::Null)))
-        .collect();
     let mut reference_file = String::new();
     plan.file_label(channel, Bytes(channel.reference.file).as_usize(), &mut reference_file);
-    let json = json!({
-        "format": "trc2npy channel 1",
-        "version": env!("CARGO_PKG_VERSION"),
-        "run": plan.run,
-        "channel": channel.channel,
-        "shape": [channel.rows, u64::from(channel.samples)],
-        "dtype": channel.element.descr(),
-        "unit": if channel.element == crate::plan::Element::Float32 { reference.vert_unit() } else { "code".to_owned() },
-        "record_samples": channel.record_samples,
-        "first_sample": channel.first_sample,
-        "sample_interval": f64::from(reference.horiz_interval()),
-        "sample_interval_unit": reference.hor_unit(),
-        "instrument": reference.instrument(),
-        "options": plan.options,
-        "data": data,
-        "index": index,
-        "reference_file": reference_file,
-        "fields": fields,
-        "varying_fields": varying,
-    });
-    let mut text = serde_json::to_vec_pretty(&json).expect("the fields hold nothing that JSON cannot");
-    text.push(b'\n');
-    text
+    let description = Description {
+        format: Description::format(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        run: plan.run.clone(),
+        channel: channel.channel,
+        shape: (channel.rows, channel.samples),
+        element: channel.element,
+        unit: Description::unit_of(channel.element, &reference),
+        record_samples: Some(channel.record_samples),
+        first_sample: channel.first_sample,
+        sample_interval: f64::from(reference.horiz_interval()),
+        sample_interval_unit: reference.hor_unit(),
+        instrument: reference.instrument(),
+        options: plan.options.clone(),
+        data,
+        index,
+        files: Some(files),
+        reference_file,
+        fields: Description::fields_of(&reference),
+        varying_fields: in_order
+            .iter()
+            .fold(FieldSet::EMPTY, |so_far, rows| so_far.union(rows.varying)),
+    };
+    description.encode()
 }

@@ -16,7 +16,8 @@ use super::workspace::Workspace;
 use super::{BadFile, ChannelOutcome, ConvertRun, Outcome};
 use crate::fs;
 use crate::npy;
-use crate::plan::Finding;
+use crate::outputs::sealed;
+use crate::plan::{Finding, Folder};
 use crate::resources::{self, Machine};
 use crate::status::StatusCounts;
 use crate::trc::{Field, FieldSet};
@@ -100,6 +101,7 @@ pub(super) fn note_changed_settings(workspace: &Workspace, outcome: &mut Outcome
 
 #[derive(Serialize)]
 struct Report<'a> {
+    format: &'static str,
     version: &'static str,
     run: &'a str,
     plan: String,
@@ -147,9 +149,18 @@ impl Place {
 #[derive(Serialize)]
 struct InputReport<'a> {
     asked: &'a [PathBuf],
-    folders: Vec<Place>,
+    folders: Vec<SourceFolder<'a>>,
     files: u64,
     bytes: Bytes,
+}
+
+/// A folder of the run.
+#[derive(Serialize)]
+struct SourceFolder<'a> {
+    /// As the lists of files show it: [`crate::verify`] finds the sources by it.
+    label: &'a str,
+    #[serde(flatten)]
+    place: Place,
 }
 
 /// How fast the rows were made that this call made.
@@ -201,6 +212,7 @@ pub(super) fn write(
     let plan = &workspace.plan;
     let machine = Machine::detect();
     let report = Report {
+        format: "trc2npy report 2",
         version: env!("CARGO_PKG_VERSION"),
         run: &plan.run,
         plan: plan.id.to_string(),
@@ -215,7 +227,7 @@ pub(super) fn write(
         },
         input: InputReport {
             asked: &run.request.inputs,
-            folders: plan.folders.iter().map(|folder| Place::of(&folder.path)).collect(),
+            folders: plan.folders.iter().map(source_folder).collect(),
             files: plan.files(),
             bytes: plan.input_bytes(),
         },
@@ -228,9 +240,14 @@ pub(super) fn write(
         notes: &outcome.notes,
         bad_files: &outcome.bad_files,
     };
-    let mut text = serde_json::to_vec_pretty(&report).expect("the report holds nothing that JSON cannot");
-    text.push(b'\n');
-    Ok(fs::write_file(&outcome.out.join("report.json"), &text)?)
+    Ok(fs::write_file(&outcome.out.join("report.json"), &sealed(&report))?)
+}
+
+fn source_folder(folder: &Folder) -> SourceFolder<'_> {
+    SourceFolder {
+        label: &folder.label,
+        place: Place::of(&folder.path),
+    }
 }
 
 fn settings(settings: &Settings) -> Json {

@@ -25,16 +25,19 @@ pub enum Phase {
     Publishing = 4,
     /// Nothing more to do.
     Done = 5,
+    /// Comparing finished outputs with what was written and with their sources.
+    Verifying = 6,
 }
 
 impl Phase {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Planning,
         Self::Converting,
         Self::Settling,
         Self::Syncing,
         Self::Publishing,
         Self::Done,
+        Self::Verifying,
     ];
 }
 
@@ -106,11 +109,11 @@ impl Watch {
         }
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn begin(&self, rows_total: u64, bytes_in_total: Bytes) {
+    pub(crate) fn begin(&self, rows_total: u64, bytes_in_total: Bytes) {
         self.rows_total.store(rows_total, Ordering::Relaxed);
         self.bytes_in_total.store(bytes_in_total.0, Ordering::Relaxed);
         for counter in [
@@ -125,7 +128,7 @@ impl Watch {
         }
     }
 
-    pub(super) fn resume(&self, rows: u64, bad_rows: u64, bytes_in: Bytes) {
+    pub(crate) fn resume(&self, rows: u64, bad_rows: u64, bytes_in: Bytes) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
         self.rows_before.fetch_add(rows, Ordering::Relaxed);
         self.bad_rows.fetch_add(bad_rows, Ordering::Relaxed);
@@ -133,22 +136,22 @@ impl Watch {
         self.bytes_in_before.fetch_add(bytes_in.0, Ordering::Relaxed);
     }
 
-    pub(super) fn add_rows(&self, rows: u64, bad: u64) {
+    pub(crate) fn add_rows(&self, rows: u64, bad: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
         if bad > 0 {
             self.bad_rows.fetch_add(bad, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn add_read(&self, bytes: Bytes) {
+    pub(crate) fn add_read(&self, bytes: Bytes) {
         self.bytes_in.fetch_add(bytes.0, Ordering::Relaxed);
     }
 
-    pub(super) fn add_written(&self, bytes: Bytes) {
+    pub(crate) fn add_written(&self, bytes: Bytes) {
         self.bytes_out.fetch_add(bytes.0, Ordering::Relaxed);
     }
 
-    pub(super) fn note_memory(&self, bytes: Bytes) {
+    pub(crate) fn note_memory(&self, bytes: Bytes) {
         self.memory.store(bytes.0, Ordering::Relaxed);
         self.memory_peak.fetch_max(bytes.0, Ordering::Relaxed);
     }

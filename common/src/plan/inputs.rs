@@ -312,7 +312,7 @@ fn numbered(name: &str) -> (String, u64) {
 }
 
 /// The folders relative to the parent of all of them, `/` between parts.
-pub(super) fn labels(folders: &[&Path]) -> Vec<String> {
+pub(crate) fn labels(folders: &[&Path]) -> Vec<String> {
     let parts: Vec<Vec<String>> = folders
         .iter()
         .map(|path| {

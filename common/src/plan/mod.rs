@@ -36,6 +36,7 @@ pub use file::PlanFileError;
 pub use findings::{
     ChangedAt, Examples, FileNote, Finding, Findings, SelectedRows, SelectedSamples, SettingsChange, Severity,
 };
+pub(crate) use inputs::labels;
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
     PlannedLayout, Probe, Reference, RequestSummary,

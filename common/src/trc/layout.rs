@@ -145,6 +145,21 @@ impl Header {
         })
     }
 
+    /// The blocks that are not empty, in the order in which they stand in the file, each by the field that holds its
+    /// length; from the file's first byte on, as the header claims it. Fails where a length is negative.
+    pub fn blocks(&self) -> Result<Vec<(Field, Range<u64>)>, FormatError> {
+        let mut end = self.start() as u64;
+        let mut blocks = Vec::with_capacity(BLOCKS.len());
+        for field in BLOCKS {
+            let start = end;
+            end += u64::from(self.length(field)?);
+            if end > start {
+                blocks.push((field, start..end));
+            }
+        }
+        Ok(blocks)
+    }
+
     /// Where the blocks lie in a file of `file_size`; its rows are those of the first array.
     ///
     /// Fails as [`Header::shape`] does, where any block's length is negative, and where the file ends before the last
