@@ -60,13 +60,13 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// The folder of real LeCroy files, where `TRC2NPY_SAMPLES` or a `shared/trc-samples` beside the workspace has them.
+/// The folder of real LeCroy files, where `TRC2NPY_REAL_FILES` or a `shared/trc-samples` beside the workspace has them.
 pub fn samples() -> Option<PathBuf> {
-    let named = env::var_os("TRC2NPY_SAMPLES").map(|path| workspace().join(path));
+    let named = env::var_os("TRC2NPY_REAL_FILES").map(|path| workspace().join(path));
     if let Some(path) = &named {
         assert!(
             path.join("expected.jsonl").exists(),
-            "{}: TRC2NPY_SAMPLES names no folder of samples",
+            "{}: TRC2NPY_REAL_FILES names no folder of samples",
             path.display()
         );
     }

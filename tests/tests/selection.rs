@@ -109,12 +109,19 @@ fn any_selection_is_the_slice_of_everything() {
     let folders = mixed_run(root.path());
     let convert = |out: &Path, options: &[String]| {
         let ended = Convert::new(&folders, out).args(["--settle", "0s"]).args(options).run();
-        assert!(matches!(ended.status.code(), Some(0 | 3)), "{options:?}:\n{ended}");
+        // The few rows that are taken can be such that a channel has no trace of any.
+        let nothing = ended.status.code() == Some(2) && ended.stderr.contains("takes no trace of channel");
+        assert!(
+            nothing || matches!(ended.status.code(), Some(0 | 3)),
+            "{options:?}:\n{ended}"
+        );
+        !nothing
     };
+    let mut judged = 0;
     for (dtype, baseline) in [("float32", 0), ("float32", 151), ("int16", 20)] {
         let common = [format!("--dtype={dtype}"), format!("--baseline={baseline}")];
         let whole = root.path().join(format!("whole{dtype}{baseline}"));
-        convert(&whole, &common);
+        assert!(convert(&whole, &common));
         for round in 0..8 {
             let start = random.u64(..90);
             let end = random.bool().then(|| start + random.u64(1..60));
@@ -130,9 +137,13 @@ fn any_selection_is_the_slice_of_everything() {
             eprintln!("{dtype} {:?}", asked.options);
             let options = [&common[..1], &asked.options].concat();
             let part = root.path().join("part");
-            convert(&part, &options);
+            if !convert(&part, &options) {
+                eprintln!("takes no trace of one of the channels");
+                continue;
+            }
             judge(&whole, &part, &asked.told);
-            if round == 0 {
+            judged += 1;
+            if round % 4 == 0 {
                 let expected = outputs(&part);
                 for way in [
                     "--threads=1 --range-size=1",
@@ -149,6 +160,7 @@ fn any_selection_is_the_slice_of_everything() {
             fs::remove_dir_all(&part).unwrap();
         }
     }
+    assert!(judged > 12, "only {judged} selections of 24 took anything");
 }
 
 #[test]

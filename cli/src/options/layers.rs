@@ -28,7 +28,7 @@ const INPUT: &str = "input";
 /// What the environment variable of every option begins with.
 const PREFIX: &str = "TRC2NPY_";
 /// Variables of that prefix that are no options: the option file, and what tests and benchmarks are told.
-const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "SAMPLES", "YARDSTICKS"];
+const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "REAL_FILES", "YARDSTICKS"];
 
 /// Who set an option.
 #[derive(Clone, Debug, PartialEq, Eq)]

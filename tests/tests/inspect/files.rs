@@ -24,7 +24,7 @@ fn single(value: &Value) -> Option<f32> {
 #[test]
 fn real_files_show_the_values_that_are_known_of_them() {
     let Some(samples) = samples() else {
-        eprintln!("left out: there is no folder of real files (TRC2NPY_SAMPLES names one)");
+        eprintln!("left out: there is no folder of real files (TRC2NPY_REAL_FILES names one)");
         return;
     };
     let known = fs::read_to_string(samples.join("expected.jsonl")).unwrap();

@@ -44,7 +44,7 @@ fn sha256(bytes: &[u8], root: &Path) -> String {
 #[test]
 fn real_files_give_the_values_that_are_known_of_them() {
     let Some(samples) = samples() else {
-        eprintln!("left out: there is no folder of real files (TRC2NPY_SAMPLES names one)");
+        eprintln!("left out: there is no folder of real files (TRC2NPY_REAL_FILES names one)");
         return;
     };
     let root = scratch();
@@ -153,7 +153,7 @@ print(whole.days * 86400 * 10**9 + whole.seconds * 10**9 + round(fractions.Fract
 #[test]
 fn a_real_file_that_was_cut_is_refused_and_marked_beside_a_good_one() {
     let Some(samples) = samples() else {
-        eprintln!("left out: there is no folder of real files (TRC2NPY_SAMPLES names one)");
+        eprintln!("left out: there is no folder of real files (TRC2NPY_REAL_FILES names one)");
         return;
     };
     let root = scratch();

@@ -1,6 +1,6 @@
 //! Real files, against what an independent numpy decoder found in them (`expected.jsonl` beside them).
 //!
-//! They lie outside the project: in the folder that `TRC2NPY_SAMPLES` names, else in `shared/trc-samples` beside the
+//! They lie outside the project: in the folder that `TRC2NPY_REAL_FILES` names, else in `shared/trc-samples` beside the
 //! workspace.
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::super::*;
 use crate::units::Bytes;
 
 fn folder() -> PathBuf {
-    std::env::var_os("TRC2NPY_SAMPLES").map_or_else(
+    std::env::var_os("TRC2NPY_REAL_FILES").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/trc-samples")),
         PathBuf::from,
     )
@@ -22,7 +22,7 @@ fn folder() -> PathBuf {
 fn samples() -> Vec<(String, Json, Vec<u8>)> {
     let folder = folder();
     let Ok(lines) = std::fs::read_to_string(folder.join("expected.jsonl")) else {
-        println!("left out: no real files in {} (TRC2NPY_SAMPLES)", folder.display());
+        println!("left out: no real files in {} (TRC2NPY_REAL_FILES)", folder.display());
         return Vec::new();
     };
     let all: Vec<_> = lines
