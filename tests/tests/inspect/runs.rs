@@ -61,7 +61,7 @@ fn a_run_shows_its_channels_its_gaps_and_what_it_lacks() {
         "Run r005",
         "20-29, 31",
         "missing between the folders of the run: 1 folder (r005-2)",
-        "copies of others",
+        "with the name of a copy",
         "channel C2 lacks 1 of 60 events",
         "index 31)",
         "of another kind than .trc (r005/notes.txt)",
