@@ -3,4 +3,5 @@
 pub(crate) mod convert;
 pub(crate) mod demo;
 mod dry_run;
+pub(crate) mod shell;
 pub(crate) mod synth;

@@ -4,6 +4,7 @@ mod chosen;
 mod convert;
 mod layers;
 mod parsers;
+mod shell;
 mod synth;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcomman
 pub(crate) use chosen::{settings, shown};
 pub(crate) use convert::{ConvertOptions, ProgressStyle};
 pub(crate) use layers::Settled;
+pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
 
 use crate::failure::Failure;
@@ -36,6 +38,10 @@ enum Asked {
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
     Demo(DemoOptions),
+    /// Print what lets a shell complete this program's commands and options
+    Completions(CompletionsOptions),
+    /// Write the manual pages
+    Man(ManOptions),
 }
 
 const CONVERT_AFTER: &str = "\
@@ -64,6 +70,8 @@ pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
+    Completions(CompletionsOptions),
+    Man(ManOptions),
 }
 
 /// Reads the command line, the environment and the option file.
@@ -73,6 +81,8 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
+        Asked::Completions(options) => Request::Completions(options),
+        Asked::Man(options) => Request::Man(options),
     })
 }
 
@@ -88,12 +98,12 @@ pub(crate) fn convert_defaults(arguments: &[OsString]) -> Result<ConvertOptions,
         .map_err(Failure::Usage)?;
     match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Ok(*options),
-        Asked::Synth(_) | Asked::Demo(_) => unreachable!("the subcommand was given"),
+        _ => unreachable!("the subcommand was given"),
     }
 }
 
 /// The command line with the parts that derive cannot say once for all options.
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     Cli::command().mut_subcommand("convert", |convert| {
         switches(convert).mut_args(|arg| match layers::variable(&arg) {
             // The help's end says it once; on each option it would be noise.
