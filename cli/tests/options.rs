@@ -135,6 +135,8 @@ fn every_setting_can_come_from_the_environment() {
         ("io", "read"),
         ("range-size", "1MiB"),
         ("sync-every", "2GiB"),
+        ("nice", "yes"),
+        ("allow-sleep", "yes"),
         ("progress", "none"),
     ];
     let mut command = trc2npy(folder.path(), &["convert"]);

@@ -20,6 +20,7 @@ use crate::screen::{self, Display, Event, Start};
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
 pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]) -> Result<ExitCode, Failure> {
+    options.comfort.give_way();
     let machine = Machine::detect();
     if options.display.print_config {
         screen::show(&screen::table(
@@ -38,7 +39,9 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
         screen::remark(&job.start(options, &machine));
         screen::remark("");
     }
+    let awake = options.comfort.stay_awake("converts .trc files");
     let converted = job.convert(&display)?;
+    drop(awake);
     tell(&converted, &job.settings, &display, argv)
 }
 

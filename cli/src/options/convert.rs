@@ -10,11 +10,13 @@ use trc2npy_common::channel::Channel;
 use trc2npy_common::convert::{Io, NameTemplate};
 use trc2npy_common::options::{BaselineMethod, Dtype, Events, Mixed, OnBadFile, Ragged};
 use trc2npy_common::plan::Probe;
+use trc2npy_common::resources::{self, Awake};
 use trc2npy_common::selection::{Picoseconds, RowSelection, SampleSelection, Selection, Span};
 use trc2npy_common::trc::WaveArray;
 use trc2npy_common::units::Bytes;
 
 use super::parsers::{Choice, choice, duration, every, rows, sample_span, samples, share, threads, time_span, yes_no};
+use crate::screen;
 
 const EVENTS: &[Choice<Events>] = &[
     (
@@ -135,6 +137,8 @@ pub(crate) struct ConvertOptions {
     pub(crate) bad: BadInputOptions,
     #[command(flatten)]
     pub(crate) resources: ResourceOptions,
+    #[command(flatten)]
+    pub(crate) comfort: ComfortOptions,
     #[command(flatten)]
     pub(crate) display: DisplayOptions,
 }
@@ -296,6 +300,36 @@ pub(crate) struct ResourceOptions {
     /// Output that a power cut may cost
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     pub(crate) sync_every: Bytes,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Comfort")]
+pub(crate) struct ComfortOptions {
+    /// Let other programs go first, at the processor and at the disk
+    #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
+    pub(crate) nice: bool,
+
+    /// Let the computer go to sleep while it works
+    #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
+    pub(crate) allow_sleep: bool,
+}
+
+impl ComfortOptions {
+    /// Gives way to other programs, if asked; to be called before any thread is started.
+    pub(crate) fn give_way(&self) {
+        if self.nice
+            && let Err(error) = resources::give_way()
+        {
+            screen::remark(&format!(
+                "warning: --nice: the system refuses it ({error}); going on without"
+            ));
+        }
+    }
+
+    /// Keeps the computer awake as long as what comes back is kept, unless that is not wanted.
+    pub(crate) fn stay_awake(&self, why: &str) -> Option<Awake> {
+        (!self.allow_sleep).then(|| Awake::keep(why)).flatten()
+    }
 }
 
 #[derive(Args, Clone, Debug)]

@@ -45,7 +45,7 @@ enum Asked {
 }
 
 const CONVERT_AFTER: &str = "\
-Every option from --channels to --sync-every, and --progress, can also be set
+Every option from --channels to --allow-sleep, and --progress, can also be set
 by an environment variable (TRC2NPY_BASELINE=2000) or in the file trc2npy.toml
 (baseline = 2000). The command line wins over the environment, and that over
 the file; --print-config shows what came from where.
