@@ -137,6 +137,7 @@ fn every_setting_can_come_from_the_environment() {
         ("sync-every", "2GiB"),
         ("nice", "yes"),
         ("allow-sleep", "yes"),
+        ("on-finish", "true"),
         ("progress", "none"),
     ];
     let mut command = trc2npy(folder.path(), &["convert"]);

@@ -14,6 +14,7 @@ use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{PlanError, PlanRequest};
 use trc2npy_common::resources::Machine;
 
+use super::on_finish::{Ending, OnFinish};
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
 use crate::options::{self, ConvertOptions, ProgressStyle, Settled};
 use crate::screen::{self, Display, Event, Start};
@@ -39,10 +40,16 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
         screen::remark(&job.start(options, &machine));
         screen::remark("");
     }
+    let on_finish = OnFinish::new(&options.comfort, settled, argv);
+    let mut ending = Ending::default();
     let awake = options.comfort.stay_awake("converts .trc files");
-    let converted = job.convert(&display)?;
+    let converted = job.convert(&display, None, &stop_on_ctrl_c(&display));
     drop(awake);
-    tell(&converted, &job.settings, &display, argv)
+    let ended = converted.and_then(|converted| {
+        ending.add(&converted);
+        tell(&converted, &job.settings, &display, argv)
+    });
+    Ok(on_finish.end(ended, &ending))
 }
 
 /// What is to be converted, whereto and how: complete, and nothing of it looked at yet.
@@ -94,17 +101,18 @@ impl Job {
         start.block()
     }
 
-    /// Converts, shows progress meanwhile, and stops in good order when Ctrl-C is pressed.
-    pub(crate) fn convert(&self, display: &Display) -> Result<Converted, Failure> {
-        let stop = stop_on_ctrl_c(display.clone());
+    /// Converts, shows progress meanwhile, under the name `run` where there is one, and ends early when `stop` is
+    /// requested.
+    pub(crate) fn convert(&self, display: &Display, run: Option<&str>, stop: &Stop) -> Result<Converted, Failure> {
+        let name = run.map(str::to_owned);
         let run = ConvertRun {
             request: self.request.clone(),
             out: self.out.clone(),
             settings: self.settings.clone(),
         };
         let watch = Arc::new(Watch::new());
-        let following = display.follow(Arc::clone(&watch), None);
-        let converted = convert::convert(&run, &watch, &stop);
+        let following = display.follow(Arc::clone(&watch), name);
+        let converted = convert::convert(&run, &watch, stop);
         drop(following);
         Ok(converted?)
     }
@@ -158,10 +166,11 @@ fn byte_options(options: &ConvertOptions) -> ByteOptions {
     }
 }
 
-/// The first Ctrl-C lets the work in flight end; the second ends the program.
-fn stop_on_ctrl_c(display: Display) -> Stop {
+/// The first Ctrl-C lets the work in flight end; the second ends the program. To be set up once.
+pub(crate) fn stop_on_ctrl_c(display: &Display) -> Stop {
     let stop = Stop::new();
     let asked = stop.clone();
+    let display = display.clone();
     let handler = move || {
         if asked.requested() {
             display.note("stopped; the same command goes on from the last rows that are safely on the disk");
@@ -176,7 +185,7 @@ fn stop_on_ctrl_c(display: Display) -> Stop {
 }
 
 /// The end: the table, bad rows, how to load the arrays or how to go on.
-fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<u8, Failure> {
     let outcomes = &converted.outcomes;
     let bad: u64 = outcomes
         .iter()
@@ -207,9 +216,9 @@ fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[O
         return Err(failure);
     }
     Ok(match (interrupted, bad) {
-        (true, _) => INTERRUPTED.into(),
-        (false, 0) => ExitCode::SUCCESS,
-        (false, _) => BAD_ROWS.into(),
+        (true, _) => INTERRUPTED,
+        (false, 0) => 0,
+        (false, _) => BAD_ROWS,
     })
 }
 

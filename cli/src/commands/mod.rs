@@ -3,5 +3,6 @@
 pub(crate) mod convert;
 pub(crate) mod demo;
 mod dry_run;
+mod on_finish;
 pub(crate) mod shell;
 pub(crate) mod synth;

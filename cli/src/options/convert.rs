@@ -312,6 +312,10 @@ pub(crate) struct ComfortOptions {
     /// Let the computer go to sleep while it works
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) allow_sleep: bool,
+
+    /// Run this in the system's shell when the work has ended, however it ended
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) on_finish: Option<String>,
 }
 
 impl ComfortOptions {

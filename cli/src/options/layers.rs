@@ -30,6 +30,9 @@ const PREFIX: &str = "TRC2NPY_";
 /// Variables of that prefix that are no options: the option file, and what tests and benchmarks are told.
 const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "SAMPLES", "YARDSTICKS"];
 
+/// What the variables begin with that the command of `--on-finish` is given: no options either.
+pub(crate) const FINISH: &str = "TRC2NPY_FINISH_";
+
 /// Who set an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -296,7 +299,7 @@ fn refuse_misspelt(variables: impl Iterator<Item = OsString>, options: &Command)
         let Some(rest) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        if known.contains(&name) || OTHER_VARIABLES.contains(&rest) {
+        if known.contains(&name) || OTHER_VARIABLES.contains(&rest) || name.starts_with(FINISH) {
             continue;
         }
         if let Some(near) = nearest(rest, rests(), 0.85) {

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use chosen::{settings, shown};
-pub(crate) use convert::{ConvertOptions, ProgressStyle};
-pub(crate) use layers::Settled;
+pub(crate) use convert::{ComfortOptions, ConvertOptions, ProgressStyle};
+pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
 
@@ -45,7 +45,7 @@ enum Asked {
 }
 
 const CONVERT_AFTER: &str = "\
-Every option from --channels to --allow-sleep, and --progress, can also be set
+Every option from --channels to --on-finish, and --progress, can also be set
 by an environment variable (TRC2NPY_BASELINE=2000) or in the file trc2npy.toml
 (baseline = 2000). The command line wins over the environment, and that over
 the file; --print-config shows what came from where.

@@ -7,8 +7,11 @@
 mod awake;
 #[cfg(target_os = "linux")]
 mod nice;
+// Its commands are written for a POSIX shell, and one of them is interrupted by a signal.
+#[cfg(unix)]
+mod on_finish;
 
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod waiting {
     use std::fs;
 
