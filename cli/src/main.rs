@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         let argv: Vec<_> = std::env::args_os().collect();
         match options::read(&argv)? {
             Request::Convert(options, settled) => commands::convert::run(&options, &settled, &argv),
+            Request::Batch(options, settled) => commands::batch::run(&options, &settled, &argv),
             Request::Synth(options) => commands::synth::run(&options),
             Request::Demo(options) => commands::demo::run(&options),
             Request::Completions(options) => commands::shell::completions(&options),

@@ -9,7 +9,7 @@ mod terminal;
 mod tools;
 mod traces;
 
-pub use convert::Convert;
+pub use convert::{Convert, start};
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};

@@ -45,7 +45,7 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     let awake = options.comfort.stay_awake("converts .trc files");
     let converted = job.convert(&display, None, &stop_on_ctrl_c(&display));
     drop(awake);
-    let ended = converted.and_then(|converted| {
+    let ended = converted.map_err(Failure::from).and_then(|converted| {
         ending.add(&converted);
         tell(&converted, &job.settings, &display, argv)
     });
@@ -63,6 +63,7 @@ pub(crate) struct Job {
 impl Job {
     pub(crate) fn new(options: &ConvertOptions, machine: &Machine) -> Result<Self, Failure> {
         let input = &options.input;
+        let reading = &input.reading;
         if input.inputs.is_empty() {
             return Err(Failure::Options(
                 "no INPUT: name folders, .trc files or patterns (trc2npy convert INPUT... --out DIR)".to_owned(),
@@ -79,9 +80,9 @@ impl Job {
             inputs: input.inputs.clone(),
             recursive: input.recursive,
             join: input.join,
-            channels: (!input.channels.is_empty()).then(|| input.channels.clone()),
-            stem: input.stem.clone(),
-            probe: input.probe,
+            channels: (!reading.channels.is_empty()).then(|| reading.channels.clone()),
+            stem: reading.stem.clone(),
+            probe: reading.probe,
             settle: settings.settle,
             threads: settings.threads,
             options: byte_options(options),
@@ -101,20 +102,25 @@ impl Job {
         start.block()
     }
 
-    /// Converts, shows progress meanwhile, under the name `run` where there is one, and ends early when `stop` is
-    /// requested.
-    pub(crate) fn convert(&self, display: &Display, run: Option<&str>, stop: &Stop) -> Result<Converted, Failure> {
-        let name = run.map(str::to_owned);
-        let run = ConvertRun {
+    /// As the engine takes it.
+    pub(crate) fn run(&self) -> ConvertRun {
+        ConvertRun {
             request: self.request.clone(),
             out: self.out.clone(),
             settings: self.settings.clone(),
-        };
+        }
+    }
+
+    /// Converts, shows progress meanwhile, under the name `run` where there is one, and ends early when `stop` is
+    /// requested.
+    pub(crate) fn convert(&self, display: &Display, run: Option<&str>, stop: &Stop) -> Result<Converted, ConvertError> {
+        let name = run.map(str::to_owned);
+        let run = self.run();
         let watch = Arc::new(Watch::new());
         let following = display.follow(Arc::clone(&watch), name);
         let converted = convert::convert(&run, &watch, stop);
         drop(following);
-        Ok(converted?)
+        converted
     }
 }
 
@@ -158,7 +164,7 @@ fn byte_options(options: &ConvertOptions) -> ByteOptions {
             points: options.values.baseline,
             method: options.values.baseline_method,
         },
-        events: options.input.events,
+        events: options.input.reading.events,
         ragged: options.bad.ragged,
         mixed: options.bad.mixed,
         on_bad_file: options.bad.on_bad_file,
@@ -264,47 +270,44 @@ fn warn(outcome: &Outcome) {
 }
 
 fn end_record(converted: &Converted, again: &str) -> serde_json::Value {
-    let channels = |outcome: &Outcome| -> Vec<serde_json::Value> {
-        outcome
-            .channels
-            .iter()
-            .map(|channel| {
-                json!({
-                    "channel": channel.channel,
-                    "path": channel.path,
-                    "rows": channel.rows,
-                    "samples": channel.samples,
-                    "dtype": channel.element,
-                    "bytes": channel.bytes,
-                    "seconds": channel.seconds,
-                    "bad": channel.bad.iter().map(|(status, rows)| json!({"status": status, "rows": rows})).collect::<Vec<_>>(),
-                })
-            })
-            .collect()
-    };
-    let runs: Vec<_> = converted
-        .outcomes
-        .iter()
-        .map(|outcome| {
-            let state = match outcome.state {
-                State::Finished => "finished",
-                State::AlreadyDone => "already done",
-                State::Interrupted => "interrupted",
-            };
-            json!({
-                "state": state,
-                "channels": channels(outcome),
-                "findings": outcome.findings,
-                "notes": outcome.notes,
-            })
-        })
-        .collect();
+    let runs: Vec<_> = converted.outcomes.iter().map(run_record).collect();
     let failures: Vec<_> = converted
         .failures
         .iter()
         .map(|RunFailure { run, error }| json!({"run": run, "error": error.to_string()}))
         .collect();
     json!({"runs": runs, "failures": failures, "not_begun": converted.not_begun, "command": again})
+}
+
+/// What became of a run, for programs.
+pub(super) fn run_record(outcome: &Outcome) -> serde_json::Value {
+    let channels: Vec<_> = outcome
+        .channels
+        .iter()
+        .map(|channel| {
+            json!({
+                "channel": channel.channel,
+                "path": channel.path,
+                "rows": channel.rows,
+                "samples": channel.samples,
+                "dtype": channel.element,
+                "bytes": channel.bytes,
+                "seconds": channel.seconds,
+                "bad": channel.bad.iter().map(|(status, rows)| json!({"status": status, "rows": rows})).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let state = match outcome.state {
+        State::Finished => "finished",
+        State::AlreadyDone => "already done",
+        State::Interrupted => "interrupted",
+    };
+    json!({
+        "state": state,
+        "channels": channels,
+        "findings": outcome.findings,
+        "notes": outcome.notes,
+    })
 }
 
 impl From<PlanError> for Failure {

@@ -1,5 +1,6 @@
 //! The subcommands, a file each.
 
+pub(crate) mod batch;
 pub(crate) mod convert;
 pub(crate) mod demo;
 mod dry_run;

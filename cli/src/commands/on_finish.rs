@@ -44,6 +44,11 @@ impl Ending {
         self.failed += converted.failures.len() + converted.not_begun.len();
     }
 
+    /// Adds a run that failed before the engine could count it.
+    pub(crate) fn add_failed(&mut self) {
+        self.failed += 1;
+    }
+
     fn outcome(&self, code: u8) -> &'static str {
         match code {
             INTERRUPTED => "interrupted",

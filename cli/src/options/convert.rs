@@ -150,13 +150,8 @@ pub(crate) struct InputOptions {
     #[arg(value_name = "INPUT", id = "input")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// Only these channels, as C1,C3 or 1,3 [default: all]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) channels: Vec<Channel>,
-
-    /// Only files with this text between channel and index, as Trace in C1--Trace--00000.trc
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) stem: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingOptions,
 
     /// Descend into sub-folders
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
@@ -165,6 +160,19 @@ pub(crate) struct InputOptions {
     /// All folders are one run: X, X-2, X-3, ... in this order, else as given
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) join: bool,
+}
+
+/// How the files of a run are read and brought together, whichever they are.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct ReadingOptions {
+    /// Only these channels, as C1,C3 or 1,3 [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) channels: Vec<Channel>,
+
+    /// Only files with this text between channel and index, as Trace in C1--Trace--00000.trc
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stem: Option<String>,
 
     /// How the channels' rows are brought together
     #[arg(long, value_name = "HOW", value_parser = choice(EVENTS), default_value = "union")]

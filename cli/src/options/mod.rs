@@ -1,5 +1,6 @@
 //! What a user can ask for: the command line, and below it the environment and `trc2npy.toml`.
 
+mod batch;
 mod chosen;
 mod convert;
 mod layers;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub(crate) use batch::BatchOptions;
 pub(crate) use chosen::{settings, shown};
 pub(crate) use convert::{ComfortOptions, ConvertOptions, ProgressStyle};
 pub(crate) use layers::{FINISH, Origin, Settled};
@@ -34,6 +36,9 @@ enum Asked {
     /// Convert .trc files into one memory-mapped .npy array a channel
     #[command(after_help = CONVERT_AFTER)]
     Convert(Box<ConvertOptions>),
+    /// Convert every run below a folder; safe to repeat, only what is new or unfinished is done
+    #[command(after_help = BATCH_AFTER)]
+    Batch(Box<BatchOptions>),
     /// Write .trc files to try things with
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
@@ -56,6 +61,19 @@ Examples:
   trc2npy convert run/r005 run/r005-2 --out out --baseline 2000
   trc2npy convert 'lab/r*' --out 'npy/{run}' --channels C1,C3 --dry-run";
 
+const BATCH_AFTER: &str = "\
+Without --out the arrays of FOLDER/p06/r009 go to FOLDER-npy/p06/r009. With it,
+{run} stands for p06/r009; where it is missing, that comes behind.
+
+Options can be set by the environment and trc2npy.toml as for convert.
+
+Examples:
+  trc2npy batch lab --baseline 2000
+  trc2npy batch D:/lab --out 'E:/npy/{run}' --nice";
+
+/// The subcommands whose options can also come from the environment and from the file.
+const LAYERED: [&str; 2] = ["convert", "batch"];
+
 /// The options of `demo`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DemoOptions {
@@ -68,6 +86,7 @@ pub(crate) struct DemoOptions {
 #[derive(Debug)]
 pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
+    Batch(Box<BatchOptions>, Settled),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
     Completions(CompletionsOptions),
@@ -79,6 +98,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     let (matches, settled) = layers::read(argv)?;
     Ok(match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Request::Convert(options, settled),
+        Asked::Batch(options) => Request::Batch(options, settled),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
         Asked::Completions(options) => Request::Completions(options),
@@ -104,13 +124,17 @@ pub(crate) fn convert_defaults(arguments: &[OsString]) -> Result<ConvertOptions,
 
 /// The command line with the parts that derive cannot say once for all options.
 pub(crate) fn command() -> Command {
-    Cli::command().mut_subcommand("convert", |convert| {
-        switches(convert).mut_args(|arg| match layers::variable(&arg) {
-            // The help's end says it once; on each option it would be noise.
-            Some(name) => arg.env(name).hide_env(true),
-            None => arg,
+    let of_place = "Folder for the arrays [default: FOLDER-npy/{run}]. {run} stands for the run's place below FOLDER";
+    let layered = LAYERED.iter().fold(Cli::command(), |command, name| {
+        command.mut_subcommand(name, |subcommand| {
+            switches(subcommand).mut_args(|arg| match layers::variable(&arg) {
+                // The help's end says it once; on each option it would be noise.
+                Some(name) => arg.env(name).hide_env(true),
+                None => arg,
+            })
         })
-    })
+    });
+    layered.mut_subcommand("batch", |batch| batch.mut_arg("out", |out| out.help(of_place)))
 }
 
 fn switches(convert: Command) -> Command {

@@ -157,8 +157,8 @@ fn where_nobody_can_be_asked_nothing_is_said() {
         let ended = conversion.clone().launched_by(["/usr/bin/env", nobody]).run();
         ended.must_succeed();
         // The block at the start, and nothing else.
-        let lines = ended.stderr.lines().filter(|line| !line.is_empty());
-        let (first, last) = (lines.clone().next().unwrap(), lines.last().unwrap());
+        let mut lines = ended.stderr.lines().filter(|line| !line.is_empty());
+        let (first, last) = (lines.next().unwrap(), lines.next_back().unwrap());
         assert!(first.starts_with("machine ") && last.starts_with("writing "), "{ended}");
         assert!(!ended.stderr.to_lowercase().contains("inhibit"), "{ended}");
         fs::remove_dir_all(&out).unwrap();
