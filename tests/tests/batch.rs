@@ -4,12 +4,11 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Convert, Ended, binary, committed_rows, events, must_equal, outputs, start, write_run};
+use trc2npy_tests::{Convert, Ended, events, must_equal, outputs, start, write_run};
 
 /// A lab's tree: two runs of one name, one of them of two folders, and one that is short of a sample in a file.
 struct Lab {
@@ -132,8 +131,8 @@ fn paste(ended: &Ended) {
         command.strip_prefix("trc2npy ").map(str::to_owned)
     });
     let command = command.unwrap_or_else(|| panic!("no command is said:\n{ended}"));
-    let line = format!("'{}' {command}", binary().display());
-    let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+    let line = format!("'{}' {command}", trc2npy_tests::binary().display());
+    let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
     assert!(
         output.status.success(),
         "{line}\n{}",
@@ -240,10 +239,7 @@ fn a_run_that_may_still_be_recorded_is_left_for_later() {
     set("lab/p07/r9", now + Duration::from_hours(50));
     let later = if cfg!(unix) { "converted" } else { "left for later" };
     let ended = lab.batch(&["--idle", "2h"]);
-    let states: Vec<_> = lines(&ended.must_succeed())
-        .iter()
-        .map(|line| line[1].clone())
-        .collect();
+    let states: Vec<_> = lines(ended.must_succeed()).iter().map(|line| line[1].clone()).collect();
     // The second folder of the first run is new.
     assert_eq!(states, ["left for later", later, later], "{ended}");
     ended.must_say(&["note: p06/r005: its folders changed less than 7200 s ago", "--idle"]);
@@ -306,6 +302,7 @@ fn wrong_folders_are_refused_with_what_is_there() {
 #[test]
 fn an_interrupted_batch_goes_on_where_it_stopped() {
     use rustix::process::Signal;
+    use trc2npy_tests::committed_rows;
     let lab = Lab::new();
     let spec = RunSpec::new(20, 20_000);
     write_run(&spec, &lab.path("lab/p06/r006"));
@@ -355,7 +352,7 @@ fn a_folder_that_cannot_be_read_is_told_and_the_rest_is_done() {
     let lab = Lab::new();
     let closed = lab.path("lab/p05");
     fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let caps = "-dac_override,-dac_read_search";
     let as_others = ["setpriv", "--bounding-set", caps, "--inh-caps", caps];
     if !trc2npy_tests::usable(as_others[0], as_others[1..].iter().chain(&["true"])) {
