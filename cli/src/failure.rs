@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::panic;
 use std::process::ExitCode;
 
+/// Wrong usage: nothing was begun.
+pub(crate) const USAGE: u8 = 2;
 /// Finished, and some rows are bad.
 pub(crate) const BAD_ROWS: u8 = 3;
 /// What was verified is not as it should be.
@@ -30,24 +32,24 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Says it, and gives the exit code.
-    pub(crate) fn tell(&self) -> ExitCode {
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Usage(error) => {
-                // Help and version go to stdout, which may be closed (`| head`).
-                let _ = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(2).into()
-            }
-            Self::Options(_) => end(2, self),
-            Self::Work { code, .. } => end(*code, self),
-            Self::Output(_) => end(1, self),
+            Self::Usage(error) => u8::try_from(error.exit_code()).unwrap_or(USAGE),
+            Self::Options(_) => USAGE,
+            Self::Work { code, .. } => *code,
+            Self::Output(_) => 1,
         }
     }
-}
 
-fn end(code: u8, why: &Failure) -> ExitCode {
-    complain(format_args!("error: {why}"));
-    code.into()
+    /// Says it.
+    pub(crate) fn tell(&self) {
+        match self {
+            // Help and version go to stdout, which may be closed (`| head`).
+            Self::Usage(error) => drop(error.print()),
+            _ => complain(format_args!("error: {self}")),
+        }
+    }
 }
 
 /// A line on stderr; where that is closed there is nobody left to tell.
@@ -60,7 +62,10 @@ pub(crate) fn guarded(run: impl FnOnce() -> Result<ExitCode, Failure> + panic::U
     explain_panics();
     match panic::catch_unwind(run) {
         Ok(Ok(code)) => code,
-        Ok(Err(failure)) => failure.tell(),
+        Ok(Err(failure)) => {
+            failure.tell();
+            failure.code().into()
+        }
         // The hook has said what there is to say.
         Err(_) => 1.into(),
     }

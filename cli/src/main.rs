@@ -16,8 +16,11 @@ fn main() -> ExitCode {
             Request::Convert(options, settled) => commands::convert::run(&options, &settled, &argv),
             Request::Inspect(options) => commands::inspect::run(&options),
             Request::Verify(options) => commands::verify::run(&options),
+            Request::Batch(options, settled) => commands::batch::run(&options, &settled, &argv),
             Request::Synth(options) => commands::synth::run(&options),
             Request::Demo(options) => commands::demo::run(&options),
+            Request::Completions(options) => commands::shell::completions(&options),
+            Request::Man(options) => commands::shell::man(&options),
         }
     })
 }

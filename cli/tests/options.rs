@@ -135,6 +135,9 @@ fn every_setting_can_come_from_the_environment() {
         ("io", "read"),
         ("range-size", "1MiB"),
         ("sync-every", "2GiB"),
+        ("nice", "yes"),
+        ("allow-sleep", "yes"),
+        ("on-finish", "true"),
         ("progress", "none"),
     ];
     let mut command = trc2npy(folder.path(), &["convert"]);
@@ -282,4 +285,55 @@ fn a_reader_that_has_gone_is_no_error() {
         .unwrap();
     assert_eq!(told(&output), "");
     assert_eq!(output.status.code(), Some(0));
+}
+
+/// The file is for both commands, and so is the environment: what only one of them knows is no mistake in the other.
+#[test]
+fn convert_and_batch_share_one_file() {
+    let folder = TempDir::new().unwrap();
+    fs::write(
+        folder.path().join("trc2npy.toml"),
+        "input = [\"a\"]\njoin = true\nidle = \"5m\"\nbaseline = 7\nout = \"npy/{run}\"\n",
+    )
+    .unwrap();
+    let batch = settings(trc2npy(folder.path(), &["batch", "lab"]).env("TRC2NPY_RECURSIVE", "yes"));
+    assert_setting(&batch, "idle", "5m", "trc2npy.toml");
+    assert_setting(&batch, "baseline", "7", "trc2npy.toml");
+    assert_setting(&batch, "out", "npy/{run}", "trc2npy.toml");
+    assert!(
+        !batch.iter().any(|[name, ..]| name == "input" || name == "join"),
+        "{batch:?}"
+    );
+    let convert = settings(trc2npy(folder.path(), &["convert"]).env("TRC2NPY_IDLE", "1h"));
+    assert_setting(&convert, "input", "a", "trc2npy.toml");
+    assert_setting(&convert, "join", "yes", "trc2npy.toml");
+    assert_setting(&convert, "baseline", "7", "trc2npy.toml");
+    assert!(!convert.iter().any(|[name, ..]| name == "idle"), "{convert:?}");
+
+    let mut batch = trc2npy(folder.path(), &["batch", "lab", "--print-config"]);
+    let output = batch.env("TRC2NPY_BASELIN", "3").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        told(&output).contains("did you mean TRC2NPY_BASELINE?"),
+        "{}",
+        told(&output)
+    );
+    let mut batch = trc2npy(folder.path(), &["batch", "lab", "--print-config"]);
+    let output = batch.env("TRC2NPY_IDLE", "soon").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "environment variable TRC2NPY_IDLE: ";
+    assert!(told(&output).contains(expected), "{}", told(&output));
+}
+
+/// What the command of `--on-finish` finds in its environment is no option that somebody has misspelt.
+#[test]
+fn what_a_command_is_told_at_the_end_is_passed_over() {
+    let folder = TempDir::new().unwrap();
+    let mut command = trc2npy(folder.path(), &["convert", "--print-config"]);
+    let facts = ["OUTCOME", "OUT", "ROWS", "SAMPLES", "ON_FINISH"];
+    for fact in facts {
+        command.env(format!("TRC2NPY_FINISH_{fact}"), "x");
+    }
+    let output = command.output().unwrap();
+    assert_eq!((output.status.code(), told(&output).as_str()), (Some(0), ""));
 }

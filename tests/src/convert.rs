@@ -93,13 +93,35 @@ impl Convert {
         let mut command = Command::new(words.next().expect("the binary at least"));
         command.args(words).arg("convert").args(&self.inputs);
         command.arg("--out").arg(&self.out).args(&self.args);
-        tools::without_options(&mut command);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        command.stdin(Stdio::null());
+        undisturbed(&mut command);
         command
     }
+}
+
+/// Starts the binary with these words, or by the program that the first ones name: `{}` stands for the binary.
+///
+/// # Panics
+/// Where it cannot be started.
+pub fn start(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+    let mut words = owned(words);
+    let binary = tools::binary().into_os_string();
+    match words.iter().position(|word| word == "{}") {
+        Some(at) => words[at] = binary,
+        None => words.insert(0, binary),
+    }
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    undisturbed(&mut command);
+    Running::start(command)
+}
+
+/// The options of whoever runs the tests are none of theirs, nor is what they type.
+fn undisturbed(command: &mut Command) {
+    tools::without_options(command);
+    command.stdin(Stdio::null());
 }
 
 fn owned(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<OsString> {

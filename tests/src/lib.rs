@@ -11,7 +11,7 @@ mod tools;
 mod traces;
 
 pub use call::Call;
-pub use convert::Convert;
+pub use convert::{Convert, start};
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};

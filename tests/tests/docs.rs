@@ -270,9 +270,25 @@ fn documented_options(page: &str, heading: &str) -> Vec<(String, String)> {
 #[test]
 fn the_options_of_the_help_are_those_of_the_page() {
     let page = fs::read_to_string(workspace().join("docs/options.md")).unwrap();
-    for subcommand in ["convert", "inspect", "verify", "synth", "demo"] {
-        let documented = documented_options(&page, subcommand);
+    for subcommand in [
+        "convert",
+        "batch",
+        "inspect",
+        "verify",
+        "synth",
+        "demo",
+        "completions",
+        "man",
+    ] {
+        let mut documented = documented_options(&page, subcommand);
         let shown = shown_options(subcommand);
+        if subcommand == "batch" {
+            // What it shares with the other one stands there.
+            let own: BTreeSet<_> = documented.iter().map(|(name, _)| name.clone()).collect();
+            let shared = documented_options(&page, "convert").into_iter();
+            documented
+                .extend(shared.filter(|(name, _)| !own.contains(name) && shown.iter().any(|one| one.name == *name)));
+        }
         let names = |common: bool| {
             shown
                 .iter()

@@ -14,12 +14,14 @@ use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{PlanError, PlanRequest};
 use trc2npy_common::resources::Machine;
 
+use super::on_finish::{Ending, OnFinish};
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
 use crate::options::{self, ConvertOptions, ProgressStyle, Settled};
 use crate::screen::{self, Display, Event, Start};
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
 pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]) -> Result<ExitCode, Failure> {
+    options.comfort.give_way();
     let machine = Machine::detect();
     if options.display.print_config {
         screen::show(&screen::table(
@@ -38,8 +40,16 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
         screen::remark(&job.start(options, &machine));
         screen::remark("");
     }
-    let converted = job.convert(&display)?;
-    tell(&converted, &job.settings, &display, argv)
+    let on_finish = OnFinish::new(&options.comfort, settled, argv);
+    let mut ending = Ending::default();
+    let awake = options.comfort.stay_awake("converts .trc files");
+    let converted = job.convert(&display, None, &stop_on_ctrl_c(&display));
+    drop(awake);
+    let ended = converted.map_err(Failure::from).and_then(|converted| {
+        ending.add(&converted);
+        tell(&converted, &job.settings, &display, argv)
+    });
+    Ok(on_finish.end(ended, &ending))
 }
 
 /// What is to be converted, whereto and how: complete, and nothing of it looked at yet.
@@ -53,6 +63,7 @@ pub(crate) struct Job {
 impl Job {
     pub(crate) fn new(options: &ConvertOptions, machine: &Machine) -> Result<Self, Failure> {
         let input = &options.input;
+        let reading = &input.reading;
         if input.inputs.is_empty() {
             return Err(Failure::Options(
                 "no INPUT: name folders, .trc files or patterns (trc2npy convert INPUT... --out DIR)".to_owned(),
@@ -69,9 +80,9 @@ impl Job {
             inputs: input.inputs.clone(),
             recursive: input.recursive,
             join: input.join,
-            channels: (!input.channels.is_empty()).then(|| input.channels.clone()),
-            stem: input.stem.clone(),
-            probe: input.probe,
+            channels: (!reading.channels.is_empty()).then(|| reading.channels.clone()),
+            stem: reading.stem.clone(),
+            probe: reading.probe,
             settle: settings.settle,
             threads: settings.threads,
             options: byte_options(options),
@@ -91,19 +102,25 @@ impl Job {
         start.block()
     }
 
-    /// Converts, shows progress meanwhile, and stops in good order when Ctrl-C is pressed.
-    pub(crate) fn convert(&self, display: &Display) -> Result<Converted, Failure> {
-        let stop = stop_on_ctrl_c(display.clone());
-        let run = ConvertRun {
+    /// As the engine takes it.
+    pub(crate) fn run(&self) -> ConvertRun {
+        ConvertRun {
             request: self.request.clone(),
             out: self.out.clone(),
             settings: self.settings.clone(),
-        };
+        }
+    }
+
+    /// Converts, shows progress meanwhile, under the name `run` where there is one, and ends early when `stop` is
+    /// requested.
+    pub(crate) fn convert(&self, display: &Display, run: Option<&str>, stop: &Stop) -> Result<Converted, ConvertError> {
+        let name = run.map(str::to_owned);
+        let run = self.run();
         let watch = Arc::new(Watch::new());
-        let following = display.follow(Arc::clone(&watch), None);
-        let converted = convert::convert(&run, &watch, &stop);
+        let following = display.follow(Arc::clone(&watch), name);
+        let converted = convert::convert(&run, &watch, stop);
         drop(following);
-        Ok(converted?)
+        converted
     }
 }
 
@@ -147,7 +164,7 @@ fn byte_options(options: &ConvertOptions) -> ByteOptions {
             points: options.values.baseline,
             method: options.values.baseline_method,
         },
-        events: options.input.events,
+        events: options.input.reading.events,
         ragged: options.bad.ragged,
         mixed: options.bad.mixed,
         on_bad_file: options.bad.on_bad_file,
@@ -155,10 +172,11 @@ fn byte_options(options: &ConvertOptions) -> ByteOptions {
     }
 }
 
-/// The first Ctrl-C lets the work in flight end; the second ends the program.
-pub(super) fn stop_on_ctrl_c(display: Display) -> Stop {
+/// The first Ctrl-C lets the work in flight end; the second ends the program. To be set up once.
+pub(crate) fn stop_on_ctrl_c(display: &Display) -> Stop {
     let stop = Stop::new();
     let asked = stop.clone();
+    let display = display.clone();
     let handler = move || {
         if asked.requested() {
             display.note("stopped; the same command goes on from the last rows that are safely on the disk");
@@ -173,7 +191,7 @@ pub(super) fn stop_on_ctrl_c(display: Display) -> Stop {
 }
 
 /// The end: the table, bad rows, how to load the arrays or how to go on.
-fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<u8, Failure> {
     let outcomes = &converted.outcomes;
     let bad: u64 = outcomes
         .iter()
@@ -204,9 +222,9 @@ fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[O
         return Err(failure);
     }
     Ok(match (interrupted, bad) {
-        (true, _) => INTERRUPTED.into(),
-        (false, 0) => ExitCode::SUCCESS,
-        (false, _) => BAD_ROWS.into(),
+        (true, _) => INTERRUPTED,
+        (false, 0) => 0,
+        (false, _) => BAD_ROWS,
     })
 }
 
@@ -252,47 +270,44 @@ fn warn(outcome: &Outcome) {
 }
 
 fn end_record(converted: &Converted, again: &str) -> serde_json::Value {
-    let channels = |outcome: &Outcome| -> Vec<serde_json::Value> {
-        outcome
-            .channels
-            .iter()
-            .map(|channel| {
-                json!({
-                    "channel": channel.channel,
-                    "path": channel.path,
-                    "rows": channel.rows,
-                    "samples": channel.samples,
-                    "dtype": channel.element,
-                    "bytes": channel.bytes,
-                    "seconds": channel.seconds,
-                    "bad": channel.bad.iter().map(|(status, rows)| json!({"status": status, "rows": rows})).collect::<Vec<_>>(),
-                })
-            })
-            .collect()
-    };
-    let runs: Vec<_> = converted
-        .outcomes
-        .iter()
-        .map(|outcome| {
-            let state = match outcome.state {
-                State::Finished => "finished",
-                State::AlreadyDone => "already done",
-                State::Interrupted => "interrupted",
-            };
-            json!({
-                "state": state,
-                "channels": channels(outcome),
-                "findings": outcome.findings,
-                "notes": outcome.notes,
-            })
-        })
-        .collect();
+    let runs: Vec<_> = converted.outcomes.iter().map(run_record).collect();
     let failures: Vec<_> = converted
         .failures
         .iter()
         .map(|RunFailure { run, error }| json!({"run": run, "error": error.to_string()}))
         .collect();
     json!({"runs": runs, "failures": failures, "not_begun": converted.not_begun, "command": again})
+}
+
+/// What became of a run, for programs.
+pub(super) fn run_record(outcome: &Outcome) -> serde_json::Value {
+    let channels: Vec<_> = outcome
+        .channels
+        .iter()
+        .map(|channel| {
+            json!({
+                "channel": channel.channel,
+                "path": channel.path,
+                "rows": channel.rows,
+                "samples": channel.samples,
+                "dtype": channel.element,
+                "bytes": channel.bytes,
+                "seconds": channel.seconds,
+                "bad": channel.bad.iter().map(|(status, rows)| json!({"status": status, "rows": rows})).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let state = match outcome.state {
+        State::Finished => "finished",
+        State::AlreadyDone => "already done",
+        State::Interrupted => "interrupted",
+    };
+    json!({
+        "state": state,
+        "channels": channels,
+        "findings": outcome.findings,
+        "notes": outcome.notes,
+    })
 }
 
 impl From<PlanError> for Failure {

@@ -13,7 +13,7 @@ use trc2npy_common::trc::Header;
 use trc2npy_common::units::Bytes;
 use trc2npy_synth::RunSpec;
 
-use super::convert::Job;
+use super::convert::{Job, stop_on_ctrl_c};
 use crate::failure::{Failure, INTERRUPTED};
 use crate::options::{self, DemoOptions};
 use crate::screen::{self, Display, count, counted, python_text};
@@ -62,7 +62,8 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
     // An earlier demo's arrays are this command's own.
     convert.output.overwrite = true;
     let job = Job::new(&convert, &Machine::detect())?;
-    let mut converted = job.convert(&Display::new(convert.display.progress))?;
+    let display = Display::new(convert.display.progress);
+    let mut converted = job.convert(&display, None, &stop_on_ctrl_c(&display))?;
     if let Some(failure) = converted.failures.pop() {
         return Err(failure.error.into());
     }

@@ -38,7 +38,7 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
             (share * 1e6).round() / 1e4
         ));
     }
-    let stop = stop_on_ctrl_c(display.clone());
+    let stop = stop_on_ctrl_c(&display);
     let watch = Arc::new(Watch::new());
     let following = display.follow(Arc::clone(&watch), None);
     let found = verify::verify(&request, &watch, &stop);

@@ -29,7 +29,7 @@ pub(crate) fn settings(options: &ConvertOptions, machine: &Machine) -> Settings 
         sync_every: resources.sync_every,
         settle: bad.settle,
         overwrite: output.overwrite,
-        trust_size: input.trust_size,
+        trust_size: input.reading.trust_size,
         name: output.name.clone(),
     }
 }

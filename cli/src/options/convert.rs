@@ -10,11 +10,13 @@ use trc2npy_common::channel::Channel;
 use trc2npy_common::convert::{Io, NameTemplate};
 use trc2npy_common::options::{BaselineMethod, Dtype, Events, Mixed, OnBadFile, Ragged};
 use trc2npy_common::plan::Probe;
+use trc2npy_common::resources::{self, Awake};
 use trc2npy_common::selection::{Picoseconds, RowSelection, SampleSelection, Selection, Span};
 use trc2npy_common::trc::WaveArray;
 use trc2npy_common::units::Bytes;
 
 use super::parsers::{Choice, choice, duration, every, rows, sample_span, samples, share, threads, time_span, yes_no};
+use crate::screen;
 
 const EVENTS: &[Choice<Events>] = &[
     (
@@ -136,6 +138,8 @@ pub(crate) struct ConvertOptions {
     #[command(flatten)]
     pub(crate) resources: ResourceOptions,
     #[command(flatten)]
+    pub(crate) comfort: ComfortOptions,
+    #[command(flatten)]
     pub(crate) display: DisplayOptions,
 }
 
@@ -146,13 +150,8 @@ pub(crate) struct InputOptions {
     #[arg(value_name = "INPUT", id = "input")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// Only these channels, as C1,C3 or 1,3 [default: all]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) channels: Vec<Channel>,
-
-    /// Only files with this text between channel and index, as Trace in C1--Trace--00000.trc
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) stem: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingOptions,
 
     /// Descend into sub-folders
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
@@ -161,6 +160,19 @@ pub(crate) struct InputOptions {
     /// All folders are one run: X, X-2, X-3, ... in this order, else as given
     #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
     pub(crate) join: bool,
+}
+
+/// How the files of a run are read and brought together, whichever they are.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct ReadingOptions {
+    /// Only these channels, as C1,C3 or 1,3 [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) channels: Vec<Channel>,
+
+    /// Only files with this text between channel and index, as Trace in C1--Trace--00000.trc
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stem: Option<String>,
 
     /// How the channels' rows are brought together
     #[arg(long, value_name = "HOW", value_parser = choice(EVENTS), default_value = "union")]
@@ -296,6 +308,40 @@ pub(crate) struct ResourceOptions {
     /// Output that a power cut may cost
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     pub(crate) sync_every: Bytes,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Comfort")]
+pub(crate) struct ComfortOptions {
+    /// Let other programs go first, at the processor and at the disk
+    #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
+    pub(crate) nice: bool,
+
+    /// Let the computer go to sleep while it works
+    #[arg(long, value_name = SWITCH, value_parser = yes_no, action = ArgAction::Set)]
+    pub(crate) allow_sleep: bool,
+
+    /// Run this in the system's shell when the work has ended, however it ended
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) on_finish: Option<String>,
+}
+
+impl ComfortOptions {
+    /// Gives way to other programs, if asked; to be called before any thread is started.
+    pub(crate) fn give_way(&self) {
+        if self.nice
+            && let Err(error) = resources::give_way()
+        {
+            screen::remark(&format!(
+                "warning: --nice: the system refuses it ({error}); going on without"
+            ));
+        }
+    }
+
+    /// Keeps the computer awake as long as what comes back is kept, unless that is not wanted.
+    pub(crate) fn stay_awake(&self, why: &str) -> Option<Awake> {
+        (!self.allow_sleep).then(|| Awake::keep(why)).flatten()
+    }
 }
 
 #[derive(Args, Clone, Debug)]

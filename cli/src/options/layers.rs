@@ -22,13 +22,16 @@ use crate::screen;
 const DEFAULT_FILE: &str = "trc2npy.toml";
 /// What is asked of one call, not a setting to keep.
 const ACTIONS: [&str; 5] = ["help", "config", "print-config", "dry-run", "json"];
-/// The positional arguments' key in the file.
+/// The positional arguments' key in the file, those of `convert`.
 const INPUT: &str = "input";
 
 /// What the environment variable of every option begins with.
 const PREFIX: &str = "TRC2NPY_";
 /// Variables of that prefix that are no options: the option file, and what tests and benchmarks are told.
 const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "REAL_FILES", "YARDSTICKS"];
+
+/// What the variables begin with that the command of `--on-finish` is given: no options either.
+pub(crate) const FINISH: &str = "TRC2NPY_FINISH_";
 
 /// Who set an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +63,7 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
 }
 
-/// Every setting of `convert`, in the order of the help.
+/// Every setting of the subcommand, in the order of the help.
 pub(crate) type Settled = Vec<Setting>;
 
 /// The environment variable of a setting; none for actions and arguments without a name.
@@ -75,18 +78,20 @@ fn setting_name(arg: &Arg) -> Option<&str> {
 /// Reads all layers. The settings are empty for subcommands that take none from the file.
 pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> {
     let matches = parse(argv)?;
-    let Some(("convert", convert)) = matches.subcommand() else {
+    let command = command();
+    let Some((options, given)) = matches.subcommand().and_then(|(name, given)| {
+        let layered = super::LAYERED.contains(&name);
+        Some((command.find_subcommand(name).filter(|_| layered)?, given))
+    }) else {
         return Ok((matches, Settled::new()));
     };
-    let command = command();
-    let options = command.find_subcommand("convert").expect("it is defined there");
-    refuse_misspelt(std::env::vars_os().map(|(name, _)| name), options)?;
-    let file = match convert.get_one::<PathBuf>("config") {
-        Some(path) => Some(OptionFile::read(path, options)?),
-        None => OptionFile::read_if_there(Path::new(DEFAULT_FILE), options)?,
+    refuse_misspelt(std::env::vars_os().map(|(name, _)| name), &command)?;
+    let file = match given.get_one::<PathBuf>("config") {
+        Some(path) => Some(OptionFile::read(path, &command)?),
+        None => OptionFile::read_if_there(Path::new(DEFAULT_FILE), &command)?,
     };
     let Some(file) = file else {
-        let settled = settle(options, convert, None);
+        let settled = settle(options, given, None);
         return Ok((matches, settled));
     };
 
@@ -95,7 +100,7 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
             .get_arguments()
             .find(|arg| key_of(arg) == Some(name))
             .map(Arg::get_id);
-        id.is_some_and(|id| !is_set(convert, id.as_str()))
+        id.is_some_and(|id| !is_set(given, id.as_str()))
     };
     let used: BTreeMap<&str, &Value> = file
         .values
@@ -108,9 +113,16 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
         parse(&with(argv, [(*name, *value)])).map_err(|error| file.refuse(name, error))?;
     }
     let matches = parse(&with(argv, used.iter().map(|(name, value)| (*name, *value))))?;
-    let (_, convert) = matches.subcommand().expect("the same subcommand as before");
-    let settled = settle(options, convert, Some((&file.path, &used)));
+    let (_, given) = matches.subcommand().expect("the same subcommand as before");
+    let settled = settle(options, given, Some((&file.path, &used)));
     Ok((matches, settled))
+}
+
+/// The options of all subcommands that read the file and the environment: what one of them knows is no mistake in the
+/// other, to which it means nothing.
+fn all_options(command: &Command) -> impl Iterator<Item = &Arg> {
+    let layered = super::LAYERED.iter().filter_map(|name| command.find_subcommand(name));
+    layered.flat_map(Command::get_arguments)
 }
 
 fn parse(argv: &[OsString]) -> Result<ArgMatches, Failure> {
@@ -129,8 +141,7 @@ fn name_the_variable(error: clap::Error) -> Failure {
     let variable = text(ContextKind::InvalidArg)
         .zip(text(ContextKind::InvalidValue))
         .and_then(|(shown, value)| {
-            let convert = command.find_subcommand("convert")?;
-            let arg = convert.get_arguments().find(|arg| arg.to_string() == shown)?;
+            let arg = all_options(&command).find(|arg| arg.to_string() == shown)?;
             let name = arg.get_env()?.to_str()?.to_owned();
             // A flag would have won; that it holds the same wrong text as the variable matters to nobody.
             let held = std::env::var(&name).ok()?;
@@ -138,11 +149,7 @@ fn name_the_variable(error: clap::Error) -> Failure {
         });
     if error.kind() == ErrorKind::InvalidUtf8 {
         let is_odd = |name: &&OsStr| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
-        let convert = command.find_subcommand("convert");
-        let mut names = convert
-            .into_iter()
-            .flat_map(Command::get_arguments)
-            .filter_map(Arg::get_env);
+        let mut names = all_options(&command).filter_map(Arg::get_env);
         if let Some(name) = names.find(is_odd) {
             let name = name.display();
             return Failure::Options(format!("environment variable {name}: its value is not Unicode"));
@@ -233,14 +240,14 @@ struct OptionFile {
 }
 
 impl OptionFile {
-    fn read_if_there(path: &Path, options: &Command) -> Result<Option<Self>, Failure> {
+    fn read_if_there(path: &Path, command: &Command) -> Result<Option<Self>, Failure> {
         match fs::exists(path) {
             Ok(false) => Ok(None),
-            _ => Self::read(path, options).map(Some),
+            _ => Self::read(path, command).map(Some),
         }
     }
 
-    fn read(path: &Path, options: &Command) -> Result<Self, Failure> {
+    fn read(path: &Path, command: &Command) -> Result<Self, Failure> {
         let shown = path.display();
         let text = fs::read_to_string(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Failure::Options(format!("{shown}: no such option file (see --config)")),
@@ -253,7 +260,7 @@ impl OptionFile {
                     .to_owned(),
             )
         })?;
-        let known: Vec<&str> = options.get_arguments().filter_map(key_of).collect();
+        let known: Vec<&str> = all_options(command).filter_map(key_of).collect();
         let mut values = BTreeMap::new();
         for (key, value) in table {
             let name = key.replace('_', "-");
@@ -265,8 +272,7 @@ impl OptionFile {
                 }
                 return Err(Failure::Options(format!("{shown}: {}", unknown(&key, &name, &known))));
             };
-            let list = options
-                .get_arguments()
+            let list = all_options(command)
                 .any(|arg| key_of(arg) == Some(known_name) && (arg.get_value_delimiter().is_some() || name == INPUT));
             let value = texts(&value, list)
                 .map_err(|expected| Failure::Options(format!("{shown}: {key} = {value}: expected {expected}")))?;
@@ -293,14 +299,14 @@ impl OptionFile {
 
 /// A variable that is almost an option's would silently change nothing, and the values with it. One that is like none
 /// is somebody else's.
-fn refuse_misspelt(variables: impl Iterator<Item = OsString>, options: &Command) -> Result<(), Failure> {
-    let known: Vec<String> = options.get_arguments().filter_map(variable).collect();
+fn refuse_misspelt(variables: impl Iterator<Item = OsString>, command: &Command) -> Result<(), Failure> {
+    let known: Vec<String> = all_options(command).filter_map(variable).collect();
     let rests = || known.iter().filter_map(|known| known.strip_prefix(PREFIX));
     for name in variables.filter_map(|name| name.into_string().ok()) {
         let Some(rest) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        if known.contains(&name) || OTHER_VARIABLES.contains(&rest) {
+        if known.contains(&name) || OTHER_VARIABLES.contains(&rest) || name.starts_with(FINISH) {
             continue;
         }
         if let Some(near) = nearest(rest, rests(), 0.85) {

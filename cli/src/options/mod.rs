@@ -1,10 +1,12 @@
 //! What a user can ask for: the command line, and below it the environment and `trc2npy.toml`.
 
+mod batch;
 mod chosen;
 mod convert;
 mod inspect;
 mod layers;
 mod parsers;
+mod shell;
 mod synth;
 mod verify;
 
@@ -13,10 +15,12 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub(crate) use batch::BatchOptions;
 pub(crate) use chosen::{settings, shown, threads};
-pub(crate) use convert::{ConvertOptions, ProgressStyle};
+pub(crate) use convert::{ComfortOptions, ConvertOptions, ProgressStyle};
 pub(crate) use inspect::InspectOptions;
-pub(crate) use layers::Settled;
+pub(crate) use layers::{FINISH, Origin, Settled};
+pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
 pub(crate) use verify::VerifyOptions;
 
@@ -42,14 +46,21 @@ enum Asked {
     Inspect(Box<InspectOptions>),
     /// Check finished arrays against what was written, and against their .trc files
     Verify(Box<VerifyOptions>),
+    /// Convert every run below a folder; safe to repeat, only what is new or unfinished is done
+    #[command(after_help = BATCH_AFTER)]
+    Batch(Box<BatchOptions>),
     /// Write .trc files to try things with
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
     Demo(DemoOptions),
+    /// Print what lets a shell complete this program's commands and options
+    Completions(CompletionsOptions),
+    /// Write the manual pages
+    Man(ManOptions),
 }
 
 const CONVERT_AFTER: &str = "\
-Every option from --channels to --sync-every, and --progress, can also be set
+Every option from --channels to --on-finish, and --progress, can also be set
 by an environment variable (TRC2NPY_BASELINE=2000) or in the file trc2npy.toml
 (baseline = 2000). The command line wins over the environment, and that over
 the file; --print-config shows what came from where.
@@ -59,6 +70,19 @@ The same command goes on where an interrupted one stopped.
 Examples:
   trc2npy convert run/r005 run/r005-2 --out out --baseline 2000
   trc2npy convert 'lab/r*' --out 'npy/{run}' --channels C1,C3 --dry-run";
+
+const BATCH_AFTER: &str = "\
+Without --out the arrays of FOLDER/p06/r009 go to FOLDER-npy/p06/r009. With it,
+{run} stands for p06/r009; where it is missing, that comes behind.
+
+Options can be set by the environment and trc2npy.toml as for convert.
+
+Examples:
+  trc2npy batch lab --baseline 2000
+  trc2npy batch D:/lab --out 'E:/npy/{run}' --nice";
+
+/// The subcommands whose options can also come from the environment and from the file.
+const LAYERED: [&str; 2] = ["convert", "batch"];
 
 /// The options of `demo`.
 #[derive(Args, Clone, Debug)]
@@ -74,8 +98,11 @@ pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
     Inspect(Box<InspectOptions>),
     Verify(Box<VerifyOptions>),
+    Batch(Box<BatchOptions>, Settled),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
+    Completions(CompletionsOptions),
+    Man(ManOptions),
 }
 
 /// Reads the command line, the environment and the option file.
@@ -85,8 +112,11 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Inspect(options) => Request::Inspect(options),
         Asked::Verify(options) => Request::Verify(options),
+        Asked::Batch(options) => Request::Batch(options, settled),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
+        Asked::Completions(options) => Request::Completions(options),
+        Asked::Man(options) => Request::Man(options),
     })
 }
 
@@ -107,14 +137,18 @@ pub(crate) fn convert_defaults(arguments: &[OsString]) -> Result<ConvertOptions,
 }
 
 /// The command line with the parts that derive cannot say once for all options.
-fn command() -> Command {
-    Cli::command().mut_subcommand("convert", |convert| {
-        switches(convert).mut_args(|arg| match layers::variable(&arg) {
-            // The help's end says it once; on each option it would be noise.
-            Some(name) => arg.env(name).hide_env(true),
-            None => arg,
+pub(crate) fn command() -> Command {
+    let of_place = "Folder for the arrays [default: FOLDER-npy/{run}]. {run} stands for the run's place below FOLDER";
+    let layered = LAYERED.iter().fold(Cli::command(), |command, name| {
+        command.mut_subcommand(name, |subcommand| {
+            switches(subcommand).mut_args(|arg| match layers::variable(&arg) {
+                // The help's end says it once; on each option it would be noise.
+                Some(name) => arg.env(name).hide_env(true),
+                None => arg,
+            })
         })
-    })
+    });
+    layered.mut_subcommand("batch", |batch| batch.mut_arg("out", |out| out.help(of_place)))
 }
 
 fn switches(convert: Command) -> Command {

@@ -59,6 +59,8 @@ pub(crate) enum Event<'a> {
     },
     /// A sentence for people.
     Note { text: &'a str },
+    /// What became of one run of many.
+    Run(&'a serde_json::Value),
     /// How it ended.
     End(&'a serde_json::Value),
 }

@@ -47,6 +47,13 @@ pub struct ConvertRun {
     pub settings: Settings,
 }
 
+impl ConvertRun {
+    /// The command that does this, in words; without options that do not decide about bytes.
+    pub fn command(&self) -> Vec<String> {
+        workspace::words(self)
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

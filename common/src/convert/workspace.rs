@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::ConvertRun;
 use super::error::ConvertError;
 use super::journal::{Committed, Journal, Record};
 use super::range::Target;
@@ -23,6 +24,13 @@ use earlier::Earlier;
 const FOLDER: &str = ".trc2npy";
 const PLAN: &str = "plan.bin";
 const JOURNAL: &str = "journal";
+
+/// The command in words, as one would type it; without what does not decide about bytes.
+pub(super) fn words(run: &ConvertRun) -> Vec<String> {
+    let mut words = identity::words(&run.request, &run.settings);
+    words.extend(["--out".to_owned(), run.out.clone()]);
+    words
+}
 
 /// How far an earlier run of the same command came.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]

@@ -7,7 +7,7 @@
 //! From the command line to the plan: `inputs` (what was typed -> folders -> runs), `walk` (folders -> names, sizes,
 //! times), `names` and `readings` (names -> channel, stem, index), `gather` (-> files of each channel), `probe` and
 //! `layouts` (headers -> rows and samples), `events` (-> row numbers). `file` writes and reads the result, `ranges` cuts
-//! it up, `compare` looks whether its files are still the same.
+//! it up, `compare` looks whether its files are still the same. `search` finds the runs below a folder, for many such plans.
 
 mod compare;
 mod error;
@@ -26,6 +26,7 @@ mod probe;
 mod ranges;
 mod readings;
 mod request;
+mod search;
 #[cfg(test)]
 mod testing;
 mod walk;
@@ -45,6 +46,7 @@ pub use names::Unmatched;
 pub use outputs::resolve_outputs;
 pub use planner::plan;
 pub use request::{PlanProgress, PlanRequest};
+pub use search::{FoundRun, FoundRuns, search};
 
 /// One run that the inputs hold.
 #[derive(Clone, Debug)]

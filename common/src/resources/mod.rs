@@ -1,10 +1,14 @@
-//! What the machine has and how much of it is free.
+//! What the machine has and how much of it is free; how much of it is taken from others, and that it stays awake.
 //!
 //! Where the process runs in a container, what the container may use counts, not what the machine has.
 
+mod awake;
 mod gauge;
 mod groups;
 mod machine;
+mod priority;
 
+pub use awake::Awake;
 pub use gauge::{Memory, MemoryGauge, Pressure, peak_resident};
 pub use machine::{Machine, default_memory_limit};
+pub use priority::give_way;

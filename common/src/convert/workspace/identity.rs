@@ -48,16 +48,20 @@ fn place(input: &Path) -> PathBuf {
     absolute
 }
 
-/// The command in a line for people, without what does not decide about bytes.
-pub(super) fn describe(request: &PlanRequest, settings: &Settings) -> String {
-    let mut words = vec!["trc2npy convert".to_owned()];
+/// The command in words, without what does not decide about bytes and without the output folder.
+pub(super) fn words(request: &PlanRequest, settings: &Settings) -> Vec<String> {
+    let mut words = vec!["trc2npy".to_owned(), "convert".to_owned()];
     words.extend(request.inputs.iter().map(|input| input.display().to_string()));
+    let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     if let Some(channels) = &request.channels {
         let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
-        words.push(format!("--channels {}", names.join(",")));
+        add("--channels", names.join(","));
     }
     if let Some(stem) = &request.stem {
-        words.push(format!("--stem {stem}"));
+        add("--stem", stem.clone());
+    }
+    if settings.name != NameTemplate::default() {
+        add("--name", settings.name.to_string());
     }
     let switches = [(request.recursive, "--recursive"), (request.join, "--join")];
     words.extend(
@@ -66,11 +70,14 @@ pub(super) fn describe(request: &PlanRequest, settings: &Settings) -> String {
             .filter(|(on, _)| *on)
             .map(|(_, word)| (*word).to_owned()),
     );
-    if settings.name != NameTemplate::default() {
-        words.push(format!("--name {}", settings.name));
-    }
-    words.extend(request.options.flags());
-    words.join(" ")
+    let flags = request.options.flags();
+    words.extend(flags.iter().flat_map(|flag| flag.split(' ')).map(str::to_owned));
+    words
+}
+
+/// The same in a line for people.
+pub(super) fn describe(request: &PlanRequest, settings: &Settings) -> String {
+    words(request, settings).join(" ")
 }
 
 #[cfg(test)]
