@@ -104,7 +104,14 @@ fn every_command_has_a_manual_page_that_its_readers_take() {
 
     let help = run(&binary(), &["--help"]);
     let commands = help.split("Commands:\n").nth(1).unwrap().lines();
-    let commands = commands.map_while(|line| line.trim_start().split("  ").next().filter(|name| !name.is_empty()));
+    let commands = commands.take_while(|line| !line.is_empty());
+    // What is indented further goes on with the line before.
+    let commands = commands.filter_map(|line| {
+        line.strip_prefix("  ")?
+            .split("  ")
+            .next()
+            .filter(|name| !name.is_empty())
+    });
     let mut expected: BTreeSet<String> = commands
         .filter(|name| *name != "help")
         .map(|name| format!("trc2npy-{name}.1"))
