@@ -9,6 +9,7 @@
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`selection`]: which rows and samples are taken
+//! - [`teststand`]: the folders of a detector test stand, and the settings of its instrument as JSON
 //! - [`resources`]: what the machine has and how much of it is free
 
 pub mod channel;
@@ -21,5 +22,6 @@ pub mod plan;
 pub mod resources;
 pub mod selection;
 pub mod status;
+pub mod teststand;
 pub mod trc;
 pub mod units;

@@ -11,7 +11,7 @@ use trc2npy_common::convert::{
 };
 use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
-use trc2npy_common::plan::{PlanError, PlanRequest};
+use trc2npy_common::plan::{LongBaseline, PlanError, PlanRequest};
 use trc2npy_common::resources::Machine;
 
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
@@ -74,6 +74,7 @@ impl Job {
             probe: input.probe,
             settle: settings.settle,
             threads: settings.threads,
+            long_baseline: LongBaseline::Refuse,
             options: byte_options(options),
         };
         Ok(Self { request, out, settings })

@@ -283,6 +283,15 @@ pub enum Finding {
         /// Files of 16 bits a sample.
         sixteen: u64,
     },
+    /// Rows that are not longer than the baseline, which is therefore not taken off.
+    LongBaseline {
+        /// The channel.
+        channel: Channel,
+        /// Samples of the baseline.
+        points: u32,
+        /// Samples of a row.
+        samples: u32,
+    },
     /// Channels of one event that were not triggered together.
     TriggerTimes {
         /// Events looked at.
@@ -414,6 +423,16 @@ impl fmt::Display for Finding {
                 "channel {channel}: 8 bits a sample in {}, 16 bits in {}",
                 counted(*eight, "file"),
                 counted(*sixteen, "file")
+            ),
+            Self::LongBaseline {
+                channel,
+                points,
+                samples,
+            } => write!(
+                f,
+                "channel {channel}: no baseline is taken off: it is to be the first {} samples, and a row has {}",
+                count((*points).into()),
+                count((*samples).into())
             ),
             Self::TriggerTimes { of, events } => write!(
                 f,

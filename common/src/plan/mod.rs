@@ -43,7 +43,8 @@ pub use model::{
 pub use names::Unmatched;
 pub use outputs::resolve_outputs;
 pub use planner::plan;
-pub use request::{PlanProgress, PlanRequest};
+pub(crate) use probe::read_head;
+pub use request::{LongBaseline, PlanProgress, PlanRequest};
 
 /// One run that the inputs hold.
 #[derive(Clone, Debug)]

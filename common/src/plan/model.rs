@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
-use crate::options::ByteOptions;
+use crate::options::{Baseline, ByteOptions};
 use crate::trc::SampleWidth;
 use crate::units::{Bytes, RowRange};
 
@@ -300,6 +300,16 @@ impl ChannelPlan {
     /// Bytes of one row in the output array.
     pub fn row_bytes(&self) -> Bytes {
         Bytes(u64::from(self.samples) * self.element.size())
+    }
+
+    /// What is taken off its rows: as asked, or nothing where they are too short for that
+    /// ([`super::LongBaseline::Leave`]).
+    pub fn baseline(&self, options: &ByteOptions) -> Baseline {
+        if options.baseline.points < self.record_samples {
+            options.baseline
+        } else {
+            Baseline::default()
+        }
     }
 
     /// Bytes of the output array, without its header.
