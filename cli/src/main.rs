@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         let argv: Vec<_> = std::env::args_os().collect();
         match options::read(&argv)? {
             Request::Convert(options, settled) => commands::convert::run(&options, &settled, &argv),
+            Request::TesAna(options) => commands::tes_ana::run(&options, &argv),
             Request::Synth(options) => commands::synth::run(&options),
             Request::Demo(options) => commands::demo::run(&options),
         }

@@ -80,7 +80,7 @@ impl Job {
         Ok(Self { request, out, settings })
     }
 
-    fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
+    pub(super) fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
         let start = Start {
             machine,
             settings: &self.settings,
@@ -174,7 +174,12 @@ fn stop_on_ctrl_c(display: Display) -> Stop {
 }
 
 /// The end: the table, bad rows, how to load the arrays or how to go on.
-fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<ExitCode, Failure> {
+pub(super) fn tell(
+    converted: &Converted,
+    settings: &Settings,
+    display: &Display,
+    argv: &[OsString],
+) -> Result<ExitCode, Failure> {
     let outcomes = &converted.outcomes;
     let bad: u64 = outcomes
         .iter()

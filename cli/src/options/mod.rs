@@ -5,6 +5,7 @@ mod convert;
 mod layers;
 mod parsers;
 mod synth;
+mod tes_ana;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(crate) use chosen::{settings, shown};
 pub(crate) use convert::{ConvertOptions, ProgressStyle};
 pub(crate) use layers::Settled;
 pub(crate) use synth::SynthOptions;
+pub(crate) use tes_ana::TesAnaOptions;
 
 use crate::failure::Failure;
 
@@ -32,6 +34,8 @@ enum Asked {
     /// Convert .trc files into one memory-mapped .npy array a channel
     #[command(after_help = CONVERT_AFTER)]
     Convert(Box<ConvertOptions>),
+    /// Convert a run of the detector test stand, as its analysis scripts expect it
+    TesAna(Box<TesAnaOptions>),
     /// Write .trc files to try things with
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
@@ -62,6 +66,7 @@ pub(crate) struct DemoOptions {
 #[derive(Debug)]
 pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
+    TesAna(Box<TesAnaOptions>),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
 }
@@ -71,6 +76,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     let (matches, settled) = layers::read(argv)?;
     Ok(match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Request::Convert(options, settled),
+        Asked::TesAna(options) => Request::TesAna(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
     })
@@ -88,7 +94,7 @@ pub(crate) fn convert_defaults(arguments: &[OsString]) -> Result<ConvertOptions,
         .map_err(Failure::Usage)?;
     match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Ok(*options),
-        Asked::Synth(_) | Asked::Demo(_) => unreachable!("the subcommand was given"),
+        Asked::TesAna(_) | Asked::Synth(_) | Asked::Demo(_) => unreachable!("the subcommand was given"),
     }
 }
 
