@@ -286,7 +286,7 @@ class Channel:
         return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One row of one channel: one event's samples."""
 
