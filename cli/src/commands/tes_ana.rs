@@ -26,8 +26,11 @@ pub(crate) fn run(options: &TesAnaOptions, argv: &[OsString]) -> Result<ExitCode
     let measurement = Measurement::new(options.base.clone(), &options.period, &options.run)
         .map_err(|error| Failure::Options(error.to_string()))?;
     let sources = Sources::find(&measurement)?;
-    for oddity in sources.oddities() {
-        warn(&oddity);
+    // The dry run's own page tells of them.
+    if !options.dry_run || options.metadata_only {
+        for oddity in sources.oddities() {
+            warn(&oddity);
+        }
     }
     if !options.waveform_only {
         let told = write_metadata(&measurement, &sources, options.dry_run)?;

@@ -61,7 +61,7 @@ impl Workspace {
         let mine = state.join(identity::key(request, settings));
         if let Some(found) = Earlier::of_command(&state, &mine, &plan, settings)?
             && found.is_done(out, settings)
-            && let Some(done) = found.resume(out, settings)?
+            && let Some(done) = found.resume(out, &plan, settings)?
         {
             // Nothing will be written, so that a full disk or a folder that is read-only now does not matter.
             return Ok(Self::restore(out.to_owned(), done, None));
@@ -71,7 +71,7 @@ impl Workspace {
         let found = Earlier::of_command(&state, &mine, &plan, settings)?;
         let own = found.as_ref().map(Earlier::finals).unwrap_or_default();
         if let Some(found) = found
-            && let Some(resumed) = found.resume(out, settings)?
+            && let Some(resumed) = found.resume(out, &plan, settings)?
         {
             let resumed = Self::restore(out.to_owned(), resumed, Some(lock));
             if resumed.stage != Stage::Done {

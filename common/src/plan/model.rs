@@ -186,6 +186,14 @@ impl Plan {
             && self.channels == other.channels
     }
 
+    /// Whether both give rows to the same files and leave out the same ones; a file that was bad can have become whole.
+    pub fn has_the_rows_of(&self, other: &Self) -> bool {
+        let same = |(a, b): (&ChannelPlan, &ChannelPlan)| {
+            (a.channel, a.rows, a.samples) == (b.channel, b.rows, b.samples) && a.left_out == b.left_out
+        };
+        self.channels.len() == other.channels.len() && self.channels.iter().zip(&other.channels).all(same)
+    }
+
     /// The folder of a form of names.
     pub fn folder_of(&self, pattern: PatternId) -> &Folder {
         &self.folders[self.patterns[pattern.0 as usize].folder as usize]

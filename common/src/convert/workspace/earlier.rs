@@ -75,8 +75,13 @@ impl Earlier {
         !finals.is_empty() && settings.overwrite != Overwrite::Always && finals.iter().all(|file| is_there(out, file))
     }
 
-    /// Decides whether it can be gone on with; nothing where it must begin anew.
-    pub(super) fn resume(mut self, out: &Path, settings: &Settings) -> Result<Option<Resumed>, ConvertError> {
+    /// Decides whether it can be gone on with; nothing where it must begin anew. `now` is what the command plans today.
+    pub(super) fn resume(
+        mut self,
+        out: &Path,
+        now: &Plan,
+        settings: &Settings,
+    ) -> Result<Option<Resumed>, ConvertError> {
         let finals = self.finals();
         let finished = !finals.is_empty();
         if finished && settings.overwrite == Overwrite::Always {
@@ -102,7 +107,9 @@ impl Earlier {
         }
         let made = |channel: Channel, file: u64, rows: RowRange| self.made(channel, file, rows);
         let changes = plan::compare(&plan, settings.trust_size, settings.threads, &made)?;
-        if !changes.is_empty() && settings.overwrite == Overwrite::Stale {
+        // What is unfinished goes on as planned: the next run will see what has become whole meanwhile.
+        let is_stale = !changes.is_empty() || (finished && !plan.has_the_rows_of(now));
+        if is_stale && settings.overwrite == Overwrite::Stale {
             return Ok(None);
         }
         if changes.stops() {
