@@ -164,7 +164,7 @@ fn samples_and_times_exclude_one_another_whoever_sets_them() {
     let all = settings(trc2npy(folder.path(), &["convert"]).env("TRC2NPY_TIME", "-1us:2us"));
     let time = all.iter().find(|[name, ..]| name == "time").unwrap();
     assert_eq!(time, &["time", "-1us:2us", "TRC2NPY_TIME"]);
-    std::fs::write(folder.path().join("trc2npy.toml"), "samples = \"1:5\"\n").unwrap();
+    fs::write(folder.path().join("trc2npy.toml"), "samples = \"1:5\"\n").unwrap();
     let mut both = trc2npy(folder.path(), &["convert", "--time=0:1us", "--print-config"]);
     let said = both.assert().code(2).get_output().stderr.clone();
     let said = String::from_utf8_lossy(&said).into_owned();

@@ -27,14 +27,14 @@ pub(crate) fn run(options: &TesAnaOptions, argv: &[OsString]) -> Result<ExitCode
         .map_err(|error| Failure::Options(error.to_string()))?;
     let sources = Sources::find(&measurement)?;
     // The dry run's own page tells of them.
-    if !options.dry_run || options.metadata_only {
+    if !options.dry_run || options.what.metadata_only {
         for oddity in sources.oddities() {
             warn(&oddity);
         }
     }
-    if !options.waveform_only {
+    if !options.what.waveform_only {
         let told = write_metadata(&measurement, &sources, options.dry_run)?;
-        if options.metadata_only {
+        if options.what.metadata_only {
             screen::show(&told)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &TesAnaOptions, argv: &[OsString]) -> Result<ExitCode
     let asked = convert_options(options, &measurement, &sources)?;
     let mut job = Job::new(&asked, &machine)?;
     job.request.long_baseline = LongBaseline::Leave;
-    if !options.overwrite {
+    if !options.again.overwrite {
         job.settings.overwrite = Overwrite::Stale;
     }
     if options.dry_run {
@@ -82,10 +82,10 @@ fn convert_options(
     asked.input.channels = channels(options, sources)?;
     asked.input.events = options.events;
     asked.input.probe = Probe::All;
-    asked.input.trust_size = options.trust_size;
+    asked.input.trust_size = options.again.trust_size;
     asked.output.out = Some(measurement.arrays());
     asked.output.name = NameTemplate::folder_each();
-    asked.output.overwrite = options.overwrite;
+    asked.output.overwrite = options.again.overwrite;
     asked.values.baseline = baseline(options.dpbl);
     asked.bad.on_bad_file = options.on_bad_file;
     asked.bad.ragged = options.ragged;
@@ -125,12 +125,13 @@ fn write_metadata(measurement: &Measurement, sources: &Sources, dry_run: bool) -
         warn(&format!("metadata: {left_out}"));
     }
     let path = measurement.metadata();
-    let done = match dry_run {
-        true => "to be written",
-        false => match metadata.write(&path)? {
+    let done = if dry_run {
+        "to be written"
+    } else {
+        match metadata.write(&path)? {
             Written::Anew => "written",
             Written::AsItWas => "as they were",
-        },
+        }
     };
     let channels: Vec<String> = metadata.channels().map(|channel| channel.to_string()).collect();
     Ok(format!(

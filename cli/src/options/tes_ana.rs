@@ -40,21 +40,11 @@ pub(crate) struct TesAnaOptions {
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Run")]
     pub(crate) channels: Vec<Channel>,
 
-    /// Only the arrays, not the metadata
-    #[arg(long, help_heading = "Run")]
-    pub(crate) waveform_only: bool,
+    #[command(flatten)]
+    pub(crate) what: WhatOptions,
 
-    /// Only the metadata, not the arrays
-    #[arg(long, conflicts_with = "waveform_only", help_heading = "Run")]
-    pub(crate) metadata_only: bool,
-
-    /// Convert again also what is finished, from the beginning
-    #[arg(long, help_heading = "Run")]
-    pub(crate) overwrite: bool,
-
-    /// A file of the planned size is the same although its time changed
-    #[arg(long, help_heading = "Run")]
-    pub(crate) trust_size: bool,
+    #[command(flatten)]
+    pub(crate) again: AgainOptions,
 
     /// Take off each row the mean of its first N samples; nothing, with a warning, where N is below 1 or a row has no
     /// more than N samples
@@ -105,4 +95,30 @@ pub(crate) struct TesAnaOptions {
     /// How progress is shown
     #[arg(long, value_name = "HOW", value_parser = choice(PROGRESS), default_value = "auto", help_heading = "Display")]
     pub(crate) progress: ProgressStyle,
+}
+
+/// Which of the two.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct WhatOptions {
+    /// Only the arrays, not the metadata
+    #[arg(long)]
+    pub(crate) waveform_only: bool,
+
+    /// Only the metadata, not the arrays
+    #[arg(long, conflicts_with = "waveform_only")]
+    pub(crate) metadata_only: bool,
+}
+
+/// What is finished already.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct AgainOptions {
+    /// Convert again also what is finished, from the beginning
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// A file of the planned size is the same although its time changed
+    #[arg(long)]
+    pub(crate) trust_size: bool,
 }

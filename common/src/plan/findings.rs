@@ -1,5 +1,6 @@
 //! What planning noticed and went on with: for the terminal, `--dry-run --json` and `report.json`.
 
+mod baseline;
 mod selected;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use crate::units::{count, counted};
 
 use super::error::LengthSeen;
 use super::names::Unmatched;
+pub use baseline::NoBaseline;
 pub use selected::{SelectedRows, SelectedSamples};
 
 /// How many there are, and the first few.
@@ -284,14 +286,7 @@ pub enum Finding {
         sixteen: u64,
     },
     /// Rows that are not longer than the baseline, which is therefore not taken off.
-    LongBaseline {
-        /// The channel.
-        channel: Channel,
-        /// Samples of the baseline.
-        points: u32,
-        /// Samples of a row.
-        samples: u32,
-    },
+    NoBaseline(NoBaseline),
     /// Channels of one event that were not triggered together.
     TriggerTimes {
         /// Events looked at.
@@ -424,16 +419,7 @@ impl fmt::Display for Finding {
                 counted(*eight, "file"),
                 counted(*sixteen, "file")
             ),
-            Self::LongBaseline {
-                channel,
-                points,
-                samples,
-            } => write!(
-                f,
-                "channel {channel}: no baseline is taken off: it is to be the first {} samples, and a row has {}",
-                count((*points).into()),
-                count((*samples).into())
-            ),
+            Self::NoBaseline(none) => none.fmt(f),
             Self::TriggerTimes { of, events } => write!(
                 f,
                 "the channels' trigger times differ by more than 1 ms in {} of {} looked at {events}",

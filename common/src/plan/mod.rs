@@ -34,7 +34,8 @@ pub use compare::{FileChange, InputChanges, Made, MadeRows, compare};
 pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
 pub use file::PlanFileError;
 pub use findings::{
-    ChangedAt, Examples, FileNote, Finding, Findings, SelectedRows, SelectedSamples, SettingsChange, Severity,
+    ChangedAt, Examples, FileNote, Finding, Findings, NoBaseline, SelectedRows, SelectedSamples, SettingsChange,
+    Severity,
 };
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,

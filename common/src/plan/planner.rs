@@ -11,7 +11,7 @@ use crate::trc::Header;
 use crate::units::counted;
 
 use super::error::PlanError;
-use super::findings::{Examples, FileNote, Finding, Findings, SettingsChange};
+use super::findings::{Examples, FileNote, Finding, Findings, NoBaseline, SettingsChange};
 use super::gather::{Candidate, Wanted, gather};
 use super::inputs::{FolderInput, RunFolders, group, labels, natural, resolve};
 use super::layouts::Resolved;
@@ -335,11 +335,11 @@ fn settle_channel(
     let points = options.baseline.points;
     // Padded rows may be shorter than the record: what is too long for some of them alone cannot be left.
     if points >= resolved.samples && request.long_baseline == LongBaseline::Leave {
-        findings.all.push(Finding::LongBaseline {
+        findings.all.push(Finding::NoBaseline(NoBaseline {
             channel,
             points,
             samples: resolved.samples,
-        });
+        }));
     } else if points >= samples {
         return Err(PlanError::BaselineTooLong {
             channel,

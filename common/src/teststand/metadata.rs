@@ -162,11 +162,12 @@ fn trigger_time(time: &Timestamp) -> String {
         year,
         ..
     } = time;
-    let mut text = format!("{year:04}-{months:02}-{days:02} {hours:02}:{minutes:02}:{seconds:02}");
+    let whole = format!("{year:04}-{months:02}-{days:02} {hours:02}:{minutes:02}:{seconds:02}");
     if microseconds > 0 {
-        text += &format!(".{microseconds:06}");
+        format!("{whole}.{microseconds:06}")
+    } else {
+        whole
     }
-    text
 }
 
 /// The settings of a run's channels.

@@ -196,7 +196,9 @@ impl Folder {
         }
         let found = of_stem.iter().position(|channels| !channels.is_empty());
         let mut channels = found.map(|stem| std::mem::take(&mut of_stem[stem])).unwrap_or_default();
-        channels.values_mut().for_each(|files| files.sort_unstable());
+        for files in channels.values_mut() {
+            files.sort_unstable();
+        }
         Ok(Self {
             path,
             number,
