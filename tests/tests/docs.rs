@@ -267,7 +267,7 @@ fn documented_options(page: &str, heading: &str) -> Vec<(String, String)> {
 #[test]
 fn the_options_of_the_help_are_those_of_the_page() {
     let page = fs::read_to_string(workspace().join("docs/options.md")).unwrap();
-    for subcommand in ["convert", "synth", "demo"] {
+    for subcommand in ["convert", "tes-ana", "synth", "demo"] {
         let documented = documented_options(&page, subcommand);
         let shown = shown_options(subcommand);
         let names = |common: bool| {

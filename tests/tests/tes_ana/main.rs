@@ -52,30 +52,7 @@ impl Stand {
 
     /// `trc2npy tes-ana --base DIR --period 06 --run 009 ARGS`
     fn run(&self, args: &[&str]) -> Ended {
-        self.run_below(&self.base, args)
-    }
-
-    /// The same with another way to its folder.
-    fn run_below(&self, base: &Path, args: &[&str]) -> Ended {
-        let base = [OsStr::new("--base"), base.as_os_str()];
-        let mut command = Command::new(binary());
-        command
-            .arg("tes-ana")
-            .args(base)
-            .args(["--period", "06", "--run", "009"]);
-        command.args(["--progress", "none"]).args(args).stdin(Stdio::null());
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
-            command.env_remove(name);
-        }
-        let output = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let ended = Ended {
-            status: output.status,
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        };
-        assert!(!ended.stderr.contains("a state that must not occur"), "{ended}");
-        ended
+        tes_ana(&self.base, args)
     }
 
     /// Fails where the arrays are not those of these folders, with this baseline.
@@ -105,6 +82,29 @@ impl Stand {
         found.sort();
         found
     }
+}
+
+/// A call for the run r009 of p06 below `base`, to its end.
+fn tes_ana(base: &Path, args: &[&str]) -> Ended {
+    let base = [OsStr::new("--base"), base.as_os_str()];
+    let mut command = Command::new(binary());
+    command
+        .arg("tes-ana")
+        .args(base)
+        .args(["--period", "06", "--run", "009"]);
+    command.args(["--progress", "none"]).args(args).stdin(Stdio::null());
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
+        command.env_remove(name);
+    }
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let ended = Ended {
+        status: output.status,
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    };
+    assert!(!ended.stderr.contains("a state that must not occur"), "{ended}");
+    ended
 }
 
 /// Two channels, long enough for the usual baseline.

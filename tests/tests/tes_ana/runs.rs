@@ -6,7 +6,7 @@ use std::path::Path;
 use trc2npy_synth::TraceFile;
 use trc2npy_tests::{Npy, Record, run_python, workspace};
 
-use super::{Stand, named, two_channels};
+use super::{Stand, named, tes_ana, two_channels};
 
 /// What analysis does with arrays and metadata; the sources are decoded by the oracle's code.
 const ANALYSIS: &str = r#"
@@ -101,7 +101,7 @@ fn the_stands_folder_may_be_a_link() {
     stand.write("r009", &two_channels(5, 1));
     let link = stand.root.path().join("link");
     std::os::unix::fs::symlink(&stand.base, &link).unwrap();
-    stand.run_below(&link, &["--dpbl", "400"]).must_succeed();
+    tes_ana(&link, &["--dpbl", "400"]).must_succeed();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(analyse(&stand, &link, &["r009"], 400).trim(), "(5, 2502)");
     stand.must_be_of(&["r009"], 400, &[]);
