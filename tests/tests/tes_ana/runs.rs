@@ -6,7 +6,9 @@ use std::path::Path;
 use trc2npy_synth::TraceFile;
 use trc2npy_tests::{Npy, Record, run_python, workspace};
 
-use super::{Stand, named, tes_ana, two_channels};
+#[cfg(unix)]
+use super::tes_ana;
+use super::{Stand, named, two_channels};
 
 /// What analysis does with arrays and metadata; the sources are decoded by the oracle's code.
 const ANALYSIS: &str = r#"
