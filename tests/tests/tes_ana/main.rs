@@ -18,7 +18,7 @@ use trc2npy_tests::{Ended, Oracle, binary, scratch, write_run};
 
 /// A test stand's folder with the run r009 of period p06.
 struct Stand {
-    root: TempDir,
+    _root: TempDir,
     base: PathBuf,
 }
 
@@ -27,7 +27,7 @@ impl Stand {
         let root = scratch();
         let base = root.path().join("tes");
         fs::create_dir(&base).unwrap();
-        Self { root, base }
+        Self { _root: root, base }
     }
 
     /// `raw_trc/p06/NAME`
