@@ -97,6 +97,42 @@ fn what_would_come_out_otherwise_is_replaced() {
     assert_ne!(fs::metadata(&old).unwrap().modified().unwrap(), before);
 }
 
+/// Killed before the last record, the run goes on if its files are the same, and begins anew if there are more.
+#[test]
+fn what_was_interrupted_goes_on_or_begins_anew() {
+    let stand = Stand::new();
+    stand.write("r009", &two_channels(6, 1));
+    let interrupt = || {
+        let states = fs::read_dir(stand.arrays().join(".trc2npy")).unwrap();
+        let mut journals = states.map(|entry| entry.unwrap().path().join("journal"));
+        let journal = journals.find(|path| path.exists()).unwrap();
+        let text = fs::read_to_string(&journal).unwrap();
+        let last = text.lines().last().unwrap();
+        assert!(last.contains("done"), "{last}");
+        fs::write(&journal, &text[..text.len() - last.len() - 1]).unwrap();
+    };
+    let array = stand.arrays().join("C1/C1--Trace.npy");
+    let written = || fs::metadata(&array).unwrap().modified().unwrap();
+    stand.run(&[]).must_succeed();
+    let before = written();
+    interrupt();
+    let ended = stand.run(&[]);
+    assert!(!ended.must_succeed().stderr.contains("nothing to do"), "{ended}");
+    assert_eq!(written(), before, "what was there is used");
+    interrupt();
+    let more = RunSpec {
+        start: 6,
+        ..two_channels(4, 7)
+    };
+    stand.write("r009", &more);
+    stand.run(&[]).must_succeed();
+    stand.must_be_of(&["r009"], 2000, &[]);
+    assert_eq!(
+        Record::read_all(&stand.arrays().join("C1/C1--Trace.index.npy")).len(),
+        10
+    );
+}
+
 #[test]
 fn the_old_arrays_stay_until_the_new_ones_are_whole() {
     let stand = Stand::new();

@@ -181,7 +181,7 @@ fn a_file_that_is_there_is_added_to() {
     let path = stand.metadata();
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     // Written by another program, in another form: numbers keep their every bit, texts their characters.
-    let old = r#"{"C4--00000": {"time_resolution": {"dt": 122.41629403378658, "x": -0.0, "n": 12, "u": "µ😀"}}, "C1--00000": {"overview": 7}, "note": null}"#;
+    let old = r#"{"C4--00000": {"time_resolution": {"dt": 51.248178375505404, "x": -0.0, "n": -93.31137037688033, "m": 12, "u": "µ😀"}}, "C1--00000": {"overview": 7}, "note": null}"#;
     fs::write(&path, old).unwrap();
     stand.run(&["--channels", "1"]).must_succeed();
     judge(

@@ -169,11 +169,11 @@ fn a_file_is_added_to_and_touched_only_where_it_changes() {
     assert_eq!(found.write(&path).unwrap(), Written::Anew);
     assert_eq!(found.write(&path).unwrap(), Written::AsItWas);
     // A number whose nearest f64 is easily missed, a channel that is not there, and one that is replaced.
-    let old = r#"{"C3--00000": {"x": 2.004168360008973e-146, "y": [1, "µ"]}, "C1--00000": 7}"#;
+    let old = r#"{"C3--00000": {"x": 51.248178375505404, "y": [1, "µ"]}, "C1--00000": 7}"#;
     fs::write(&path, old).unwrap();
     assert_eq!(found.write(&path).unwrap(), Written::Anew);
     let text = fs::read_to_string(&path).unwrap();
-    let kept = "{\n  \"C3--00000\": {\n    \"x\": 2.004168360008973e-146,\n    \"y\": [\n      1,\n      \"\\u00b5\"\n    ]\n  },\n";
+    let kept = "{\n  \"C3--00000\": {\n    \"x\": 51.248178375505404,\n    \"y\": [\n      1,\n      \"\\u00b5\"\n    ]\n  },\n";
     assert!(text.starts_with(kept), "{text}");
     let json: Json = serde_json::from_str(&text).unwrap();
     assert_eq!(json["C1--00000"], metadata(&file));
