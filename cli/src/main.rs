@@ -17,6 +17,7 @@ fn main() -> ExitCode {
             Request::Inspect(options) => commands::inspect::run(&options),
             Request::Verify(options) => commands::verify::run(&options),
             Request::Batch(options, settled) => commands::batch::run(&options, &settled, &argv),
+            Request::TesAna(options) => commands::tes_ana::run(&options, &argv),
             Request::Synth(options) => commands::synth::run(&options),
             Request::Demo(options) => commands::demo::run(&options),
             Request::Completions(options) => commands::shell::completions(&options),

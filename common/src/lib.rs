@@ -12,6 +12,7 @@
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`selection`]: which rows and samples are taken
+//! - [`teststand`]: the folders of a detector test stand, and the settings of its instrument as JSON
 //! - [`resources`]: what the machine has and how much of it is free
 
 pub mod channel;
@@ -26,6 +27,7 @@ pub mod plan;
 pub mod resources;
 pub mod selection;
 pub mod status;
+pub mod teststand;
 pub mod trc;
 pub mod units;
 pub mod verify;

@@ -42,9 +42,10 @@ const NOT_RUN: [(&str, &str); 6] = [
 
 /// What is written from the checkout's point of view: the binary that is there takes the place of one that cargo would
 /// build anew.
-const FROM_CHECKOUT: [(&str, &str); 2] = [
+const FROM_CHECKOUT: [(&str, &str); 3] = [
     ("cargo run --release --", "trc2npy"),
     ("python tests/", "\"$PYTHON\" \"$CHECKOUT\"/tests/"),
+    ("cp python/", "cp \"$CHECKOUT\"/python/"),
 ];
 
 struct Block {
@@ -273,6 +274,7 @@ fn the_options_of_the_help_are_those_of_the_page() {
     for subcommand in [
         "convert",
         "batch",
+        "tes-ana",
         "inspect",
         "verify",
         "synth",

@@ -11,7 +11,7 @@ use trc2npy_common::convert::{
 };
 use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
-use trc2npy_common::plan::{PlanError, PlanRequest};
+use trc2npy_common::plan::{LongBaseline, PlanError, PlanRequest};
 use trc2npy_common::resources::Machine;
 
 use super::on_finish::{Ending, OnFinish};
@@ -85,12 +85,13 @@ impl Job {
             probe: reading.probe,
             settle: settings.settle,
             threads: settings.threads,
+            long_baseline: LongBaseline::Refuse,
             options: byte_options(options),
         };
         Ok(Self { request, out, settings })
     }
 
-    fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
+    pub(super) fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
         let start = Start {
             machine,
             settings: &self.settings,
@@ -191,7 +192,12 @@ pub(crate) fn stop_on_ctrl_c(display: &Display) -> Stop {
 }
 
 /// The end: the table, bad rows, how to load the arrays or how to go on.
-fn tell(converted: &Converted, settings: &Settings, display: &Display, argv: &[OsString]) -> Result<u8, Failure> {
+pub(super) fn tell(
+    converted: &Converted,
+    settings: &Settings,
+    display: &Display,
+    argv: &[OsString],
+) -> Result<u8, Failure> {
     let outcomes = &converted.outcomes;
     let bad: u64 = outcomes
         .iter()

@@ -8,4 +8,5 @@ pub(crate) mod inspect;
 mod on_finish;
 pub(crate) mod shell;
 pub(crate) mod synth;
+pub(crate) mod tes_ana;
 pub(crate) mod verify;

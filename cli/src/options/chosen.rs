@@ -1,6 +1,6 @@
 //! What the machine decides where the user did not.
 
-use trc2npy_common::convert::Settings;
+use trc2npy_common::convert::{Overwrite, Settings};
 use trc2npy_common::resources::{Machine, default_memory_limit};
 
 use super::ConvertOptions;
@@ -28,7 +28,11 @@ pub(crate) fn settings(options: &ConvertOptions, machine: &Machine) -> Settings 
         range_size: resources.range_size,
         sync_every: resources.sync_every,
         settle: bad.settle,
-        overwrite: output.overwrite,
+        overwrite: if output.overwrite {
+            Overwrite::Always
+        } else {
+            Overwrite::Never
+        },
         trust_size: input.reading.trust_size,
         name: output.name.clone(),
     }

@@ -18,7 +18,7 @@ use trc2npy_common::units::Bytes;
 use super::parsers::{Choice, choice, duration, every, rows, sample_span, samples, share, threads, time_span, yes_no};
 use crate::screen;
 
-const EVENTS: &[Choice<Events>] = &[
+pub(super) const EVENTS: &[Choice<Events>] = &[
     (
         "union",
         "every event of any channel is a row in all; what a channel lacks is a bad row there",
@@ -31,7 +31,7 @@ const EVENTS: &[Choice<Events>] = &[
         Events::Separate,
     ),
 ];
-const RAGGED: &[Choice<Ragged>] = &[
+pub(super) const RAGGED: &[Choice<Ragged>] = &[
     ("error", "refuse, and list the lengths", Ragged::Error),
     ("bad", "files of the rarer lengths are bad files", Ragged::Bad),
     ("pad", "the longest rules; shorter rows end in NaN", Ragged::Pad),
@@ -41,7 +41,7 @@ const RAGGED: &[Choice<Ragged>] = &[
         Ragged::Truncate,
     ),
 ];
-const MIXED: &[Choice<Mixed>] = &[
+pub(super) const MIXED: &[Choice<Mixed>] = &[
     ("error", "refuse, and name the files where they change", Mixed::Error),
     (
         "warn",
@@ -79,7 +79,7 @@ const METHODS: &[Choice<BaselineMethod>] = &[
         BaselineMethod::Median,
     ),
 ];
-const BAD_FILES: &[Choice<OnBadFile>] = &[
+pub(super) const BAD_FILES: &[Choice<OnBadFile>] = &[
     (
         "nan",
         "its rows are NaN (integers: the smallest code), the index says why",

@@ -8,6 +8,7 @@ mod layers;
 mod parsers;
 mod shell;
 mod synth;
+mod tes_ana;
 mod verify;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
+pub(crate) use tes_ana::TesAnaOptions;
 pub(crate) use verify::VerifyOptions;
 
 use crate::failure::Failure;
@@ -49,6 +51,8 @@ enum Asked {
     /// Convert every run below a folder; safe to repeat, only what is new or unfinished is done
     #[command(after_help = BATCH_AFTER)]
     Batch(Box<BatchOptions>),
+    /// Convert a run of the detector test stand, as its analysis scripts expect it
+    TesAna(Box<TesAnaOptions>),
     /// Write .trc files to try things with
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
@@ -99,6 +103,7 @@ pub(crate) enum Request {
     Inspect(Box<InspectOptions>),
     Verify(Box<VerifyOptions>),
     Batch(Box<BatchOptions>, Settled),
+    TesAna(Box<TesAnaOptions>),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
     Completions(CompletionsOptions),
@@ -113,6 +118,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
         Asked::Inspect(options) => Request::Inspect(options),
         Asked::Verify(options) => Request::Verify(options),
         Asked::Batch(options) => Request::Batch(options, settled),
+        Asked::TesAna(options) => Request::TesAna(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
         Asked::Completions(options) => Request::Completions(options),

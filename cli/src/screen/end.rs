@@ -34,7 +34,7 @@ pub(crate) fn summary(outcome: &Outcome, name: &NameTemplate) -> String {
         let Some(first) = channels.first() else { return text };
         let _ = writeln!(text, "Load it in Python:\n\n{}", loading(first));
     } else {
-        text += &bad_part(channels, &bad, name);
+        text += &bad_part(outcome, &bad, name);
         text += &bad_files(&outcome.bad_files, &outcome.out.join("report.json"));
     }
     text
@@ -82,7 +82,8 @@ fn row(channel: &ChannelOutcome) -> Vec<String> {
     ]
 }
 
-fn bad_part(channels: &[ChannelOutcome], bad: &[&ChannelOutcome], name: &NameTemplate) -> String {
+fn bad_part(outcome: &Outcome, bad: &[&ChannelOutcome], name: &NameTemplate) -> String {
+    let channels = &outcome.channels;
     let (rows, of): (u64, u64) = (
         bad.iter().map(|c| bad_rows(c)).sum(),
         channels.iter().map(|c| c.rows).sum(),
@@ -97,11 +98,7 @@ fn bad_part(channels: &[ChannelOutcome], bad: &[&ChannelOutcome], name: &NameTem
         let _ = writeln!(text, "  {}: {}", channel.channel, why.join(", "));
     }
     let first = bad[0];
-    let index = first
-        .path
-        .parent()
-        .unwrap_or(Path::new(""))
-        .join(name.sibling(first.channel, ".index.npy"));
+    let index = outcome.out.join(name.sibling(first.channel, ".index.npy"));
     let _ = writeln!(
         text,
         "\nThe index says which rows are good; in Python:\n\n{}\n  index = np.load({})\n  good = index[\"status\"] == 0",

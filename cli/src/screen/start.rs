@@ -129,7 +129,7 @@ fn on(path: &Path) -> String {
 mod tests {
     use std::time::Duration;
 
-    use trc2npy_common::convert::NameTemplate;
+    use trc2npy_common::convert::{NameTemplate, Overwrite};
     use trc2npy_common::resources::default_memory_limit;
     use trc2npy_common::units::Bytes;
 
@@ -151,7 +151,7 @@ mod tests {
             range_size: None,
             sync_every: Bytes::gib(1),
             settle: Duration::from_secs(10),
-            overwrite: false,
+            overwrite: Overwrite::Never,
             trust_size: false,
             name: NameTemplate::default(),
         };

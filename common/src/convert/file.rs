@@ -9,7 +9,7 @@ use super::error::field_names;
 use super::input::{Input, ReadFault};
 use super::range::Rows;
 use crate::npy::index::IndexRecord;
-use crate::options::{BaselineMethod, ByteOptions, Mixed, Ragged};
+use crate::options::{Baseline, BaselineMethod, ByteOptions, Mixed, Ragged};
 use crate::plan::{ChannelPlan, Element, FileEntry};
 use crate::status::Status;
 use crate::trc::decode::{self, Codes, Extrema, LevelSums, MedianFinder};
@@ -36,6 +36,10 @@ impl FileJob<'_> {
     /// The segment that is a row of the file.
     pub(super) fn segment(&self, row: u64) -> u32 {
         self.file.segment(row, self.options.selection.rows.every)
+    }
+
+    fn baseline(&self) -> Baseline {
+        self.channel.baseline(self.options)
     }
 
     /// Whether so few samples of each record are taken that whatever lies between them is better not read.
@@ -234,7 +238,7 @@ impl Segments<'_, '_, '_> {
         let stored = self.layout.segment(k);
         let width = header.width().bytes() as u64;
         let place = |sample: u32| stored.start + u64::from(sample) * width;
-        let baseline = self.job.options.baseline;
+        let baseline = self.job.baseline();
         let level = if baseline.points == 0 {
             None
         } else {
@@ -271,7 +275,7 @@ impl Segments<'_, '_, '_> {
     /// The level of the first samples, in codes.
     fn level(&mut self, range: std::ops::Range<u64>, ahead: u64) -> Result<Level, FileFault> {
         let mut sums = LevelSums::new();
-        let median = self.job.options.baseline.method == BaselineMethod::Median;
+        let median = self.job.baseline().method == BaselineMethod::Median;
         if median {
             self.median.clear();
         }

@@ -25,7 +25,7 @@ pub use error::ConvertError;
 pub use job::range_size;
 pub use journal::Grown;
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Target};
-pub use settings::{BadName, Io, NameTemplate, Settings};
+pub use settings::{BadName, Io, NameTemplate, Overwrite, Settings};
 pub use stream::Checksum;
 pub use watch::{Phase, Progress, Stop, Watch};
 

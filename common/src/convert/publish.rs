@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::stream::Checksum;
 use super::workspace::{Stage, Workspace};
 use crate::fs::{self, StorageError};
+use crate::options::ByteOptions;
 use crate::outputs::{Description, ListPart, Part};
 use crate::plan::{ChannelPlan, Plan};
 use crate::trc::{FieldSet, Header};
@@ -46,13 +47,13 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<
         workspace.stage = Stage::Publishing;
     }
     for channel in &plan.channels {
+        create_folder_of(&workspace.out, settings, channel)?;
         // An older conversion's JSON would call the new array complete before it is.
         let last = workspace.temporary(channel.channel, "json");
         let marker = workspace.out.join(settings.name.sibling(channel.channel, ".json"));
         if last.exists() && marker.exists() {
             std::fs::remove_file(&marker).map_err(|source| replace_failed(&marker, &last, source))?;
-            fs::sync_dir(&workspace.out)
-                .map_err(|source| StorageError::new("bring to the disk the folder", &workspace.out, source))?;
+            sync_folder(marker.parent().unwrap_or(&workspace.out))?;
         }
         for part in PARTS {
             let from = workspace.temporary(channel.channel, part);
@@ -65,6 +66,21 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<
         }
     }
     Ok(())
+}
+
+/// Makes the folder in which a channel's files get their names: the output folder is there, one below it may not be.
+fn create_folder_of(out: &Path, settings: &Settings, channel: &ChannelPlan) -> Result<(), ConvertError> {
+    let array = out.join(settings.name.array(channel.channel));
+    let folder = array.parent().unwrap_or(out);
+    if !folder.is_dir() {
+        std::fs::create_dir_all(folder).map_err(|source| StorageError::new("create the folder", folder, source))?;
+        sync_folder(out)?;
+    }
+    Ok(())
+}
+
+fn sync_folder(path: &Path) -> Result<(), StorageError> {
+    fs::sync_dir(path).map_err(|source| StorageError::new("bring to the disk the folder", path, source))
 }
 
 /// Records that everything has its name, and how long this call took.
@@ -137,6 +153,10 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
         .expect("a plan's reference header was parsed when the plan was made or read");
     let mut reference_file = String::new();
     plan.file_label(channel, Bytes(channel.reference.file).as_usize(), &mut reference_file);
+    let options = ByteOptions {
+        baseline: channel.baseline(&plan.options),
+        ..plan.options.clone()
+    };
     let description = Description {
         format: Description::format(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -150,7 +170,7 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
         sample_interval: f64::from(reference.horiz_interval()),
         sample_interval_unit: reference.hor_unit(),
         instrument: reference.instrument(),
-        options: plan.options.clone(),
+        options,
         data,
         index,
         files: Some(files),

@@ -38,11 +38,37 @@ impl Io {
     }
 }
 
+/// What becomes of outputs that are there already. They stay until the new ones are whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overwrite {
+    /// Those of another conversion are in the way: an error.
+    #[default]
+    Never,
+    /// Those of another conversion, or of inputs that have changed or grown in number since, are replaced. What the
+    /// same command made of the same inputs is kept, and gone on with where it is unfinished.
+    Stale,
+    /// All are replaced, by a conversion from the beginning.
+    Always,
+}
+
+impl Overwrite {
+    /// Whether what another conversion made may be replaced.
+    pub const fn others(self) -> bool {
+        !matches!(self, Self::Never)
+    }
+}
+
 /// `--name`: the name of each channel's array, with `{channel}` in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NameTemplate(String);
 
 impl NameTemplate {
+    /// `C1/C1--Trace.npy`: a folder for each channel inside the output folder. What users write names no folder.
+    pub fn folder_each() -> Self {
+        Self("{channel}/{channel}--Trace.npy".to_owned())
+    }
+
     /// The array's name, `C1--Trace.npy`.
     pub fn array(&self, channel: Channel) -> String {
         self.0.replace("{channel}", &channel.to_string())
@@ -126,8 +152,8 @@ pub struct Settings {
     pub sync_every: Bytes,
     /// A bad file younger than this may still be written by the instrument.
     pub settle: Duration,
-    /// Whether finals of another conversion may be replaced.
-    pub overwrite: bool,
+    /// What becomes of outputs that are there already.
+    pub overwrite: Overwrite,
     /// Whether an input of the planned size but another modification time is still the same.
     pub trust_size: bool,
     /// What the arrays are called.
@@ -146,7 +172,7 @@ impl Settings {
             range_size: None,
             sync_every: Bytes::gib(1),
             settle: Duration::ZERO,
-            overwrite: false,
+            overwrite: Overwrite::Never,
             trust_size: false,
             name: NameTemplate::default(),
         }
@@ -175,6 +201,8 @@ mod tests {
         let c2 = "C2".parse().unwrap();
         assert_eq!(name.array(c2), "xC2.npy");
         assert_eq!(name.sibling(c2, ".index.npy"), "xC2.index.npy");
+        let folders = NameTemplate::folder_each();
+        assert_eq!(folders.sibling(c2, ".index.npy"), "C2/C2--Trace.index.npy");
     }
 
     #[test]

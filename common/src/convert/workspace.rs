@@ -97,7 +97,7 @@ impl Workspace {
         fs::write_file_with(&mine.join(PLAN), |mut file| plan.write(&mut file))?;
         let opened = Record::Opened {
             plan: plan.id.to_string(),
-            overwrite: settings.overwrite,
+            overwrite: settings.overwrite.others(),
             arrays: arrays(&plan, settings),
             settings: identity::describe(request, settings),
         };

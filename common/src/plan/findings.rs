@@ -1,5 +1,6 @@
 //! What planning noticed and went on with: for the terminal, `--dry-run --json` and `report.json`.
 
+mod baseline;
 mod selected;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use crate::units::{count, counted};
 
 use super::error::LengthSeen;
 use super::names::Unmatched;
+pub use baseline::NoBaseline;
 pub use selected::{SelectedRows, SelectedSamples};
 
 /// How many there are, and the first few.
@@ -283,6 +285,8 @@ pub enum Finding {
         /// Files of 16 bits a sample.
         sixteen: u64,
     },
+    /// Rows that are not longer than the baseline, which is therefore not taken off.
+    NoBaseline(NoBaseline),
     /// Channels of one event that were not triggered together.
     TriggerTimes {
         /// Events looked at.
@@ -415,6 +419,7 @@ impl fmt::Display for Finding {
                 counted(*eight, "file"),
                 counted(*sixteen, "file")
             ),
+            Self::NoBaseline(none) => none.fmt(f),
             Self::TriggerTimes { of, events } => write!(
                 f,
                 "the channels' trigger times differ by more than 1 ms in {} of {} looked at {events}",

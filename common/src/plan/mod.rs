@@ -35,7 +35,8 @@ pub use compare::{FileChange, InputChanges, Made, MadeRows, compare};
 pub use error::{Ambiguity, LengthSeen, PlanError, ReadAs};
 pub use file::PlanFileError;
 pub use findings::{
-    ChangedAt, Examples, FileNote, Finding, Findings, SelectedRows, SelectedSamples, SettingsChange, Severity,
+    ChangedAt, Examples, FileNote, Finding, Findings, NoBaseline, SelectedRows, SelectedSamples, SettingsChange,
+    Severity,
 };
 pub(crate) use inputs::labels;
 pub use model::{
@@ -45,7 +46,8 @@ pub use model::{
 pub use names::Unmatched;
 pub use outputs::resolve_outputs;
 pub use planner::plan;
-pub use request::{PlanProgress, PlanRequest};
+pub(crate) use probe::read_head;
+pub use request::{LongBaseline, PlanProgress, PlanRequest};
 pub use search::{FoundRun, FoundRuns, search};
 
 /// One run that the inputs hold.

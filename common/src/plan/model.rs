@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
-use crate::options::ByteOptions;
+use crate::options::{Baseline, ByteOptions};
 use crate::trc::SampleWidth;
 use crate::units::{Bytes, RowRange};
 
@@ -186,6 +186,14 @@ impl Plan {
             && self.channels == other.channels
     }
 
+    /// Whether both give rows to the same files and leave out the same ones; a file that was bad can have become whole.
+    pub fn has_the_rows_of(&self, other: &Self) -> bool {
+        let same = |(a, b): (&ChannelPlan, &ChannelPlan)| {
+            (a.channel, a.rows, a.samples) == (b.channel, b.rows, b.samples) && a.left_out == b.left_out
+        };
+        self.channels.len() == other.channels.len() && self.channels.iter().zip(&other.channels).all(same)
+    }
+
     /// The folder of a form of names.
     pub fn folder_of(&self, pattern: PatternId) -> &Folder {
         &self.folders[self.patterns[pattern.0 as usize].folder as usize]
@@ -300,6 +308,16 @@ impl ChannelPlan {
     /// Bytes of one row in the output array.
     pub fn row_bytes(&self) -> Bytes {
         Bytes(u64::from(self.samples) * self.element.size())
+    }
+
+    /// What is taken off its rows: as asked, or nothing where they are too short for that
+    /// ([`super::LongBaseline::Leave`]).
+    pub fn baseline(&self, options: &ByteOptions) -> Baseline {
+        if options.baseline.points < self.record_samples {
+            options.baseline
+        } else {
+            Baseline::default()
+        }
     }
 
     /// Bytes of the output array, without its header.

@@ -11,7 +11,7 @@ use crate::trc::Header;
 use crate::units::counted;
 
 use super::error::PlanError;
-use super::findings::{Examples, FileNote, Finding, Findings, SettingsChange};
+use super::findings::{Examples, FileNote, Finding, Findings, NoBaseline, SettingsChange};
 use super::gather::{Candidate, Wanted, gather};
 use super::inputs::{FolderInput, RunFolders, group, labels, natural, resolve};
 use super::layouts::Resolved;
@@ -19,7 +19,7 @@ use super::model::{Folder, Plan, PlanId};
 use super::names::Unmatched;
 use super::place::{event_label, place};
 use super::probe::{Names, Probed, Probing, probe, read_head, shared_sample};
-use super::request::{PlanProgress, PlanRequest};
+use super::request::{LongBaseline, PlanProgress, PlanRequest};
 use super::walk::{Listing, Selection, list, since_epoch_ns};
 use super::{PlannedRun, layouts};
 
@@ -332,10 +332,18 @@ fn settle_channel(
         });
     }
     let samples = resolved.shortest_row(options.ragged);
-    if options.baseline.points >= samples {
+    let points = options.baseline.points;
+    // Padded rows may be shorter than the record: what is too long for some of them alone cannot be left.
+    if points >= resolved.samples && request.long_baseline == LongBaseline::Leave {
+        findings.all.push(Finding::NoBaseline(NoBaseline {
+            channel,
+            points,
+            samples: resolved.samples,
+        }));
+    } else if points >= samples {
         return Err(PlanError::BaselineTooLong {
             channel,
-            points: options.baseline.points,
+            points,
             samples,
         });
     }

@@ -34,7 +34,7 @@ const MOST_UNOPENED: u64 = 100;
 const CHUNK: usize = 4096;
 
 /// The first bytes of a file: [`HEAD_BYTES`], or all of a shorter file. Errors that can pass are tried again.
-pub(super) fn read_head(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     const WAITS: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
     let mut waits = WAITS.iter();
     loop {

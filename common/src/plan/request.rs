@@ -9,6 +9,16 @@ use crate::options::{ByteOptions, OnBadFile};
 
 use super::model::{Probe, RequestSummary};
 
+/// What becomes of a channel whose rows are not longer than the baseline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LongBaseline {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It gets none, and a warning.
+    Leave,
+}
+
 /// What is to be planned.
 #[derive(Clone, Debug)]
 pub struct PlanRequest {
@@ -28,6 +38,8 @@ pub struct PlanRequest {
     pub settle: Duration,
     /// Threads to list and probe with.
     pub threads: usize,
+    /// Channels whose rows are too short for the baseline.
+    pub long_baseline: LongBaseline,
     /// What the outputs will hold.
     pub options: ByteOptions,
 }
@@ -44,6 +56,7 @@ impl PlanRequest {
             probe: Probe::Sample,
             settle: Duration::from_secs(10),
             threads,
+            long_baseline: LongBaseline::Refuse,
             options: ByteOptions::default(),
         }
     }

@@ -7,7 +7,7 @@ use super::{FOLDER, JOURNAL, PLAN, Resumed, arrays, lengths, remove_folder};
 use crate::channel::Channel;
 use crate::convert::error::ConvertError;
 use crate::convert::journal::{self, Journal, Record};
-use crate::convert::settings::Settings;
+use crate::convert::settings::{Overwrite, Settings};
 use crate::fs::{self, StorageError};
 use crate::plan::{self, Made, Plan, PlanFileError};
 use crate::units::RowRange;
@@ -72,7 +72,7 @@ impl Earlier {
     /// Whether it is finished, and everything is still there.
     pub(super) fn is_done(&self, out: &Path, settings: &Settings) -> bool {
         let finals = self.finals();
-        !finals.is_empty() && !settings.overwrite && finals.iter().all(|file| is_there(out, file))
+        !finals.is_empty() && settings.overwrite != Overwrite::Always && finals.iter().all(|file| is_there(out, file))
     }
 
     /// Decides whether it can be gone on with; nothing where it must begin anew. `now` is how the same command would be
@@ -85,7 +85,7 @@ impl Earlier {
     ) -> Result<Option<Resumed>, ConvertError> {
         let finals = self.finals();
         let finished = !finals.is_empty();
-        if finished && settings.overwrite {
+        if finished && settings.overwrite == Overwrite::Always {
             return Ok(None);
         }
         if finished && !finals.iter().all(|file| is_there(out, file)) {
@@ -112,8 +112,13 @@ impl Earlier {
         }
         let made = |channel: Channel, file: u64, rows: RowRange| self.made(channel, file, rows);
         let changes = plan::compare(&plan, settings.trust_size, settings.threads, &made)?;
+        // What is unfinished goes on as planned: the next run will see what has become whole meanwhile.
+        let is_stale = !changes.is_empty() || (finished && !plan.has_the_rows_of(now));
+        if is_stale && settings.overwrite == Overwrite::Stale {
+            return Ok(None);
+        }
         if changes.stops() {
-            if settings.overwrite {
+            if settings.overwrite.others() {
                 return Ok(None);
             }
             return Err(ConvertError::Inputs {
@@ -218,7 +223,7 @@ pub(super) fn clear_the_way(
         if !arrays.iter().any(|array| names.contains(array)) {
             continue;
         }
-        if !found.is_of_no_use() && !settings.overwrite {
+        if !found.is_of_no_use() && !settings.overwrite.others() {
             return Err(ConvertError::Unfinished {
                 state: out.join(FOLDER),
                 command: asked.clone(),
@@ -226,7 +231,7 @@ pub(super) fn clear_the_way(
         }
         others.push(found.folder);
     }
-    if !settings.overwrite {
+    if !settings.overwrite.others() {
         for path in finals(out, plan, settings) {
             let Ok(found) = std::fs::metadata(&path) else { continue };
             match own.iter().find(|(name, _)| out.join(name) == path) {
