@@ -280,7 +280,7 @@ refused("index cut short", lambda: cut("C1--Trace.index.npy", 4400), "C1--Trace.
 refused("JSON cut short", lambda: cut("C1--Trace.json", 300), "C1--Trace.json: cannot be read", again)
 refused("other shape", lambda: change("shape", [7, 300]), "(6, 300)", "(7, 300)", "different conversions", again)
 refused("other type", lambda: change("dtype", "<i2"), "float32", "int16", again)
-refused("other form", lambda: change("format", "trc2npy channel 2"), "'trc2npy channel 2'", "take the newer one")
+refused("other form", lambda: change("format", "trc2npy channel 9"), "'trc2npy channel 2'", "take the newer one")
 refused("no options", lambda: change("options", None), "'options' is None", again)
 refused("other index", lambda: np.save(spoilt / "C1--Trace.index.npy", np.zeros(6)), "its type is float64", again)
 refused("no such channel", lambda: None, "no C7", "C1 (C1--Trace.json), C2 (C2--Trace.json)", channels=["C1", "C7"])
