@@ -1,9 +1,11 @@
 //! How the program ends: exit codes, the last sentence on stderr, and what is shown where a panic would be.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::panic;
 use std::process::ExitCode;
+
+use crate::screen;
 
 /// Wrong usage: nothing was begun.
 pub(crate) const USAGE: u8 = 2;
@@ -54,7 +56,7 @@ impl Failure {
 
 /// A line on stderr; where that is closed there is nobody left to tell.
 fn complain(line: fmt::Arguments) {
-    let _ = writeln!(io::stderr(), "{line}");
+    screen::remark(&line.to_string());
 }
 
 /// Runs the program. A panic is a mistake in it: says so in a sentence, with what its author needs to find it.

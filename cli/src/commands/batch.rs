@@ -207,7 +207,7 @@ impl<'a> Batch<'a> {
 
     fn convert(mut self, found: &Found, ending: &mut Ending, argv: &[OsString]) -> Result<u8, Failure> {
         if !self.display.is_json() && !found.runs.is_empty() {
-            screen::show(&line(self.width, "run", "", ["rows", "bad rows", "seconds"]))?;
+            screen::tell(&line(self.width, "run", "", ["rows", "bad rows", "seconds"]))?;
         }
         for (run, out) in &found.runs {
             if self.stop.requested() {
@@ -318,7 +318,7 @@ impl<'a> Batch<'a> {
         }
         let number = |number: u64| finished.map_or_else(|| "-".to_owned(), |_| count(number));
         let numbers = [number(rows), number(bad), format!("{seconds:.1}")];
-        screen::show(&line(
+        screen::tell(&line(
             self.width,
             &run.place,
             became.word(),
@@ -364,7 +364,7 @@ impl<'a> Batch<'a> {
             .emit();
             return Ok(());
         }
-        screen::show(&format!(
+        screen::tell(&format!(
             "\n{}: {}; {}",
             counted(found.runs.len() as u64, "run"),
             parts.join(", "),

@@ -11,13 +11,13 @@ use trc2npy_common::convert::{
 };
 use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
-use trc2npy_common::plan::{LongBaseline, PlanError, PlanRequest};
+use trc2npy_common::plan::{LongBaseline, PlanError, PlanRequest, Severity};
 use trc2npy_common::resources::Machine;
 
 use super::on_finish::{Ending, OnFinish};
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
 use crate::options::{self, ConvertOptions, ProgressStyle, Settled};
-use crate::screen::{self, Display, Event, Start};
+use crate::screen::{self, Display, Event, Start, Talk};
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
 pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]) -> Result<ExitCode, Failure> {
@@ -37,8 +37,8 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     }
     let display = Display::new(options.display.progress);
     if !display.is_json() {
-        screen::remark(&job.start(options, &machine));
-        screen::remark("");
+        screen::chat(&job.start(options, &machine));
+        screen::chat("");
     }
     let on_finish = OnFinish::new(&options.comfort, settled, argv);
     let mut ending = Ending::default();
@@ -214,9 +214,13 @@ pub(super) fn tell(
         }
         for outcome in outcomes.iter().filter(|outcome| outcome.state != State::Interrupted) {
             if outcome.state == State::AlreadyDone {
-                screen::remark("nothing to do: these arrays are finished, from the same files with the same options\n");
+                screen::chat("nothing to do: these arrays are finished, from the same files with the same options\n");
             }
-            screen::show(&screen::summary(outcome, &settings.name))?;
+            if screen::talk() == Talk::Little {
+                screen::remark(&screen::bad_rows_alone(outcome, &settings.name));
+            } else {
+                screen::show(&screen::summary(outcome, &settings.name))?;
+            }
         }
         if interrupted {
             screen::remark(&format!(
@@ -272,6 +276,12 @@ fn warn(outcome: &Outcome) {
         .map(ToString::to_string);
     for warning in findings.chain(outcome.notes.iter().cloned()) {
         screen::remark(&format!("warning: {warning}"));
+    }
+    if screen::talk() == Talk::Much {
+        let all = outcome.findings.all.iter();
+        for note in all.filter(|finding| finding.severity() == Severity::Note) {
+            screen::remark(&format!("note: {note}"));
+        }
     }
 }
 

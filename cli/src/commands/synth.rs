@@ -47,7 +47,7 @@ pub(crate) fn run(options: &SynthOptions) -> Result<ExitCode, Failure> {
         .collect();
     let files = screen::counted(spec.file_count() - missing, "file");
     let size = Bytes(bytes.into_inner());
-    screen::show(&format!(
+    screen::tell(&format!(
         "{files}, {size}, in {}{}",
         options.dir.display(),
         asked.concat()

@@ -38,7 +38,7 @@ pub(crate) fn run(options: &TesAnaOptions, argv: &[OsString]) -> Result<ExitCode
             screen::show(&told)?;
             return Ok(ExitCode::SUCCESS);
         }
-        screen::remark(&told);
+        screen::chat(&told);
     }
 
     let machine = Machine::detect();
@@ -53,8 +53,8 @@ pub(crate) fn run(options: &TesAnaOptions, argv: &[OsString]) -> Result<ExitCode
     }
     let display = Display::new(options.progress);
     if !display.is_json() {
-        screen::remark(&job.start(&asked, &machine));
-        screen::remark("");
+        screen::chat(&job.start(&asked, &machine));
+        screen::chat("");
     }
     let awake = asked.comfort.stay_awake("converts .trc files");
     let mut converted = job.convert(&display, None, &stop_on_ctrl_c(&display))?;

@@ -33,7 +33,7 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let request = request(options)?;
     let display = Display::new(options.progress);
     if let (Share::Some { share, seed }, false) = (request.share, display.is_json()) {
-        screen::remark(&format!(
+        screen::chat(&format!(
             "comparing {} % of the rows with their sources; --seed {seed} chooses the same again",
             (share * 1e6).round() / 1e4
         ));
@@ -50,6 +50,8 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
         let text = serde_json::to_string_pretty(&as_json(&request, &found))
             .expect("numbers and texts can always be written as JSON");
         screen::show(&text)?;
+    } else if found.agrees() && !found.interrupted {
+        screen::tell(&told(&request, &found))?;
     } else {
         screen::show(&told(&request, &found))?;
     }

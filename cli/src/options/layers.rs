@@ -181,8 +181,10 @@ fn is_set(matches: &ArgMatches, id: &str) -> bool {
 /// `argv` with these settings as arguments of the subcommand.
 fn with<'a>(argv: &[OsString], settings: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Vec<OsString> {
     let mut inputs = Vec::new();
-    // The program's and the subcommand's names stand in front.
-    let mut all = argv[..2].to_vec();
+    // Options of all subcommands can stand before its name.
+    let is_subcommand = |word: &OsString| super::LAYERED.iter().any(|name| word == name);
+    let (front, rest) = argv.split_at(argv.iter().position(is_subcommand).map_or(argv.len(), |at| at + 1));
+    let mut all = front.to_vec();
     for (name, value) in settings {
         if name == INPUT {
             inputs.push(OsString::from("--"));
@@ -191,7 +193,7 @@ fn with<'a>(argv: &[OsString], settings: impl IntoIterator<Item = (&'a str, &'a 
             all.push(format!("--{name}={}", value.0.join(",")).into());
         }
     }
-    all.extend_from_slice(&argv[2..]);
+    all.extend_from_slice(rest);
     all.append(&mut inputs);
     all
 }

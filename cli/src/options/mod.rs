@@ -8,6 +8,7 @@ mod layers;
 mod parsers;
 mod shell;
 mod synth;
+mod talk;
 mod tes_ana;
 mod verify;
 
@@ -27,6 +28,7 @@ pub(crate) use tes_ana::TesAnaOptions;
 pub(crate) use verify::VerifyOptions;
 
 use crate::failure::Failure;
+use crate::screen;
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -37,6 +39,8 @@ use crate::failure::Failure;
 struct Cli {
     #[command(subcommand)]
     command: Asked,
+    #[command(flatten)]
+    talk: talk::TalkOptions,
 }
 
 #[derive(Subcommand, Debug)]
@@ -112,8 +116,11 @@ pub(crate) enum Request {
 
 /// Reads the command line, the environment and the option file.
 pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
+    talk::settle_colors(argv);
     let (matches, settled) = layers::read(argv)?;
-    Ok(match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
+    let asked = Cli::from_arg_matches(&matches).map_err(Failure::Usage)?;
+    screen::set_talk(asked.talk.talk());
+    Ok(match asked.command {
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Inspect(options) => Request::Inspect(options),
         Asked::Verify(options) => Request::Verify(options),

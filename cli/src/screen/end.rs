@@ -29,15 +29,24 @@ pub(crate) fn summary(outcome: &Outcome, name: &NameTemplate) -> String {
         channels.iter().map(row),
     );
     text.push('\n');
-    let bad: Vec<&ChannelOutcome> = channels.iter().filter(|channel| bad_rows(channel) > 0).collect();
+    let bad = bad_rows_alone(outcome, name);
     if bad.is_empty() {
         let Some(first) = channels.first() else { return text };
         let _ = writeln!(text, "Load it in Python:\n\n{}", loading(first));
     } else {
-        text += &bad_part(outcome, &bad, name);
-        text += &bad_files(&outcome.bad_files, &outcome.out.join("report.json"));
+        text += &bad;
     }
     text
+}
+
+/// What [`summary`] says of bad rows; nothing where there is none.
+pub(crate) fn bad_rows_alone(outcome: &Outcome, name: &NameTemplate) -> String {
+    let channels = outcome.channels.iter();
+    let bad: Vec<&ChannelOutcome> = channels.filter(|channel| bad_rows(channel) > 0).collect();
+    if bad.is_empty() {
+        return String::new();
+    }
+    bad_part(outcome, &bad, name) + &bad_files(&outcome.bad_files, &outcome.out.join("report.json"))
 }
 
 /// How many rows of a channel are bad.

@@ -8,25 +8,84 @@ mod start;
 mod terminal;
 mod text;
 
-pub(crate) use end::{bad_rows, summary, type_name};
+pub(crate) use end::{bad_rows, bad_rows_alone, summary, type_name};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;
 pub(crate) use text::{command_line, count, counted, date, facts, indented, paragraph, python_text, si, table};
 
 use std::io::{self, Write as _};
+use std::sync::OnceLock;
+
+use anstyle::{AnsiColor, Style};
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// Warnings, errors and bad rows.
+    Little,
+    /// What people want to know.
+    Usual,
+    /// Also what is as it should be.
+    Much,
+}
+
+static TALK: OnceLock<Talk> = OnceLock::new();
+
+/// Settles it for this call of the program.
+pub(crate) fn set_talk(talk: Talk) {
+    // Only the first one counts, and there is only one.
+    let _ = TALK.set(talk);
+}
+
+/// What was settled.
+pub(crate) fn talk() -> Talk {
+    TALK.get().copied().unwrap_or(Talk::Usual)
+}
+
+/// Words that someone should see first, and in which colour.
+const LOUD: [(&str, AnsiColor); 4] = [
+    ("error:", AnsiColor::Red),
+    ("BAD ROWS:", AnsiColor::Red),
+    ("warning:", AnsiColor::Yellow),
+    ("note:", AnsiColor::Cyan),
+];
+
+/// Colours the loud words at the beginning of lines. Who cannot show colours has them taken out again.
+fn painted(text: &str) -> String {
+    let paint = |line: &str| {
+        let Some((word, color)) = LOUD.iter().find(|(word, _)| line.starts_with(word)) else {
+            return line.to_owned();
+        };
+        let style = Style::new().bold().fg_color(Some((*color).into()));
+        format!("{style}{word}{style:#}{}", &line[word.len()..])
+    };
+    text.split_inclusive('\n').map(paint).collect()
+}
 
 /// A result, on stdout. A reader that has gone (`| head`) has read what it wanted: no error, and the exit code stays
 /// that of the work.
 pub(crate) fn show(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+    match write!(out, "{}{end}", painted(text)).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
 }
 
+/// A remark that nobody needs who asked for little.
+pub(crate) fn chat(text: &str) {
+    if talk() != Talk::Little {
+        remark(text);
+    }
+}
+
+/// A result that nobody needs who asked for little: the exit code says the same.
+pub(crate) fn tell(text: &str) -> io::Result<()> {
+    if talk() == Talk::Little { Ok(()) } else { show(text) }
+}
+
 /// A remark, on stderr. Where that is closed there is nobody to tell.
 pub(crate) fn remark(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    let _ = writeln!(anstream::stderr(), "{}", painted(text.trim_end()));
 }

@@ -82,6 +82,11 @@ pub(crate) struct Display {
 
 impl Display {
     pub(crate) fn new(asked: ProgressStyle) -> Self {
+        let asked = if super::talk() == super::Talk::Little && asked != ProgressStyle::Json {
+            ProgressStyle::None
+        } else {
+            asked
+        };
         let style = match asked {
             ProgressStyle::Auto | ProgressStyle::Bar if terminal::draws() => Style::Bar,
             // In a file a bar is only noise.
