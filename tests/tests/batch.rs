@@ -393,7 +393,8 @@ fn two_runs_that_wait(settle: u64) -> (Ended, Vec<String>, String) {
     let ended = terminal.start_words(words).wait();
     let screens = terminal.replay(&ended);
     let left = trc2npy_tests::lines(screens.last().unwrap()).join("\n");
-    (ended, screens.iter().map(|screen| screen.contents()).collect(), left)
+    let seen = screens.iter().map(|screen| trc2npy_tests::lines(screen).join("\n"));
+    (ended, seen.collect(), left)
 }
 
 #[cfg(unix)] // Pseudo-terminals.
