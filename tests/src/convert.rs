@@ -106,6 +106,10 @@ impl Convert {
 /// # Panics
 /// Where it cannot be started.
 pub fn start(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+    Running::start(words_command(words))
+}
+
+pub(crate) fn words_command(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut words = owned(words);
     let binary = tools::binary().into_os_string();
     match words.iter().position(|word| word == "{}") {
@@ -115,7 +119,7 @@ pub fn start(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     undisturbed(&mut command);
-    Running::start(command)
+    command
 }
 
 /// The options of whoever runs the tests are none of theirs, nor is what they type.

@@ -1,5 +1,6 @@
 //! A terminal for the binary to write to, and what a person sees on it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use rustix::pty::{self, OpenptFlags};
 use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::{Parser, Screen};
 
-use crate::convert::Convert;
+use crate::convert::{Convert, words_command};
 use crate::process::{Ended, Running};
 
 /// Lines that are kept once they have left the screen.
@@ -30,6 +31,18 @@ impl Terminal {
     /// # Panics
     /// Where there are no pseudo-terminals, or the binary cannot be started.
     pub fn start(self, conversion: &Convert) -> Running {
+        self.start_command(conversion.command())
+    }
+
+    /// Starts the binary with any words, in the same way.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn start_words(self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+        self.start_command(words_command(words))
+    }
+
+    fn start_command(self, mut command: Command) -> Running {
         let master = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         pty::grantpt(&master).expect("access to its other side");
         pty::unlockpt(&master).expect("access to its other side");
@@ -47,7 +60,6 @@ impl Terminal {
             ws_ypixel: 0,
         };
         tcsetwinsize(&slave, size).expect("a size");
-        let mut command: Command = conversion.command();
         command
             .env("TERM", "xterm-256color")
             .stdout(slave.try_clone().expect("another handle"))

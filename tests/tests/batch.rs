@@ -371,3 +371,50 @@ fn a_folder_that_cannot_be_read_is_told_and_the_rest_is_done() {
     ended.must_say(&["error: ", "p05: cannot be listed", "1 folder not readable"]);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
 }
+
+/// The screens of a batch of two runs that each wait for a file, `settle` seconds long.
+#[cfg(unix)]
+fn two_runs_that_wait(settle: u64) -> (Ended, Vec<String>, String) {
+    use trc2npy_tests::Terminal;
+    let folder = TempDir::new().unwrap();
+    // Too short, and young when its run's turn comes.
+    for (name, turn) in [("a", 0), ("b", settle - 1)] {
+        let run = folder.path().join("lab").join(name);
+        write_run(&RunSpec::new(5, 300), &run);
+        let short = run.join("C1--Trace--00003.trc");
+        fs::write(&short, &fs::read(&short).unwrap()[..500]).unwrap();
+        let file = File::options().write(true).open(&short).unwrap();
+        file.set_modified(SystemTime::now() + Duration::from_secs(turn))
+            .unwrap();
+    }
+    let terminal = Terminal { rows: 24, columns: 80 };
+    let (lab, settle) = (folder.path().join("lab"), format!("{settle}s"));
+    let words = ["batch", lab.to_str().unwrap(), "--idle", "0", "--settle", &settle];
+    let ended = terminal.start_words(words).wait();
+    let screens = terminal.replay(&ended);
+    let left = trc2npy_tests::lines(screens.last().unwrap()).join("\n");
+    let seen = screens.iter().map(|screen| trc2npy_tests::lines(screen).join("\n"));
+    (ended, seen.collect(), left)
+}
+
+#[cfg(unix)] // Pseudo-terminals.
+#[test]
+fn every_run_has_its_bar() {
+    // On a machine that stalls the second file is no longer young.
+    for settle in [3, 6, 12, 24] {
+        let (ended, screens, left) = two_runs_that_wait(settle);
+        ended.must_end_with(3);
+        assert!(
+            !left.contains("waiting") && left.contains("2 runs: 2 converted; 10 rows"),
+            "{left}"
+        );
+        let is_seen = |name: &str| {
+            let below_bar = format!("{name}: waiting for files: 4 of 5 traces");
+            screens.iter().any(|screen| screen.contains(&below_bar))
+        };
+        if is_seen("a") && is_seen("b") {
+            return;
+        }
+    }
+    panic!("the bars of the runs are never both seen");
+}

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use console::{measure_text_width, truncate_str};
-use indicatif::{ProgressBar, ProgressStyle as BarStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
 use serde::Serialize;
 use trc2npy_common::convert::{Phase, Progress, Watch};
 use trc2npy_common::units::Bytes;
@@ -162,6 +162,8 @@ impl Display {
             progress_event(start.elapsed(), watch.read(), &pace, run).emit();
         }
         self.bar.finish_and_clear();
+        // The next one to be followed begins as this one did.
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
     }
 
     fn draw_bar(&self, progress: &Progress, pace: &Pace, run: Option<&str>) {
