@@ -217,7 +217,10 @@ pub(super) fn tell(
                 screen::chat("nothing to do: these arrays are finished, from the same files with the same options\n");
             }
             if screen::talk() == Talk::Little {
-                screen::remark(&screen::bad_rows_alone(outcome, &settings.name));
+                let bad = screen::bad_rows_alone(outcome, &settings.name);
+                if !bad.is_empty() {
+                    screen::remark(&bad);
+                }
             } else {
                 screen::show(&screen::summary(outcome, &settings.name))?;
             }
