@@ -104,12 +104,18 @@ fn every_command_has_a_manual_page_that_its_readers_take() {
 
     let help = run(&binary(), &["--help"]);
     let commands = help.split("Commands:\n").nth(1).unwrap().lines();
-    let commands = commands.map_while(|line| line.trim_start().split("  ").next().filter(|name| !name.is_empty()));
+    let commands = commands
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split("  ").next())
+        // What is said of a command can go on in a line of its own.
+        .filter(|name| !name.is_empty());
     let mut expected: BTreeSet<String> = commands
         .filter(|name| *name != "help")
         .map(|name| format!("trc2npy-{name}.1"))
         .collect();
-    assert!(expected.contains("trc2npy-convert.1"), "{help}");
+    for sure in ["trc2npy-convert.1", "trc2npy-batch.1", "trc2npy-man.1"] {
+        assert!(expected.contains(sure), "{help}");
+    }
     expected.insert("trc2npy.1".to_owned());
     let names = written.iter().map(|path| path.rsplit('/').next().unwrap().to_owned());
     assert_eq!(names.collect::<BTreeSet<_>>(), expected);
