@@ -486,8 +486,9 @@ fn is_young(stamp: Stamp, settle: Duration) -> bool {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
-    // A server's clock can run ahead of ours: a file from the near future is young as well.
-    u128::from(now.abs_diff(stamp.mtime_ns)) < settle.as_nanos()
+    let settle = i64::try_from(settle.as_nanos()).unwrap_or(i64::MAX);
+    // The clock of a scope or a server can run ahead of ours: a file from the future is young as well.
+    settle > 0 && now.saturating_sub(stamp.mtime_ns) < settle
 }
 
 fn changed_since(planned: &FileEntry, now: Stamp, trust_size: bool) -> Option<String> {
