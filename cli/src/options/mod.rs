@@ -5,6 +5,7 @@ mod convert;
 mod inspect;
 mod layers;
 mod parsers;
+mod preview;
 mod synth;
 mod verify;
 
@@ -17,6 +18,7 @@ pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use convert::{ConvertOptions, ProgressStyle};
 pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::Settled;
+pub(crate) use preview::{PictureFormat, PreviewOptions};
 pub(crate) use synth::SynthOptions;
 pub(crate) use verify::VerifyOptions;
 
@@ -40,6 +42,8 @@ enum Asked {
     Convert(Box<ConvertOptions>),
     /// Show what a .trc file, a run or a finished array holds
     Inspect(Box<InspectOptions>),
+    /// Draw traces: in the terminal, or as SVG or PNG
+    Preview(Box<PreviewOptions>),
     /// Check finished arrays against what was written, and against their .trc files
     Verify(Box<VerifyOptions>),
     /// Write .trc files to try things with
@@ -73,6 +77,7 @@ pub(crate) struct DemoOptions {
 pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
     Inspect(Box<InspectOptions>),
+    Preview(Box<PreviewOptions>),
     Verify(Box<VerifyOptions>),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
@@ -84,6 +89,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     Ok(match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Inspect(options) => Request::Inspect(options),
+        Asked::Preview(options) => Request::Preview(options),
         Asked::Verify(options) => Request::Verify(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),

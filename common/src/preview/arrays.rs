@@ -56,7 +56,10 @@ fn panel(output: &ChannelOutput, request: &ArrayRequest, parts: u32) -> Result<P
     }
     let axis = Axis {
         offset: reference_offset(what),
-        #[expect(clippy::cast_possible_truncation, reason = "HORIZ_INTERVAL is an f32, written exactly")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "HORIZ_INTERVAL is an f32, written exactly"
+        )]
         interval: what.sample_interval as f32,
         unit: &what.sample_interval_unit,
     };
@@ -86,7 +89,10 @@ fn panel(output: &ChannelOutput, request: &ArrayRequest, parts: u32) -> Result<P
 
 /// Where the reference file's first sample lies, of those that are in the array.
 fn reference_offset(what: &Description) -> f64 {
-    let whole = what.fields.get(Field::HorizOffset.name()).and_then(serde_json::Value::as_f64);
+    let whole = what
+        .fields
+        .get(Field::HorizOffset.name())
+        .and_then(serde_json::Value::as_f64);
     whole.unwrap_or(0.0) + f64::from(what.first_sample) * what.sample_interval
 }
 
@@ -104,7 +110,10 @@ fn add(
             return Ok(());
         }
         None => {
-            panel.leave_out(row, format!("its status in the index, {}, has no meaning", record.status));
+            panel.leave_out(
+                row,
+                format!("its status in the index, {}, has no meaning", record.status),
+            );
             return Ok(());
         }
     }

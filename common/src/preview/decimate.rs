@@ -89,7 +89,11 @@ impl Decimator {
         let (Some(low), Some(high)) = (self.low.take(), self.high.take()) else {
             return;
         };
-        let (first, second) = if low.sample <= high.sample { (low, high) } else { (high, low) };
+        let (first, second) = if low.sample <= high.sample {
+            (low, high)
+        } else {
+            (high, low)
+        };
         self.points.push(first);
         if second.sample != first.sample {
             self.points.push(second);
@@ -166,8 +170,18 @@ mod tests {
             decimator.push(&block[..BLOCK.min(SAMPLES - start) as usize]);
         }
         let points = decimator.finish();
-        assert!(points.len() <= 2 * parts as usize && points.capacity() < 8192, "{}", points.capacity());
+        assert!(
+            points.len() <= 2 * parts as usize && points.capacity() < 8192,
+            "{}",
+            points.capacity()
+        );
         let seen: Vec<_> = points.iter().filter(|point| point.value > 0.0).collect();
-        assert_eq!(seen, [&Point { sample: pulse, value: 1.0 }]);
+        assert_eq!(
+            seen,
+            [&Point {
+                sample: pulse,
+                value: 1.0
+            }]
+        );
     }
 }

@@ -23,7 +23,9 @@ pub enum PreviewError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// More channels than a picture holds.
-    #[error("{panels} channels for one picture, which holds at most {MOST_PANELS}; choose some with --channels, or name fewer runs")]
+    #[error(
+        "{panels} channels for one picture, which holds at most {MOST_PANELS}; choose some with --channels, or name fewer runs"
+    )]
     TooManyPanels {
         /// Over all runs.
         panels: usize,
