@@ -72,7 +72,8 @@ fn prefixed(largest: f64, unit: &str) -> (i32, String) {
     ((place - UNIT) * 3, format!("{prefix}{unit}"))
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten: the narrowest step that makes at most `most`.
+/// Multiples of 1, 2 or 5 times a power of ten: the narrowest step that makes at most `most`. One alone tells no scale: then
+/// the next narrower step, which makes a few more.
 fn ticks(start: f64, end: f64, most: usize, exponent: i32) -> Vec<Tick> {
     let scale = 10_f64.powi(exponent);
     let (start, end) = (start / scale, end / scale);
@@ -80,40 +81,58 @@ fn ticks(start: f64, end: f64, most: usize, exponent: i32) -> Vec<Tick> {
         clippy::cast_possible_truncation,
         reason = "an exponent of ten has at most three digits"
     )]
-    let lowest = ((end - start) / most as f64).log10().floor() as i32;
-    let steps = (lowest..=lowest + 2).flat_map(|power| [1, 2, 5].map(|digit| (digit, power)));
-    for (digit, power) in steps {
-        let step = f64::from(digit) * 10_f64.powi(power);
+    let lowest = ((end - start) / most as f64).log10().floor() as i32 - 1;
+    let steps = (lowest..lowest + 4).flat_map(|power| [1, 2, 5].map(|digit| Step { digit, power }));
+    let mut narrower = Vec::new();
+    for step in steps {
+        let ticks = step.multiples(start, end, scale);
+        match ticks.len() {
+            0 | 1 if narrower.is_empty() => {}
+            0 | 1 => return narrower,
+            few if few <= most => return ticks,
+            _ => narrower = ticks,
+        }
+    }
+    narrower
+}
+
+struct Step {
+    digit: u32,
+    power: i32,
+}
+
+impl Step {
+    /// Its multiples between two numbers, in units of `scale`; none where these are too large to be told apart by it.
+    fn multiples(&self, start: f64, end: f64, scale: f64) -> Vec<Tick> {
+        let (digit, tens) = (f64::from(self.digit), 10_f64.powi(self.power.abs()));
+        // Not k * step, whose last bits can show.
+        let multiple = |k: f64| {
+            if self.power < 0 {
+                k * digit / tens
+            } else {
+                k * digit * tens
+            }
+        };
+        let step = multiple(1.0);
         // A little room: an end that is itself a multiple may lie beside it by rounding.
         let (first, last) = ((start / step - 1e-6).ceil(), (end / step + 1e-6).floor());
         let count = last - first + 1.0;
-        if count > most as f64 || first.abs().max(last.abs()) > 1e12 {
-            continue;
+        if first.abs().max(last.abs()) > 1e12 || !(0.0..1e5).contains(&count) {
+            return Vec::new();
         }
+        let decimals = usize::try_from(-self.power).unwrap_or(0);
+        let tick = |value: f64| Tick {
+            value: value * scale,
+            label: format!("{value:.decimals$}"),
+        };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "below 1e12, and not negative"
+            reason = "between 0 and 1e5"
         )]
-        let (first, count) = (first as i64, count.max(0.0) as i64);
-        let decimals = usize::try_from(-power).unwrap_or(0);
-        return (first..first + count)
-            .map(|k| {
-                // Not k * step, whose last bits can show.
-                let tenths = k as f64 * f64::from(digit);
-                let value = if power < 0 {
-                    tenths / 10_f64.powi(-power)
-                } else {
-                    tenths * 10_f64.powi(power)
-                };
-                Tick {
-                    value: value * scale,
-                    label: format!("{value:.decimals$}"),
-                }
-            })
-            .collect();
+        let count = count as u32;
+        (0..count).map(|k| tick(multiple(first + f64::from(k)))).collect()
     }
-    Vec::new()
 }
 
 #[cfg(test)]
@@ -142,7 +161,10 @@ mod tests {
             (-0.031, 0.104, 4, "ms", &["0", "50", "100"]),
             (-2e-3, -1.999e-3, 3, "ms", &["-2.0000", "-1.9995", "-1.9990"]),
             (0.0, 7000.0, 8, "ks", &["0", "1", "2", "3", "4", "5", "6", "7"]),
-            (0.3, 0.4, 1, "ms", &["400"]),
+            (0.3, 0.39, 1, "ms", &["300", "350"]),
+            (-10.0, 330.0, 2, "s", &["0", "200"]),
+            (1.0, 1.0 + 1e-9, 4, "s", &["1.0000000000", "1.0000000005", "1.0000000010"]),
+            (1.0, 1.0 + 1e-13, 4, "s", &[]),
         ] {
             let (shown, labels) = labels(start, end, "s", most);
             assert_eq!(

@@ -68,13 +68,20 @@ fn read(options: &PreviewOptions, parts: u32) -> Result<Vec<Panel>, Failure> {
             )));
         }
     };
-    panels.map_err(|error| match error {
+    let mut panels = panels.map_err(|error| match error {
         PreviewError::Output(error) => damaged(error),
         error => Failure::Work {
             code: if error.is_usage() { 2 } else { 1 },
             message: error.to_string(),
         },
-    })
+    })?;
+    // Its row is the first of a single file, whatever its number: the file's name tells more.
+    if let ([path], [panel]) = (&options.paths[..], &mut panels[..])
+        && let (true, Some(name)) = (path.is_file() && Paths::of_any(path).is_none(), path.file_name())
+    {
+        panel.run = format!("{}/{}", panel.run, name.to_string_lossy());
+    }
+    Ok(panels)
 }
 
 /// Arrays, and all else, which the planner reads or explains. Of a folder that holds both, the arrays.

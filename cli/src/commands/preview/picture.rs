@@ -6,7 +6,9 @@ use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Rectangle, Text};
 use plotters::style::colors::colormaps::{ColorMap, ViridisRGB};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{BLACK, Color, FontStyle, IntoFont, RGBAColor, RGBColor, TextStyle, WHITE, register_font};
+use plotters::style::{
+    BLACK, Color, FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, TextStyle, WHITE, register_font,
+};
 use trc2npy_common::preview::{Panel, Point, Trace};
 
 use super::axis::Axis;
@@ -129,7 +131,7 @@ impl<B: DrawingBackend> Sheet<B> {
             .iter()
             .flat_map(|axis| &axis.ticks)
             .map(|tick| tick.label.clone());
-        let left = MARGIN + self.widest(texts.chain(vertical.iter().map(|axis| axis.unit.clone())))? + GAP;
+        let left = MARGIN + LABEL + GAP + self.widest(texts)? + GAP;
         let legends: Vec<_> = panels.iter().map(legend).collect();
         let named = legends.iter().flatten().map(|(name, _)| name.clone());
         let right = WIDTH.cast_signed() - MARGIN - self.widest(named)? - GAP;
@@ -183,11 +185,8 @@ impl<B: DrawingBackend> Sheet<B> {
             (left, middle),
             letters(TITLE, &BLACK, HPos::Left, VPos::Center),
         )?;
-        self.text(
-            &vertical.unit,
-            (left - GAP, middle),
-            letters(LABEL, &BLACK, HPos::Right, VPos::Center),
-        )?;
+        let unit = letters(LABEL, &BLACK, HPos::Center, VPos::Top).transform(FontTransform::Rotate270);
+        self.text(&vertical.unit, (MARGIN, top.midpoint(bottom)), unit)?;
         for tick in &horizontal.ticks {
             let x = frame.x(horizontal, tick.value);
             self.area.draw(&PathElement::new([(x, top), (x, bottom)], GRID))?;
