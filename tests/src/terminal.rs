@@ -9,6 +9,7 @@ use rustix::pty::{self, OpenptFlags};
 use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::{Parser, Screen};
 
+use crate::call::Call;
 use crate::convert::Convert;
 use crate::process::{Ended, Running};
 
@@ -30,6 +31,18 @@ impl Terminal {
     /// # Panics
     /// Where there are no pseudo-terminals, or the binary cannot be started.
     pub fn start(self, conversion: &Convert) -> Running {
+        self.start_command(conversion.command())
+    }
+
+    /// Runs a call of another subcommand to its end, with stdout and stderr on the terminal.
+    ///
+    /// # Panics
+    /// Where there are no pseudo-terminals, or the binary cannot be started, panics or does not end.
+    pub fn run(self, call: Call) -> Ended {
+        self.start_command(call.into_command()).wait()
+    }
+
+    fn start_command(self, mut command: Command) -> Running {
         let master = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         pty::grantpt(&master).expect("access to its other side");
         pty::unlockpt(&master).expect("access to its other side");
@@ -47,7 +60,6 @@ impl Terminal {
             ws_ypixel: 0,
         };
         tcsetwinsize(&slave, size).expect("a size");
-        let mut command: Command = conversion.command();
         command
             .env("TERM", "xterm-256color")
             .stdout(slave.try_clone().expect("another handle"))

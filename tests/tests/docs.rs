@@ -141,6 +141,8 @@ fn in_folder(program: &Path, folder: &Path) -> Command {
         .env("PATH", std::env::join_paths(all).unwrap())
         .env("PYTHON", python())
         .env("CHECKOUT", workspace())
+        // The pages show what is drawn with every character that there is.
+        .env("LC_ALL", "C.UTF-8")
         .env("MPLBACKEND", "Agg");
     command
 }
@@ -270,7 +272,7 @@ fn documented_options(page: &str, heading: &str) -> Vec<(String, String)> {
 #[test]
 fn the_options_of_the_help_are_those_of_the_page() {
     let page = fs::read_to_string(workspace().join("docs/options.md")).unwrap();
-    for subcommand in ["convert", "inspect", "verify", "synth", "demo"] {
+    for subcommand in ["convert", "inspect", "preview", "verify", "synth", "demo"] {
         let documented = documented_options(&page, subcommand);
         let shown = shown_options(subcommand);
         let names = |common: bool| {
