@@ -102,7 +102,7 @@ fn the_lines_of_an_svg_lie_where_numpy_puts_the_samples() {
     let lab = Lab::new();
     let arrays = lab.convert("float32", &[]);
     let mut texts = Vec::new();
-    let mut draw = |from: &str, words: &[&str], rows: &str, samples: &str| {
+    let draw = |from: &str, words: &[&str], rows: &str, samples: &str| {
         let svg = lab.path(&format!("{from}.svg"));
         let ended = lab.preview([&[from, "-o", svg.to_str().unwrap(), "--overwrite"], words].concat());
         ended
