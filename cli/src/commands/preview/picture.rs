@@ -30,6 +30,8 @@ const MARGIN: i32 = 20;
 const GAP: i32 = 8;
 const LABEL: i32 = 17;
 const TITLE: i32 = 21;
+/// Digits are centred as small letters are, which leaves them too high.
+const NUDGE: i32 = 2;
 /// Rows that the legend names.
 const NAMED: usize = 8;
 
@@ -196,7 +198,7 @@ impl<B: DrawingBackend> Sheet<B> {
             self.area.draw(&PathElement::new([(left, y), (right, y)], GRID))?;
             self.text(
                 &tick.label,
-                (left - GAP, y),
+                (left - GAP, y + NUDGE),
                 letters(LABEL, &BLACK, HPos::Right, VPos::Center),
             )?;
         }
