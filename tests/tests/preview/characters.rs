@@ -17,7 +17,7 @@ fn seen(lab: &Lab, size: (u16, u16), words: &[&str]) -> Vec<String> {
     let ended = terminal.run(call);
     let screen = terminal.replay(&ended).pop().unwrap();
     // What the program itself takes for a line is one on the screen: nothing was wrapped. Remarks are longer.
-    let is_remark = |line: &str| line.starts_with("channel C");
+    let is_remark = |line: &str| line.starts_with("warning: ");
     for line in ended.stdout.lines().take_while(|line| !is_remark(line)) {
         assert!(line.trim_end().chars().count() <= usize::from(columns), "{line}");
     }
@@ -86,19 +86,22 @@ fn the_drawing_has_the_shape_of_the_samples_at_any_width() {
             let top = dots.iter().map(|dot| dot.0).min().unwrap() as f64;
             let bottom = dots.iter().map(|dot| dot.1).max().unwrap() as f64;
             let place = |value: f64| bottom + (value - low) / (high - low) * (top - bottom);
-            let part = |column: usize| (column * (SAMPLES - 1)).div_ceil(dots.len());
+            // The first sample lies in the first column, the last one in the last.
+            let across = (dots.len() - 1) as f64 / (SAMPLES - 1) as f64;
+            let mut columns = vec![Vec::new(); dots.len()];
+            for (sample, &value) in values.iter().enumerate() {
+                columns[(sample as f64 * across).round() as usize].push(value);
+            }
             for (column, &(first, last)) in dots.iter().enumerate() {
-                let around = &values[part(column.saturating_sub(1))..part(column + 2).min(SAMPLES)];
-                let (low, high) = ends(around);
+                let beside = column.saturating_sub(1)..(column + 2).min(dots.len());
+                let (low, high) = ends(&columns[beside.clone()].concat());
                 assert!(
                     first as f64 >= place(high) - 1.1 && last as f64 <= place(low) + 1.1,
                     "column {column}"
                 );
-                let within = &values[part(column)..part(column + 1)];
-                let (low, high) = ends(&within[within.len() / 4..within.len() * 3 / 4]);
+                let (low, high) = ends(&columns[column]);
                 let near = |f: fn(usize, usize) -> usize, pick: fn(&(usize, usize)) -> usize| {
-                    let columns = &dots[column.saturating_sub(1)..(column + 2).min(dots.len())];
-                    columns.iter().map(pick).reduce(f).unwrap() as f64
+                    dots[beside.clone()].iter().map(pick).reduce(f).unwrap() as f64
                 };
                 assert!(near(usize::min, |dot| dot.0) <= place(high) + 1.1, "column {column}");
                 assert!(near(usize::max, |dot| dot.1) >= place(low) - 1.1, "column {column}");

@@ -38,6 +38,17 @@ pub(crate) fn run(options: &PreviewOptions) -> Result<ExitCode, Failure> {
             file.path.display()
         )));
     }
+    if let Some(folder) = file
+        .path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+    {
+        return Err(Failure::Options(format!(
+            "{}: there is no folder {}: make it, or choose another",
+            file.path.display(),
+            folder.display()
+        )));
+    }
     let panels = read(options, picture::PARTS)?;
     let bytes = match file.format {
         PictureFormat::Svg => picture::svg(&panels).into_bytes(),
@@ -132,7 +143,7 @@ fn tell(panels: &[Panel]) -> ExitCode {
             .collect();
         let more = if left_out.len() > NAMED { ", ..." } else { "" };
         screen::remark(&format!(
-            "channel {channel}: {} of {} left out: {}{more}",
+            "warning: channel {channel}: {} of {} left out: {}{more}",
             count(left_out.len() as u64),
             counted((left_out.len() + traces.len()) as u64, "row"),
             named.join(", "),
