@@ -128,7 +128,7 @@ mod tests {
             prop_assert!(points.len() <= 2 * parts as usize);
             prop_assert!(points.windows(2).all(|two| two[0].sample < two[1].sample), "in order");
             for point in &points {
-                prop_assert_eq!(point.value, values[point.sample as usize]);
+                prop_assert_eq!(point.value.to_bits(), values[point.sample as usize].to_bits());
             }
             let finite = |range: std::ops::Range<usize>| values[range].iter().copied().filter(|value| value.is_finite());
             let n = values.len();

@@ -71,7 +71,7 @@ fn the_drawing_has_the_shape_of_the_samples_at_any_width() {
             eprintln!("{}", seen.join("\n"));
             assert!(seen.len() < size.0.into(), "{} lines of {}", seen.len(), size.0);
             assert!(seen[0].starts_with("r005, C1: row 3, 9,001 samples"), "{}", seen[0]);
-            assert!(seen.last().unwrap().trim() == "time (µs)" && seen[1].trim() == "mV");
+            assert!(["time (µs)", "time (ns)"].contains(&seen.last().unwrap().trim()) && seen[1].trim() == "mV");
             let dots = dots(&seen);
             assert!(dots.iter().all(Option::is_some), "a gap");
             let dots: Vec<(usize, usize)> = dots.into_iter().flatten().collect();
@@ -154,11 +154,11 @@ fn without_utf_8_or_on_a_dumb_terminal_all_is_ascii_and_80_columns_wide() {
         assert_eq!(ended.stdout.lines().count(), 23);
     }
     assert!(
-        c.stdout.is_ascii() && c.stdout.contains("time (us)") && c.stdout.contains(':'),
+        c.stdout.is_ascii() && c.stdout.contains("time (") && c.stdout.contains(':'),
         "{c}"
     );
     assert!(
-        braille.stdout.contains('⣿') && braille.stdout.contains("time (µs)"),
+        braille.stdout.contains('⣿') && braille.stdout.contains("time ("),
         "{braille}"
     );
     // A name that no line holds is broken, in bytes that the terminal has.

@@ -52,6 +52,8 @@ impl Axis {
 
 /// The power of ten that the labels leave out, and the unit that says so.
 fn prefixed(largest: f64, unit: &str) -> (i32, String) {
+    /// Where the prefix that is none stands among all.
+    const UNIT: i32 = 6;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "an exponent of ten has at most three digits"
@@ -66,7 +68,6 @@ fn prefixed(largest: f64, unit: &str) -> (i32, String) {
             (false, unit) => (thousands * 3, format!("1e{} {unit}", thousands * 3)),
         };
     }
-    const UNIT: i32 = 6;
     let place = (thousands + UNIT).clamp(0, 9);
     let prefix = usize::try_from(place).map_or("", |place| PREFIXES[place]);
     ((place - UNIT) * 3, format!("{prefix}{unit}"))

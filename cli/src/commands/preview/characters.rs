@@ -38,7 +38,9 @@ pub(super) fn draw(panels: &[Panel], canvas: Canvas) -> String {
         for trace in &panel.traces {
             drawing.trace(trace, &horizontal, vertical);
         }
-        title.iter().for_each(|line| push(&mut text, line));
+        for line in &title {
+            push(&mut text, line);
+        }
         push(&mut text, &format!("{:>margin$}", vertical.unit));
         for (line, dots) in drawing.lines().enumerate() {
             let tick = vertical
