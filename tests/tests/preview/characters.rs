@@ -40,13 +40,13 @@ fn dots(lines: &[String]) -> Vec<Option<(usize, usize)>> {
     let columns = drawing.iter().map(Vec::len).max().unwrap();
     let lit = |x: usize, y: usize| {
         let cell = drawing[y / 4].get(x / 2).copied().unwrap_or(' ');
-        let bits = u32::from(cell).checked_sub(0x2800).unwrap_or(0);
+        let bits = u32::from(cell).saturating_sub(0x2800);
         bits >> BITS[x % 2][y % 4] & 1 == 1
     };
     (0..2 * columns)
         .map(|x| {
             let mut column = (0..4 * drawing.len()).filter(|&y| lit(x, y));
-            column.next().map(|first| (first, column.last().unwrap_or(first)))
+            column.next().map(|first| (first, column.next_back().unwrap_or(first)))
         })
         .collect()
 }
@@ -87,10 +87,10 @@ fn the_drawing_has_the_shape_of_the_samples_at_any_width() {
             let bottom = dots.iter().map(|dot| dot.1).max().unwrap() as f64;
             let place = |value: f64| bottom + (value - low) / (high - low) * (top - bottom);
             // The first sample lies in the first column, the last one in the last.
-            let across = (dots.len() - 1) as f64 / (SAMPLES - 1) as f64;
+            let (across, steps) = (dots.len() - 1, SAMPLES - 1);
             let mut columns = vec![Vec::new(); dots.len()];
             for (sample, &value) in values.iter().enumerate() {
-                columns[(sample as f64 * across).round() as usize].push(value);
+                columns[(sample * across + steps / 2) / steps].push(value);
             }
             for (column, &(first, last)) in dots.iter().enumerate() {
                 let beside = column.saturating_sub(1)..(column + 2).min(dots.len());
