@@ -9,6 +9,7 @@
 //! - [`outputs`]: what a conversion has left, opened again
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
 //! - [`inspect`]: what a file, a run or an array holds, for people
+//! - [`preview`]: rows as traces for a picture
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`selection`]: which rows and samples are taken
@@ -24,6 +25,7 @@ pub mod npy;
 pub mod options;
 pub mod outputs;
 pub mod plan;
+pub mod preview;
 pub mod resources;
 pub mod selection;
 pub mod status;

@@ -10,6 +10,7 @@ use rustix::pty::{self, OpenptFlags};
 use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::{Parser, Screen};
 
+use crate::call::Call;
 use crate::convert::{Convert, words_command};
 use crate::process::{Ended, Running};
 
@@ -40,6 +41,14 @@ impl Terminal {
     /// As above.
     pub fn start_words(self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
         self.start_command(words_command(words))
+    }
+
+    /// Runs a call of another subcommand to its end, with stdout and stderr on the terminal.
+    ///
+    /// # Panics
+    /// Where there are no pseudo-terminals, or the binary cannot be started, panics or does not end.
+    pub fn run(self, call: Call) -> Ended {
+        self.start_command(call.into_command()).wait()
     }
 
     fn start_command(self, mut command: Command) -> Running {

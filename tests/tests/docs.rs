@@ -142,6 +142,8 @@ fn in_folder(program: &Path, folder: &Path) -> Command {
         .env("PATH", std::env::join_paths(all).unwrap())
         .env("PYTHON", python())
         .env("CHECKOUT", workspace())
+        // The pages show what is drawn with every character that there is.
+        .env("LC_ALL", "C.UTF-8")
         .env("MPLBACKEND", "Agg");
     command
 }
@@ -279,6 +281,7 @@ fn the_options_of_the_help_are_those_of_the_page() {
         "batch",
         "tes-ana",
         "inspect",
+        "preview",
         "verify",
         "synth",
         "demo",

@@ -6,6 +6,7 @@ mod convert;
 mod inspect;
 mod layers;
 mod parsers;
+mod preview;
 mod shell;
 mod synth;
 mod talk;
@@ -22,6 +23,7 @@ pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use convert::{ComfortOptions, ConvertOptions, ProgressStyle};
 pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::{FINISH, Origin, Settled};
+pub(crate) use preview::{PictureFormat, PreviewOptions};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
 pub(crate) use tes_ana::TesAnaOptions;
@@ -50,6 +52,8 @@ enum Asked {
     Convert(Box<ConvertOptions>),
     /// Show what a .trc file, a run or a finished array holds
     Inspect(Box<InspectOptions>),
+    /// Draw traces: in the terminal, or as SVG or PNG
+    Preview(Box<PreviewOptions>),
     /// Check finished arrays against what was written, and against their .trc files
     Verify(Box<VerifyOptions>),
     /// Convert every run below a folder; safe to repeat, only what is new or unfinished is done
@@ -105,6 +109,7 @@ pub(crate) struct DemoOptions {
 pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
     Inspect(Box<InspectOptions>),
+    Preview(Box<PreviewOptions>),
     Verify(Box<VerifyOptions>),
     Batch(Box<BatchOptions>, Settled),
     TesAna(Box<TesAnaOptions>),
@@ -123,6 +128,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     Ok(match asked.command {
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Inspect(options) => Request::Inspect(options),
+        Asked::Preview(options) => Request::Preview(options),
         Asked::Verify(options) => Request::Verify(options),
         Asked::Batch(options) => Request::Batch(options, settled),
         Asked::TesAna(options) => Request::TesAna(options),

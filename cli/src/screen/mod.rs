@@ -1,6 +1,7 @@
 //! What people see: the block at the start, progress, the tables. Results go to stdout, all else to stderr, so that
 //! a pipe carries results alone.
 
+mod canvas;
 mod end;
 mod pace;
 mod progress;
@@ -8,10 +9,13 @@ mod start;
 mod terminal;
 mod text;
 
+pub(crate) use canvas::{Canvas, Glyphs};
 pub(crate) use end::{bad_rows, bad_rows_alone, summary, type_name};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;
-pub(crate) use text::{command_line, count, counted, date, facts, indented, paragraph, python_text, si, table};
+pub(crate) use text::{
+    PREFIXES, command_line, count, counted, date, facts, indented, paragraph, python_text, si, table, wrapped,
+};
 
 use std::io::{self, Write as _};
 use std::sync::OnceLock;

@@ -30,9 +30,11 @@ pub(crate) fn date(ns: i64) -> String {
     )
 }
 
+/// Prefixes of units, a factor of 1000 from one to the next.
+pub(crate) const PREFIXES: [&str; 10] = ["a", "f", "p", "n", "µ", "m", "", "k", "M", "G"];
+
 /// A measured value with four digits and the unit's prefix: `-23.96 mV`.
 pub(crate) fn si(value: f64, unit: &str) -> String {
-    const PREFIXES: [&str; 10] = ["a", "f", "p", "n", "µ", "m", "", "k", "M", "G"];
     const PLAIN: i32 = 6;
     if !value.is_finite() {
         return "-".to_owned();
@@ -102,13 +104,17 @@ pub(crate) fn paragraph(text: &str) -> String {
 
 /// A paragraph behind so many blanks.
 pub(crate) fn indented(text: &str, blanks: usize) -> String {
-    const COLUMNS: usize = 80;
+    wrapped(text, blanks, 80)
+}
+
+/// The same in lines of at most so many columns.
+pub(crate) fn wrapped(text: &str, blanks: usize, columns: usize) -> String {
     let margin = " ".repeat(blanks);
     let mut lines = margin.clone();
     let mut used = blanks;
     for word in text.split(' ') {
         let width = console::measure_text_width(word);
-        if used > blanks && used + 1 + width > COLUMNS {
+        if used > blanks && used + 1 + width > columns {
             lines.push('\n');
             lines.push_str(&margin);
             used = blanks;

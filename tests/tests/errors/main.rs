@@ -9,3 +9,4 @@ mod converting;
 mod options;
 mod page;
 mod planning;
+mod preview;

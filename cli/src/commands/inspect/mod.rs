@@ -49,7 +49,8 @@ pub(crate) fn run(options: &InspectOptions) -> Result<ExitCode, Failure> {
     Ok(if bad { BAD_ROWS.into() } else { ExitCode::SUCCESS })
 }
 
-fn damaged(error: OutputError) -> Failure {
+/// What is said of an array that is not what was written.
+pub(super) fn damaged(error: OutputError) -> Failure {
     match error {
         OutputError::Damaged { .. } => Failure::Work {
             code: 1,
