@@ -11,10 +11,10 @@ const LEAST_LINES: usize = 6;
 /// Lines from one label of the vertical axis to the next, at least.
 const LINES_A_LABEL: usize = 4;
 
-/// Of a row, more than this cannot be seen.
+/// Parts of a row of which the extremes are kept: each narrower than half a dot, so that no column of dots is left empty.
 pub(super) fn parts(canvas: Canvas) -> u32 {
     let (across, _) = dots(canvas.glyphs);
-    u32::try_from(canvas.columns * across).unwrap_or(u32::MAX)
+    u32::try_from(2 * canvas.columns * across).unwrap_or(u32::MAX)
 }
 
 /// The panels, one below another, over one horizontal axis.

@@ -125,7 +125,7 @@ impl<B: DrawingBackend> Sheet<B> {
             .iter()
             .map(|panel| {
                 let (start, end) = vertical_range(panel);
-                let most = usize::try_from(size / (3 * LABEL)).unwrap_or(1);
+                let most = usize::try_from(size / (2 * LABEL + GAP)).unwrap_or(1);
                 Axis::new(start, end, &printable(&panel.unit), most, |_| true)
             })
             .collect();
