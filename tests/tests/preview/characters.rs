@@ -13,6 +13,7 @@ fn seen(lab: &Lab, size: (u16, u16), words: &[&str]) -> Vec<String> {
     let call = Call::of("preview")
         .from(lab.root.path())
         .env("LC_ALL", "C.UTF-8")
+        .args(["--color", "never"])
         .args(words);
     let ended = terminal.run(call);
     let screen = terminal.replay(&ended).pop().unwrap();
