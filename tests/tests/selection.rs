@@ -110,7 +110,7 @@ fn any_selection_is_the_slice_of_everything() {
     let convert = |out: &Path, options: &[String]| {
         let ended = Convert::new(&folders, out).args(["--settle", "0s"]).args(options).run();
         // The few rows that are taken can be such that a channel has no trace of any.
-        let nothing = ended.status.code() == Some(2) && ended.stderr.contains("takes no trace of channel");
+        let nothing = ended.status.code() == Some(2) && ended.stderr.contains("takes no good trace of channel");
         assert!(
             nothing || matches!(ended.status.code(), Some(0 | 3)),
             "{options:?}:\n{ended}"
@@ -335,7 +335,7 @@ fn what_takes_nothing_is_refused_with_what_is_there() {
     }
     let none = Convert::new([&run], &out).args(["--rows", "20:"]).run();
     none.must_end_with(2)
-        .must_say(&["--rows 20: takes no trace of channel C1", "20 rows"]);
+        .must_say(&["--rows 20: takes no good trace of channel C1", "20 rows"]);
     let array = Convert::new([&run], &out).args(["--array", "2"]).run();
     array.must_end_with(1).must_say(&["no second array"]);
     assert!(!out.join("C1--Trace.npy").exists());

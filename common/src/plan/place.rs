@@ -75,7 +75,16 @@ pub(super) fn place(
                     rows: of,
                 });
             }
-            finish_channel(read, table, taken, names, request)
+            let channel = read.channel;
+            finish_channel(read, table, taken, names, request).map_err(|error| match error {
+                // The channel has good files; of those that are taken none is.
+                PlanError::NoReadableHeader { .. } if !selection.is_all() => PlanError::NoSuchRows {
+                    channel,
+                    selection: selection.to_string(),
+                    rows: of,
+                },
+                other => other,
+            })
         })
         .collect();
     let finished = finished?;
