@@ -34,6 +34,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The work failed with this error.
+    pub(crate) fn work(code: u8, error: &impl fmt::Display) -> Self {
+        Self::Work {
+            code,
+            message: error.to_string(),
+        }
+    }
+
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {

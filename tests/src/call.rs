@@ -1,8 +1,8 @@
-//! Any other subcommand, started as a user starts it and run to its end.
+//! Any other subcommand, started as a user starts it.
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::process::{Ended, Running};
 use crate::tools;
@@ -16,9 +16,19 @@ pub struct Call {
 impl Call {
     /// Will call `trc2npy` with this subcommand.
     pub fn of(subcommand: &str) -> Self {
-        let mut command = Command::new(tools::binary());
-        command.arg(subcommand).stdin(Stdio::null());
-        tools::without_options(&mut command);
+        Self::of_command(Command::new(tools::binary()), subcommand)
+    }
+
+    /// The same, started by another program, which is given the binary's path and arguments.
+    pub fn launched_by(program: impl AsRef<OsStr>, args: &[impl AsRef<OsStr>], subcommand: &str) -> Self {
+        let mut command = Command::new(program);
+        command.args(args).arg(tools::binary());
+        Self::of_command(command, subcommand)
+    }
+
+    fn of_command(mut command: Command, subcommand: &str) -> Self {
+        command.arg(subcommand);
+        tools::undisturbed(&mut command);
         Self { command }
     }
 
@@ -48,11 +58,19 @@ impl Call {
         self.command
     }
 
+    /// Starts it.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start(self) -> Running {
+        Running::start(self.command)
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics
     /// Where it cannot be started, panics, or does not end.
     pub fn run(self) -> Ended {
-        Running::start(self.command).wait()
+        self.start().wait()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::process::{Ended, Running};
 use crate::tools;
@@ -96,36 +96,9 @@ impl Convert {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        undisturbed(&mut command);
+        tools::undisturbed(&mut command);
         command
     }
-}
-
-/// Starts the binary with these words, or by the program that the first ones name: `{}` stands for the binary.
-///
-/// # Panics
-/// Where it cannot be started.
-pub fn start(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
-    Running::start(words_command(words))
-}
-
-pub(crate) fn words_command(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut words = owned(words);
-    let binary = tools::binary().into_os_string();
-    match words.iter().position(|word| word == "{}") {
-        Some(at) => words[at] = binary,
-        None => words.insert(0, binary),
-    }
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    undisturbed(&mut command);
-    command
-}
-
-/// The options of whoever runs the tests are none of theirs, nor is what they type.
-fn undisturbed(command: &mut Command) {
-    tools::without_options(command);
-    command.stdin(Stdio::null());
 }
 
 fn owned(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<OsString> {

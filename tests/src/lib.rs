@@ -11,11 +11,11 @@ mod tools;
 mod traces;
 
 pub use call::Call;
-pub use convert::{Convert, start};
+pub use convert::Convert;
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};
 #[cfg(unix)]
 pub use terminal::{Terminal, lines};
 pub use tools::{binary, python, run_python, samples, scratch, workspace, write_run};
-pub use traces::{Bench, committed_rows, events, records, state, states};
+pub use traces::{Bench, committed_rows, events, records, state, states, two_folders};

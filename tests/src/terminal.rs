@@ -1,6 +1,5 @@
 //! A terminal for the binary to write to, and what a person sees on it.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -11,7 +10,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::{Parser, Screen};
 
 use crate::call::Call;
-use crate::convert::{Convert, words_command};
+use crate::convert::Convert;
 use crate::process::{Ended, Running};
 
 /// Lines that are kept once they have left the screen.
@@ -33,14 +32,6 @@ impl Terminal {
     /// Where there are no pseudo-terminals, or the binary cannot be started.
     pub fn start(self, conversion: &Convert) -> Running {
         self.start_command(conversion.command())
-    }
-
-    /// Starts the binary with any words, in the same way.
-    ///
-    /// # Panics
-    /// As above.
-    pub fn start_words(self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
-        self.start_command(words_command(words))
     }
 
     /// Runs a call of another subcommand to its end, with stdout and stderr on the terminal.

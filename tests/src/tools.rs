@@ -98,8 +98,9 @@ pub fn write_run(spec: &trc2npy_synth::RunSpec, folder: &Path) {
         .expect("the run is written");
 }
 
-/// The options of whoever runs the tests are none of the command's.
-pub(crate) fn without_options(command: &mut std::process::Command) {
+/// The options of whoever runs the tests are none of the command's, nor is what they type.
+pub(crate) fn undisturbed(command: &mut std::process::Command) {
+    command.stdin(std::process::Stdio::null());
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
         command.env_remove(name);
     }

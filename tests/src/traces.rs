@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trc2npy_synth::RunSpec;
+use trc2npy_synth::{Bits, ByteOrder, RunSpec};
+
+use crate::tools::write_run;
 
 /// A folder of its own with a run in it; removed when dropped.
 #[derive(Debug)]
@@ -40,6 +42,28 @@ impl Bench {
     pub fn file(&self, channel: u8, index: u64) -> PathBuf {
         self.run.join(format!("C{channel}--Trace--{index:05}.trc"))
     }
+}
+
+/// Two folders of a run below `root`, of so many files each: two channels, three rows a file; the first of 16 bits and with
+/// `bad` files (`truncated:2`), the second of other samples, 8 bits and big-endian, and with as many bad ones.
+///
+/// # Panics
+/// Where they cannot be written.
+pub fn two_folders(root: &Path, files: u64, bad: &[&str]) -> [PathBuf; 2] {
+    let folders = ["r005", "r005-2"].map(|name| root.join(name));
+    let mut spec = RunSpec::new(files, 701);
+    spec.channels = vec![1, 2];
+    spec.segments = 3;
+    spec.bad = bad
+        .iter()
+        .map(|bad| bad.parse().expect("a kind of broken file"))
+        .collect();
+    write_run(&spec, &folders[0]);
+    spec.seed = 2;
+    spec.bits = Bits::Eight;
+    spec.order = ByteOrder::Big;
+    write_run(&spec, &folders[1]);
+    folders
 }
 
 /// The unfinished conversions in an output folder.

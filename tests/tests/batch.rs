@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Convert, Ended, events, must_equal, outputs, start, write_run};
+use trc2npy_tests::{Call, Convert, Ended, events, must_equal, outputs, write_run};
 
 /// A lab's tree: two runs of one name, one of them of two folders, and one that is short of a sample in a file.
 struct Lab {
@@ -42,7 +42,7 @@ impl Lab {
         let lab = self.path("lab");
         let usual = [["--progress", "none"], ["--settle", "0"], ["--idle", "0"]];
         let usual = usual.iter().filter(|option| !args.contains(&option[0])).flatten();
-        start(["batch", lab.to_str().unwrap()].iter().chain(usual).chain(args)).wait()
+        Call::of("batch").args([&lab]).args(usual).args(args).run()
     }
 
     /// Fails where the arrays of a run are not those that `convert` makes of its folders.
@@ -251,22 +251,16 @@ fn outputs_that_would_meet_are_refused_before_anything_is_written() {
     let lab = Lab::new();
     let (one, other, out) = (lab.path("lab/p06"), lab.path("lab/p07"), lab.path("npy"));
     let words = |out: &Path| {
-        let folders = [
-            "batch".into(),
-            one.clone(),
-            other.clone(),
-            "--idle=0".into(),
-            "--out".into(),
-        ];
+        let folders = [one.clone(), other.clone(), "--idle=0".into(), "--out".into()];
         folders.into_iter().chain([out.to_owned()]).collect::<Vec<PathBuf>>()
     };
-    let ended = start(words(&out)).wait();
+    let ended = Call::of("batch").args(words(&out)).run();
     ended
         .must_end_with(2)
         .must_say(&["p06", "p07", "would both be written into"]);
     assert!(!out.exists());
     // Each below its own name, as it is without --out.
-    let ended = start(words(&out)[..4].iter()).wait();
+    let ended = Call::of("batch").args(&words(&out)[..3]).run();
     ended.must_succeed();
     for folder in ["lab/p06-npy/r005", "lab/p07-npy/r005"] {
         assert_eq!(outputs(&lab.path(folder)).len(), 4, "{ended}");
@@ -287,10 +281,10 @@ fn wrong_folders_are_refused_with_what_is_there() {
         ("empty", 2, "no traces found"),
     ] {
         fs::create_dir_all(lab.path("empty/below")).unwrap();
-        let ended = start(["batch".as_ref(), lab.path(folder).as_os_str()]).wait();
+        let ended = Call::of("batch").args([lab.path(folder)]).run();
         ended.must_end_with(code).must_say(&[said]);
     }
-    start(["batch"]).wait().must_end_with(2).must_say(&["no FOLDER"]);
+    Call::of("batch").run().must_end_with(2).must_say(&["no FOLDER"]);
     let ended = lab.batch(&["--dry-run"]);
     ended
         .must_succeed()
@@ -320,8 +314,7 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
         "--settle",
         "10m",
     ];
-    let lab_folder = lab.path("lab").to_str().unwrap().to_owned();
-    let mut running = start(["batch", &lab_folder].iter().chain(&args));
+    let mut running = Call::of("batch").args([lab.path("lab")]).args(args).start();
     // It waits for the file that is cut short.
     let waits = running.poll("19 rows", |_| (committed_rows(&out) == 19).then_some(()));
     assert!(waits.is_some(), "{}", running.wait());
@@ -358,9 +351,8 @@ fn a_folder_that_cannot_be_read_is_told_and_the_rest_is_done() {
     if !trc2npy_tests::usable(as_others[0], as_others[1..].iter().chain(&["true"])) {
         return;
     }
-    let folder = lab.path("lab").to_str().unwrap().to_owned();
-    let batch = ["{}", "batch", &folder, "--idle", "0"];
-    let ended = start(as_others.iter().chain(&batch)).wait();
+    let batch = Call::launched_by(as_others[0], &as_others[1..], "batch");
+    let ended = batch.args([lab.path("lab")]).args(["--idle", "0"]).run();
     must_be(
         ended.must_end_with(1),
         &[
@@ -389,8 +381,8 @@ fn two_runs_that_wait(settle: u64) -> (Ended, Vec<String>, String) {
     }
     let terminal = Terminal { rows: 24, columns: 80 };
     let (lab, settle) = (folder.path().join("lab"), format!("{settle}s"));
-    let words = ["batch", lab.to_str().unwrap(), "--idle", "0", "--settle", &settle];
-    let ended = terminal.start_words(words).wait();
+    let batch = Call::of("batch").args([lab]).args(["--idle", "0", "--settle", &settle]);
+    let ended = terminal.run(batch);
     let screens = terminal.replay(&ended);
     let left = trc2npy_tests::lines(screens.last().unwrap()).join("\n");
     let seen = screens.iter().map(|screen| trc2npy_tests::lines(screen).join("\n"));

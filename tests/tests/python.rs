@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use trc2npy_synth::{Bits, ByteOrder, RunSpec, TraceFile};
-use trc2npy_tests::{Convert, run_python, scratch, workspace, write_run};
+use trc2npy_synth::{Bits, RunSpec, TraceFile};
+use trc2npy_tests::{Convert, run_python, scratch, two_folders, workspace, write_run};
 
 /// Opens outputs with the reader, decodes the sources with the oracle's own code, and compares row by row.
 const JUDGE: &str = r#"
@@ -144,27 +144,10 @@ fn judged(folders: &[PathBuf], out: &Path, case: &Case) -> (u32, u32) {
     (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
-/// Two folders, two channels, three rows a file; whole, broken and missing ones, of 16 and of 8 bits.
-fn mixed_run(root: &Path) -> Vec<PathBuf> {
-    let folders = ["r005", "r005-2"].map(|name| root.join(name));
-    let mut spec = RunSpec::new(12, 701);
-    spec.channels = vec![1, 2];
-    spec.segments = 3;
-    spec.bad = ["truncated:2", "garbage:1", "missing:3"]
-        .map(|bad| bad.parse().unwrap())
-        .to_vec();
-    write_run(&spec, &folders[0]);
-    spec.seed = 2;
-    spec.bits = Bits::Eight;
-    spec.order = ByteOrder::Big;
-    write_run(&spec, &folders[1]);
-    folders.into()
-}
-
 #[test]
 fn volts_times_and_verdicts_are_those_of_the_sources() {
     let root = scratch();
-    let folders = mixed_run(root.path());
+    let folders = two_folders(root.path(), 12, &["truncated:2", "garbage:1", "missing:3"]);
     let out = root.path().join("out");
     let of = |dtype, element| Case {
         dtype,

@@ -3,11 +3,11 @@
 #![allow(clippy::print_stderr, reason = "seeds are told")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fastrand::Rng;
-use trc2npy_synth::{Bits, ByteOrder, RunSpec, TraceFile};
-use trc2npy_tests::{Convert, must_equal, outputs, run_python, scratch, write_run};
+use trc2npy_synth::{RunSpec, TraceFile};
+use trc2npy_tests::{Convert, must_equal, outputs, run_python, scratch, two_folders, write_run};
 
 /// numpy slices the arrays of everything, and takes from the index what belongs to the slice.
 const JUDGE: &str = r#"
@@ -83,30 +83,13 @@ fn judge(whole: &Path, part: &Path, told: &serde_json::Value) {
     run_python(JUDGE, [whole.as_os_str(), part.as_os_str(), told.to_string().as_ref()]);
 }
 
-/// Two folders, two channels, three rows a file; whole, broken and missing ones, of 16 and of 8 bits.
-fn mixed_run(root: &Path) -> [PathBuf; 2] {
-    let folders = ["r005", "r005-2"].map(|name| root.join(name));
-    let mut spec = RunSpec::new(20, 701);
-    spec.channels = vec![1, 2];
-    spec.segments = 3;
-    spec.bad = ["truncated:3", "garbage:2", "missing:3"]
-        .map(|bad| bad.parse().unwrap())
-        .to_vec();
-    write_run(&spec, &folders[0]);
-    spec.seed = 2;
-    spec.bits = Bits::Eight;
-    spec.order = ByteOrder::Big;
-    write_run(&spec, &folders[1]);
-    folders
-}
-
 #[test]
 fn any_selection_is_the_slice_of_everything() {
     let seed = std::env::var("TRC2NPY_TEST_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
     eprintln!("TRC2NPY_TEST_SEED={seed}");
     let mut random = Rng::with_seed(seed);
     let root = scratch();
-    let folders = mixed_run(root.path());
+    let folders = two_folders(root.path(), 20, &["truncated:3", "garbage:2", "missing:3"]);
     let convert = |out: &Path, options: &[String]| {
         let ended = Convert::new(&folders, out).args(["--settle", "0s"]).args(options).run();
         // The few rows that are taken can be such that a channel has no trace of any.

@@ -124,8 +124,7 @@ impl Found {
                 .iter()
                 .map(|(run, out)| json!({"run": run.place, "folders": run.folders, "out": out}))
                 .collect();
-            let text = serde_json::to_string_pretty(&json!({"runs": runs, "unreadable": self.unreadable}));
-            screen::show(&text.expect("texts can always be written as JSON"))?;
+            screen::show_json(&json!({"runs": runs, "unreadable": self.unreadable}))?;
         } else {
             let rows = self.runs.iter().map(|(run, out)| {
                 let folders = run.folders.len() as u64;
@@ -404,15 +403,9 @@ fn may_be_recorded(folders: &[PathBuf], idle: Duration) -> bool {
 
 /// What someone should know of a run that came to an end: of one that was done before, only what is new since.
 fn said_of(outcome: &Outcome, anew: impl Fn() -> String) -> Vec<(&'static str, String)> {
-    let told_by_status = outcome.state != State::Interrupted;
-    let findings = outcome
-        .findings
-        .warnings()
-        .filter(|finding| !(told_by_status && finding.is_preliminary()))
-        .map(ToString::to_string);
     let mut said: Vec<_> = match outcome.state {
         State::AlreadyDone => Vec::new(),
-        _ => findings.map(|finding| ("warning", finding)).collect(),
+        _ => outcome.warnings().map(|warning| ("warning", warning)).collect(),
     };
     said.extend(outcome.notes.iter().map(|note| {
         let note = match outcome.state {

@@ -271,13 +271,7 @@ fn failure(converted: &Converted) -> Option<Failure> {
 
 /// What someone should know, and the table does not tell.
 fn warn(outcome: &Outcome) {
-    let told_by_status = outcome.state != State::Interrupted;
-    let findings = outcome
-        .findings
-        .warnings()
-        .filter(|finding| !(told_by_status && finding.is_preliminary()))
-        .map(ToString::to_string);
-    for warning in findings.chain(outcome.notes.iter().cloned()) {
+    for warning in outcome.warnings().chain(outcome.notes.iter().cloned()) {
         screen::remark(&format!("warning: {warning}"));
     }
     if screen::talk() == Talk::Much {
@@ -331,18 +325,12 @@ pub(super) fn run_record(outcome: &Outcome) -> serde_json::Value {
 
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
-        Self::Work {
-            code: if error.is_usage() { 2 } else { 1 },
-            message: error.to_string(),
-        }
+        Self::work(if error.is_usage() { 2 } else { 1 }, &error)
     }
 }
 
 impl From<ConvertError> for Failure {
     fn from(error: ConvertError) -> Self {
-        Self::Work {
-            code: error.exit_code(),
-            message: error.to_string(),
-        }
+        Self::work(error.exit_code(), &error)
     }
 }

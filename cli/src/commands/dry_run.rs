@@ -72,8 +72,7 @@ pub(super) fn run(job: &Job, json: bool) -> Result<ExitCode, Failure> {
     let needs = dry_run.runs.iter().map(|run| (run.out.as_path(), run.bytes_out));
     let fits = fs::shortage(needs).is_ok_and(|shortage| shortage.is_none());
     if json {
-        let text = serde_json::to_string_pretty(&dry_run).expect("numbers and texts can always be written as JSON");
-        screen::show(&text)?;
+        screen::show_json(&dry_run)?;
     } else {
         screen::show(&dry_run.to_string())?;
     }

@@ -59,10 +59,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Spec(_) => Self::Options(error.to_string()),
-            RunError::Exists(_) | RunError::Io { .. } | RunError::Stopped => Self::Work {
-                code: 1,
-                message: error.to_string(),
-            },
+            RunError::Exists(_) | RunError::Io { .. } | RunError::Stopped => Self::work(1, &error),
         }
     }
 }

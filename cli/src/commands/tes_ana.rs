@@ -149,18 +149,12 @@ fn warn(what: &str) {
 
 impl From<SourcesError> for Failure {
     fn from(error: SourcesError) -> Self {
-        Self::Work {
-            code: if error.is_usage() { 2 } else { 1 },
-            message: error.to_string(),
-        }
+        Self::work(if error.is_usage() { 2 } else { 1 }, &error)
     }
 }
 
 impl From<MetadataError> for Failure {
     fn from(error: MetadataError) -> Self {
-        Self::Work {
-            code: 1,
-            message: error.to_string(),
-        }
+        Self::work(1, &error)
     }
 }

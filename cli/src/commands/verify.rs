@@ -47,9 +47,7 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     if display.is_json() {
         Event::End(&as_json(&request, &found)).emit();
     } else if options.json {
-        let text = serde_json::to_string_pretty(&as_json(&request, &found))
-            .expect("numbers and texts can always be written as JSON");
-        screen::show(&text)?;
+        screen::show_json(&as_json(&request, &found))?;
     } else if found.agrees() && !found.interrupted {
         screen::tell(&told(&request, &found))?;
     } else {
@@ -314,10 +312,7 @@ fn as_json(request: &Request, found: &Verification) -> Value {
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
-        Self::Work {
-            code: 1,
-            message: error.to_string(),
-        }
+        Self::work(1, &error)
     }
 }
 
@@ -328,18 +323,12 @@ impl From<OutputError> for Failure {
             OutputError::Storage(error) => error.source_kind() == std::io::ErrorKind::NotFound,
             OutputError::Damaged { .. } => false,
         };
-        Self::Work {
-            code: if usage { 2 } else { 1 },
-            message: error.to_string(),
-        }
+        Self::work(if usage { 2 } else { 1 }, &error)
     }
 }
 
 impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
-        Self::Work {
-            code: 1,
-            message: error.to_string(),
-        }
+        Self::work(1, &error)
     }
 }

@@ -77,6 +77,11 @@ pub(crate) fn show(text: &str) -> io::Result<()> {
     }
 }
 
+/// A result for programs, on stdout.
+pub(crate) fn show_json(value: &impl serde::Serialize) -> io::Result<()> {
+    show(&serde_json::to_string_pretty(value).expect("numbers and texts can always be written as JSON"))
+}
+
 /// A remark that nobody needs who asked for little.
 pub(crate) fn chat(text: &str) {
     if talk() != Talk::Little {

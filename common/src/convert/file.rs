@@ -145,8 +145,7 @@ impl Scratch {
             input.copy(0, &mut head[..head_bytes])?;
             Header::parse(&head[..head_bytes])?
         };
-        let layout = header.layout_of(job.options.selection.array, size)?;
-        header.check_scale()?;
+        let layout = header.decodable(job.options.selection.array, size)?;
         check_layout(job, &header, &layout)?;
         let varying = job.variation.new_in(&header);
         check_mixed(job, varying)?;
@@ -244,10 +243,9 @@ impl Segments<'_, '_, '_> {
         } else {
             Some(self.level(stored.start..place(baseline.points), ahead)?)
         };
-        // A record that is shorter than others can end before or inside of the samples taken.
-        let end = self.layout.shape.samples.min(channel.first_sample + channel.samples);
-        let samples = end.saturating_sub(channel.first_sample);
-        let range = place(channel.first_sample)..place(channel.first_sample + samples);
+        let taken = channel.taken(self.layout.shape.samples);
+        let samples = taken.end - taken.start;
+        let range = place(taken.start)..place(taken.end);
         let mut extrema: Option<Extrema> = None;
         let mut at = range.start;
         while at < range.end {
@@ -340,9 +338,7 @@ impl Segments<'_, '_, '_> {
             padding: [0; 3],
         }
     }
-}
 
-impl Segments<'_, '_, '_> {
     /// Where the row's first sample lies, when its record's first lies at `record`.
     fn first_sample_at(&self, record: f64) -> f64 {
         match self.job.channel.first_sample {

@@ -71,20 +71,9 @@ pub(super) struct Committed {
 pub struct Grown {
     /// Its position in the channel's files.
     pub file: u64,
-    /// Its length.
-    pub size: Bytes,
-    /// When it was last written, in ns since 1970.
-    pub mtime_ns: i64,
-}
-
-impl Grown {
     /// What tells whether it is still the same.
-    pub const fn stamp(&self) -> Stamp {
-        Stamp {
-            size: self.size,
-            mtime_ns: self.mtime_ns,
-        }
-    }
+    #[serde(flatten)]
+    pub stamp: Stamp,
 }
 
 impl Committed {

@@ -5,6 +5,7 @@
 mod budget;
 mod error;
 mod file;
+mod freshness;
 mod input;
 mod job;
 mod journal;
@@ -80,6 +81,17 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// Some of the bad files with their reasons, in row order.
     pub bad_files: Vec<BadFile>,
+}
+
+impl Outcome {
+    /// Warnings of planning that no verdict on a row tells better.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let told_by_status = self.state != State::Interrupted;
+        self.findings
+            .warnings()
+            .filter(move |finding| !(told_by_status && finding.is_preliminary()))
+            .map(ToString::to_string)
+    }
 }
 
 /// One channel of a finished run.

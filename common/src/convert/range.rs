@@ -4,13 +4,14 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::budget::BlockSizes;
 use super::error::ConvertError;
 use super::file::{FileFault, FileJob, Halt, Scratch};
+use super::freshness::{changed_since, check_unchanged, is_young};
 use super::journal::Grown;
 use super::settings::Io;
 use super::stream::{Checksum, Stream};
@@ -194,11 +195,8 @@ impl<'p> RangeConverter<'p> {
             let deferred = done.deferred.len();
             let status = self.convert_file(&job, &mut out, options, &mut done)?;
             if let (Some(stamp), false) = (self.stamp, channel.layout(file.layout).whole) {
-                done.grown.push(Grown {
-                    file: position as u64,
-                    size: stamp.size,
-                    mtime_ns: stamp.mtime_ns,
-                });
+                let file = position as u64;
+                done.grown.push(Grown { file, stamp });
             }
             variation.know(done.varying);
             done.statuses.add(status, wanted.len());
@@ -456,49 +454,4 @@ impl Target {
     fn index_failed(&self, source: std::io::Error) -> ConvertError {
         StorageError::new("write the index", &self.index_path, source).into()
     }
-}
-
-/// Fails where the file is not what it was when it was opened, with the stamp `opened`.
-fn check_unchanged(
-    job: &FileJob<'_>,
-    file: &File,
-    opened: Stamp,
-    whole: bool,
-    options: &RangeOptions,
-) -> Result<(), FileFault> {
-    let now = Stamp::of(file).map_err(FileFault::Storage)?;
-    if now.size < opened.size {
-        return Err(FileFault::Short { at: now.size.0 });
-    }
-    let change = changed_since(&job.file, now, options.trust_size);
-    match change {
-        Some(change) if whole => Err(FileFault::Halt(Halt::Changed(change))),
-        _ if !whole && now != opened => Err(FileFault::Bad {
-            status: Status::StillWriting,
-            why: "it was written to while it was read".to_owned(),
-            young: true,
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn is_young(stamp: Stamp, settle: Duration) -> bool {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
-    let settle = i64::try_from(settle.as_nanos()).unwrap_or(i64::MAX);
-    // The clock of a scope or a server can run ahead of ours: a file from the future is young as well.
-    settle > 0 && now.saturating_sub(stamp.mtime_ns) < settle
-}
-
-fn changed_since(planned: &FileEntry, now: Stamp, trust_size: bool) -> Option<String> {
-    if planned.size != now.size {
-        return Some(format!(
-            "its size was {} bytes and is {} now",
-            planned.size.0, now.size.0
-        ));
-    }
-    let moved = planned.stamp().time_apart(&now).is_some();
-    (moved && !trust_size)
-        .then(|| "it was written again (another modification time; --trust-size ignores it)".to_owned())
 }

@@ -12,6 +12,8 @@ use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use serde::{Deserialize, Serialize};
+
 pub use durable::{rename, sync_data, sync_dir, write_file, write_file_with};
 pub use error::StorageError;
 pub use lock::{Lock, LockError, Owner};
@@ -112,7 +114,7 @@ impl From<&Metadata> for Look {
 }
 
 /// What tells one state of a file from a later one without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// The file's length.
     pub size: Bytes,

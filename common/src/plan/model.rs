@@ -3,6 +3,7 @@
 mod files;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -318,6 +319,12 @@ impl ChannelPlan {
         } else {
             Baseline::default()
         }
+    }
+
+    /// Which samples of a record of so many are samples of its row: a short one can end before or inside of those taken.
+    pub fn taken(&self, record: u32) -> Range<u32> {
+        let end = record.min(self.first_sample + self.samples);
+        self.first_sample..end.max(self.first_sample)
     }
 
     /// Bytes of the output array, without its header.

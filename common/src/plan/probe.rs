@@ -214,8 +214,7 @@ fn open(path: &Path, size: Bytes, array: WaveArray) -> Opened {
         width: header.width(),
         sound,
     };
-    let layout = header.layout_of(array, size);
-    match layout.and_then(|layout| header.check_scale().map(|()| layout)) {
+    match header.decodable(array, size) {
         Ok(layout) => Opened::Sound {
             claimed: claim(layout.shape, true),
             second_array: layout.second_array,

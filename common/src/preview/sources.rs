@@ -92,8 +92,7 @@ impl<'p> Source<'p> {
         let mut head = [0; HEAD_BYTES];
         let found = fs::read_at(&file, &mut head, 0).map_err(failed)?;
         let parsed = Header::parse(&head[..found]).and_then(|header| {
-            let layout = header.layout_of(array, size)?;
-            header.check_scale()?;
+            let layout = header.decodable(array, size)?;
             Ok((header, layout))
         });
         Ok(parsed.map(|(header, layout)| Self {
@@ -118,9 +117,9 @@ impl<'p> Source<'p> {
             panel.leave_out(row, format!("segment {segment} expected, {found} segments found"));
             return Ok(());
         }
-        let first = channel.first_sample;
-        let end = layout.shape.samples.min(first + channel.samples);
-        let samples = end.saturating_sub(first);
+        let taken = channel.taken(layout.shape.samples);
+        let (first, end) = (taken.start, taken.end);
+        let samples = end - first;
         let width = header.width().bytes();
         let start = layout.segment(segment).start;
         let mut thinned = Decimator::new(samples, parts);
@@ -153,15 +152,11 @@ impl<'p> Source<'p> {
 
     /// When a segment was acquired.
     fn time(&self, segment: u32) -> Result<SegmentTime, StorageError> {
-        let mut entry = [0; 16];
-        let at = self.layout.trigtime.as_ref().map(|block| {
-            let start = block.start + u64::from(segment) * entry.len() as u64;
-            (start, start < block.end)
-        });
-        let Some((start, true)) = at else {
+        let Some(at) = self.layout.time_entry(segment) else {
             return Ok(self.header.time_without_entry(segment));
         };
-        self.read(&mut entry, start)?;
+        let mut entry = [0; 16];
+        self.read(&mut entry, at.start)?;
         let time = trc::segment_times(&entry, self.header.order()).next();
         Ok(time.unwrap_or_else(|| self.header.time_without_entry(segment)))
     }

@@ -97,6 +97,13 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Where segment `k`'s TRIGTIME entry lies; none where it has none.
+    pub fn time_entry(&self, k: u32) -> Option<Range<u64>> {
+        let block = self.trigtime.as_ref()?;
+        let start = block.start + u64::from(k) * TRIGTIME_ENTRY;
+        (start < block.end).then(|| start..start + TRIGTIME_ENTRY)
+    }
+
     /// Where segment `k`'s samples lie. `k` must be below the number of segments.
     pub fn segment(&self, k: u32) -> Range<u64> {
         let bytes = (self.data.end - self.data.start) / u64::from(self.shape.segments);
@@ -215,6 +222,14 @@ impl Header {
             end,
             count_mismatch: (i64::from(named) != i64::from(found)).then_some(CountMismatch { named, found }),
         })
+    }
+
+    /// [`Header::layout_of`] of a file whose samples are numbers ([`Header::check_scale`]): what every reader of samples
+    /// asks for.
+    pub fn decodable(&self, array: WaveArray, file_size: Bytes) -> Result<Layout, FormatError> {
+        let layout = self.layout_of(array, file_size)?;
+        self.check_scale()?;
+        Ok(layout)
     }
 
     fn length(&self, field: Field) -> Result<u32, FormatError> {

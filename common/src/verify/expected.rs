@@ -75,8 +75,7 @@ fn try_open(path: &std::path::Path, array: WaveArray) -> io::Result<Source> {
             });
         }
     };
-    let layout = header.layout_of(array, size);
-    Ok(match layout.and_then(|layout| header.check_scale().map(|()| layout)) {
+    Ok(match header.decodable(array, size) {
         Ok(layout) => Source::Good(Box::new(SourceFile {
             file,
             header,
@@ -149,16 +148,11 @@ impl SourceFile {
 
     /// When a segment was acquired.
     pub(super) fn time(&self, segment: u32) -> io::Result<SegmentTime> {
-        const ENTRY: u64 = 16;
-        let at = self.layout.trigtime.as_ref().map(|block| {
-            let start = block.start + u64::from(segment) * ENTRY;
-            (start, start + ENTRY <= block.end)
-        });
-        let Some((start, true)) = at else {
+        let Some(at) = self.layout.time_entry(segment) else {
             return Ok(self.header.time_without_entry(segment));
         };
         let mut entry = [0; 16];
-        if fs::read_at(&self.file, &mut entry, start)? < entry.len() {
+        if fs::read_at(&self.file, &mut entry, at.start)? < entry.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(trc::segment_times(&entry, self.header.order())

@@ -8,6 +8,14 @@ use trc2npy_tests::{Npy, Record, run_python};
 
 use super::{Stand, two_channels};
 
+/// The files behind the first six.
+fn four_more() -> RunSpec {
+    RunSpec {
+        start: 6,
+        ..two_channels(4, 7)
+    }
+}
+
 #[test]
 fn the_same_command_does_nothing() {
     let stand = Stand::new();
@@ -59,11 +67,7 @@ fn what_would_come_out_otherwise_is_replaced() {
         stand.must_be_of(&["r009"], dpbl.parse().unwrap(), &[]);
     }
     // The run went on.
-    let more = RunSpec {
-        start: 6,
-        ..two_channels(4, 7)
-    };
-    stand.write("r009", &more);
+    stand.write("r009", &four_more());
     stand.run(&[]).must_succeed();
     stand.must_be_of(&["r009"], 2000, &[]);
     stand.write("r009-2", &two_channels(2, 8));
@@ -120,11 +124,7 @@ fn what_was_interrupted_goes_on_or_begins_anew() {
     assert!(!ended.must_succeed().stderr.contains("nothing to do"), "{ended}");
     assert_eq!(written(), before, "what was there is used");
     interrupt();
-    let more = RunSpec {
-        start: 6,
-        ..two_channels(4, 7)
-    };
-    stand.write("r009", &more);
+    stand.write("r009", &four_more());
     stand.run(&[]).must_succeed();
     stand.must_be_of(&["r009"], 2000, &[]);
     assert_eq!(

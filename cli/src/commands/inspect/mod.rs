@@ -39,9 +39,7 @@ pub(crate) fn run(options: &InspectOptions) -> Result<ExitCode, Failure> {
         seen.outputs.push(OutputReport::read(&output, options.rows)?);
     }
     if options.json {
-        let text =
-            serde_json::to_string_pretty(&seen.as_json()).expect("numbers and texts can always be written as JSON");
-        screen::show(&text)?;
+        screen::show_json(&seen.as_json())?;
     } else {
         screen::show(&seen.told())?;
     }

@@ -148,7 +148,7 @@ impl Earlier {
         let mut made = Made::Not;
         for done in committed.filter(|done| !done.rows.intersection(rows).is_empty()) {
             let grown = done.grown.iter().find(|grown| grown.file == file);
-            made = grown.map_or(Made::AsPlanned, |grown| Made::From(grown.stamp()));
+            made = grown.map_or(Made::AsPlanned, |grown| Made::From(grown.stamp));
         }
         made
     }
