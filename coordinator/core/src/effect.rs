@@ -1,0 +1,91 @@
+//! What the core wants done.
+
+use trc2npy_common::units::RowRange;
+
+use crate::event::{Grant, Shard};
+use crate::ids::{ChannelIndex, JobId, LeaseId, SessionId};
+
+/// Something to be done, in the order given. What follows a [`Effect::Record`] in one step is done once the record is
+/// durable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Give a worker a lease.
+    Grant {
+        /// To whom.
+        session: SessionId,
+        /// What.
+        grant: Grant,
+    },
+    /// Tell a worker to drop a lease, whatever it has of it.
+    Revoke {
+        /// Whom.
+        session: SessionId,
+        /// Which.
+        lease: LeaseId,
+    },
+    /// Tell a worker that it need not remember a delivered lease any more.
+    Settle {
+        /// Whom.
+        session: SessionId,
+        /// Which.
+        lease: LeaseId,
+    },
+    /// Check a shard and copy it to its place; answered by `Landed` or `LandingFailed`.
+    Land(Shard),
+    /// Remove a shard's files: it does not count.
+    Discard(Shard),
+    /// Remember across restarts.
+    Record(Record),
+    /// All rows are there: give the files of the job their names; answered by `Published`.
+    Publish(JobId),
+    /// The job is over: leave nothing of it behind but its result, or what a later one can go on with.
+    Close {
+        /// Which.
+        job: JobId,
+        /// How it ended.
+        ending: Ending,
+    },
+    /// A draining worker has nothing left: it may go.
+    Dismiss(SessionId),
+    /// A worker is taken for dead: end its connection.
+    Disconnect {
+        /// Whose.
+        session: SessionId,
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// What must survive a restart.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// The rows' shard is whole.
+    Committed(Shard),
+    /// Rows that were committed are to be made again.
+    Reopened {
+        /// Of which job.
+        job: JobId,
+        /// Of which channel.
+        channel: ChannelIndex,
+        /// Which.
+        rows: RowRange,
+    },
+    /// The job is over.
+    Ended {
+        /// Which.
+        job: JobId,
+        /// How.
+        ending: Ending,
+    },
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All files are there.
+    Done,
+    /// Someone cancelled it.
+    Cancelled,
+    /// Why it could not be done, for people.
+    Failed(String),
+}

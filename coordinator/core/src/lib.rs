@@ -1,0 +1,13 @@
+//! What the coordinator decides, and nothing else: `step(now, event)` gives effects.
+//!
+//! Never reads a clock, a file or a random number, and awaits nothing; the same events give the same effects.
+
+mod effect;
+mod event;
+mod ids;
+
+pub use effect::{Effect, Ending, Record};
+pub use event::{
+    Beat, ChannelSpec, Event, Fault, Grant, Hello, JobSpec, LeaseProgress, Loss, Shard, Step, Stretch, Terms, Work,
+};
+pub use ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
