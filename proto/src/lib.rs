@@ -1,0 +1,15 @@
+//! What coordinator, workers and clients say to each other: the generated messages ([`v1`]), and how they become what
+//! the program thinks in ([`convert`]). Wire types stop here.
+
+mod convert;
+pub mod link;
+mod protocol;
+
+pub use convert::WireError;
+pub use protocol::{LARGEST_MESSAGE, PLAN_PIECE, Protocol, ProtocolMismatch};
+
+/// The generated messages and services of package `trc2npy.v1`; proto/trc2npy/v1 says what they mean.
+#[expect(missing_docs, unused_qualifications, clippy::pedantic, reason = "generated")]
+pub mod v1 {
+    tonic::include_proto!("trc2npy.v1");
+}
