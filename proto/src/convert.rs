@@ -24,11 +24,11 @@ pub enum WireError {
     },
 }
 
-fn invalid(field: &'static str, expected: &'static str, found: impl ToString) -> WireError {
+pub(crate) fn invalid(field: &'static str, expected: &'static str, found: impl std::fmt::Display) -> WireError {
     WireError::Invalid {
         field,
         expected,
-        found: found.to_string(),
+        found: format!("{found}"),
     }
 }
 

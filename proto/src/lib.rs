@@ -4,9 +4,11 @@
 mod convert;
 pub mod link;
 mod protocol;
+mod submission;
 
 pub use convert::WireError;
 pub use protocol::{LARGEST_MESSAGE, PLAN_PIECE, Protocol, ProtocolMismatch};
+pub use submission::Submission;
 
 /// The generated messages and services of package `trc2npy.v1`; proto/trc2npy/v1 says what they mean.
 #[expect(missing_docs, unused_qualifications, clippy::pedantic, reason = "generated")]
