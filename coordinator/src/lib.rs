@@ -1,1 +1,206 @@
+//! The coordinator: takes submits, leases rows to workers, puts their shards together.
+//!
+//! [`owner`] has the pure core (`trc2npy-coordinator-core`) and is the one place where its state changes. Around it:
+//! [`server`] (gRPC), [`planner`] (submits), [`recorder`] and [`journal`] (what survives a restart), [`stitcher`] (the
+//! arrays of one job).
+
+mod clock;
+mod job;
 pub mod journal;
+mod owner;
+mod planner;
+mod recorder;
+mod server;
+mod stitcher;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+use trc2npy_common::roots::Roots;
+
+use journal::{Ended, JobEnd, Journal, JournalError};
+use owner::{Inbox, Message, Owner};
+use planner::Planner;
+use server::Services;
+
+/// What a coordinator needs to know.
+pub struct CoordinatorConfig {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// Where it finds the roots.
+    pub roots: Roots,
+    /// The folder of its state, on its own disk.
+    pub state: PathBuf,
+    /// Shards of one job that are copied side by side.
+    pub stitch_threads: usize,
+    /// Told, in sentences for people, what happens.
+    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Why a coordinator cannot start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// Its state cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// It cannot listen.
+    #[error("{address}: {}", told(*address, source))]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The machine cannot run it.
+    #[error("this machine cannot start the coordinator: {0}")]
+    Machine(#[from] std::io::Error),
+    /// The server ended by itself.
+    #[error("the server has ended: {0}")]
+    Server(#[from] tonic::transport::Error),
+}
+
+fn told(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "port {} is in use: another coordinator may be running; stop it, or choose another port (--listen)",
+            address.port()
+        ),
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; --listen 0.0.0.0 listens on all of its own".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A coordinator at work.
+pub struct Coordinator {
+    addresses: Vec<SocketAddr>,
+    inbox: Inbox,
+    owner: JoinHandle<Result<(), JournalError>>,
+    server: JoinHandle<Result<(), CoordinatorError>>,
+    stop_server: oneshot::Sender<()>,
+}
+
+impl Coordinator {
+    /// Opens the state, goes on with its jobs, and listens. Returns once workers and clients can come.
+    pub fn start(config: CoordinatorConfig) -> Result<Self, CoordinatorError> {
+        let CoordinatorConfig {
+            listen,
+            roots,
+            state,
+            stitch_threads,
+            tell,
+        } = config;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("server")
+            .enable_all()
+            .build()?;
+        // First of all, so that a port in use changes nothing in the state.
+        let listeners = runtime
+            .block_on(server::bind(&listen))
+            .map_err(|(address, source)| CoordinatorError::Listen { address, source })?;
+        let addresses = listeners.iter().map(tokio::net::TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let journal = Arc::new(Journal::open(&state)?);
+        let (inbox, messages) = Inbox::new();
+        let planner = Planner {
+            journal: Arc::clone(&journal),
+            roots: roots.clone(),
+            inbox: inbox.clone(),
+            stitch_threads,
+        };
+        let ended = restore(&planner, &tell)?;
+        let names = roots.iter().map(|(name, _)| name.to_string()).collect();
+        let owner = Owner::new(journal, inbox.clone(), names, ended, Arc::clone(&tell))?;
+        let owner = thread::Builder::new()
+            .name("owner".to_owned())
+            .spawn(move || owner.run(&messages))?;
+        let (submits, waiting) = mpsc::channel();
+        thread::Builder::new()
+            .name("planner".to_owned())
+            .spawn(move || planner.work(&waiting))?;
+        let services = Services {
+            inbox: inbox.clone(),
+            planner: submits,
+            tell,
+        };
+        let (stop_server, stopped) = oneshot::channel();
+        let server = thread::Builder::new().name("server".to_owned()).spawn(move || {
+            let served = runtime.block_on(server::serve(listeners, services, stopped));
+            runtime.shutdown_background();
+            served.map_err(CoordinatorError::from)
+        })?;
+        Ok(Self {
+            addresses,
+            inbox,
+            owner,
+            server,
+            stop_server,
+        })
+    }
+
+    /// Where it listens; a port that was asked as 0 is known here.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Something that makes it end, from any thread.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + use<> {
+        let inbox = self.inbox.clone();
+        move || inbox.post(Message::Stop)
+    }
+
+    /// Waits for its end: no new leases, the journal closed. Workers finish what they have, and come back to the next.
+    pub fn wait(self) -> Result<(), CoordinatorError> {
+        let owner = self.owner.join().unwrap_or(Ok(()));
+        // Dropping it would do the same.
+        let _ = self.stop_server.send(());
+        let server = self.server.join().unwrap_or(Ok(()));
+        owner?;
+        server
+    }
+}
+
+/// Reads the journal's jobs: those that have ended are returned, the others wait for the owner as messages.
+fn restore(
+    planner: &Planner,
+    tell: &Arc<dyn Fn(&str) + Send + Sync>,
+) -> Result<Vec<(trc2npy_coordinator_core::JobId, journal::JobRecord)>, CoordinatorError> {
+    let jobs = planner.journal.jobs()?;
+    let (mut ended, mut going_on, mut committed) = (Vec::new(), 0, 0);
+    for (id, mut record) in jobs {
+        if record.end.is_some() {
+            ended.push((id, record));
+            continue;
+        }
+        let shards = planner.journal.shards(id)?;
+        committed += shards.len();
+        match planner.restore(id, record.clone(), shards) {
+            Ok(accepted) => {
+                going_on += 1;
+                planner.inbox.post(Message::Opened(Box::new(accepted)));
+            }
+            Err(why) => {
+                tell(&format!("job {id} cannot be gone on with: {why}"));
+                record.end = Some(JobEnd {
+                    ending: Ended::Failed { why },
+                    at_ms: clock::wall_ms(),
+                });
+                planner.journal.end(id, &record)?;
+                ended.push((id, record));
+            }
+        }
+    }
+    tell(&format!(
+        "state {} (start {}): {} going on with {} recorded, {} ended",
+        planner.journal.coordinator,
+        planner.journal.epoch.0,
+        trc2npy_common::units::counted(going_on, "job"),
+        trc2npy_common::units::counted(committed as u64, "shard"),
+        trc2npy_common::units::counted(ended.len() as u64, "job"),
+    ));
+    Ok(ended)
+}

@@ -40,6 +40,8 @@ pub struct JobRecord {
     pub out: String,
     /// Names the plan, which lies beside the journal.
     pub plan: String,
+    /// The folder of its shards, inside of the state in the output folder.
+    pub folder: String,
     /// Milliseconds since 1970.
     pub submitted_ms: u64,
     /// Nothing while it is worked on.
@@ -264,6 +266,15 @@ impl Journal {
             }
             Ok(())
         })
+    }
+
+    /// Records how a job ended that was not worked on.
+    pub fn end(&self, job: JobId, record: &JobRecord) -> Result<(), JournalError> {
+        let ended = Record::Ended {
+            job,
+            ending: Ending::Cancelled,
+        };
+        self.record(&[ended], &|_| Some(record.clone()))
     }
 
     fn read<T>(

@@ -1,0 +1,298 @@
+//! The one owner of the core: everything that happens comes here as a message, and whatever the core wants done goes
+//! out from here. Nothing here waits for a disk, a network or a long computation.
+
+mod effects;
+mod sessions;
+mod views;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tonic::Status;
+use trc2npy_coordinator_core::{Core, Effect, Event, JobId, SessionId, Shard};
+use trc2npy_proto::v1;
+
+use crate::clock::{Clock, wall_ms};
+use crate::job::LiveJob;
+use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal, JournalError};
+use crate::recorder::Recorder;
+pub(crate) use sessions::{Joining, Outgoing};
+use sessions::WorkerSession;
+
+const TICK: Duration = Duration::from_millis(250);
+
+/// What the owner is told.
+pub(crate) enum Message {
+    /// A worker wants to work.
+    Join(Joining),
+    /// A worker says something.
+    FromWorker(SessionId, v1::FromWorker),
+    /// A worker's stream has ended.
+    StreamEnded(SessionId),
+    /// A job is accepted and recorded.
+    Opened(Box<Accepted>),
+    /// The records of these steps are on the disk.
+    Durable(Vec<u64>),
+    /// They will never be.
+    JournalFailed(JournalError),
+    /// A shard is checked and copied.
+    Landed(Shard),
+    /// Or it cannot be.
+    LandingFailed(Shard, String),
+    /// All files of a job have their names, or why not.
+    Published(JobId, Result<Vec<ChannelSummary>, String>),
+    /// Something about it came up, for people.
+    Noted(JobId, Vec<String>),
+    /// Someone wants to know or to change something.
+    Ask(Box<dyn FnOnce(&mut Owner) + Send>),
+    /// The coordinator ends.
+    Stop,
+}
+
+/// A job as it comes from the planner.
+pub(crate) struct Accepted {
+    pub(crate) id: JobId,
+    pub(crate) record: JobRecord,
+    /// None where it has ended: its arrays were there.
+    pub(crate) work: Option<Opened>,
+}
+
+/// What is to be worked on.
+pub(crate) struct Opened {
+    pub(crate) job: LiveJob,
+    pub(crate) spec: trc2npy_coordinator_core::JobSpec,
+    pub(crate) shards: Vec<Shard>,
+}
+
+/// Where messages for the owner are dropped; never waits.
+#[derive(Clone)]
+pub(crate) struct Inbox(Sender<Message>);
+
+impl Inbox {
+    pub(crate) fn new() -> (Self, Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel();
+        (Self(sender), receiver)
+    }
+
+    pub(crate) fn post(&self, message: Message) {
+        // An owner that is gone needs no messages.
+        let _ = self.0.send(message);
+    }
+
+    /// Has the owner do something between two messages, and returns what comes of it.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Owner) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let (reply, answer) = oneshot::channel();
+        self.post(Message::Ask(Box::new(move |owner| {
+            // Nobody may be waiting any more.
+            let _ = reply.send(ask(owner));
+        })));
+        answer.await.map_err(|_| Status::unavailable("the coordinator is shutting down"))
+    }
+
+    /// The same for a thread.
+    pub(crate) fn ask_and_wait<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Owner) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.post(Message::Ask(Box::new(move |owner| {
+            let _ = reply.send(ask(owner));
+        })));
+        answer.recv().ok()
+    }
+}
+
+/// A job as people see it, working or ended.
+pub(crate) struct JobEntry {
+    pub(crate) record: JobRecord,
+    pub(crate) live: Option<LiveJob>,
+    /// Its core is done with it, and its last record is on the way.
+    pub(crate) ending: bool,
+    speed: Speed,
+}
+
+/// Bytes a second over the last half minute or so.
+#[derive(Default)]
+struct Speed {
+    at: Option<(Instant, u64)>,
+    per_second: f64,
+}
+
+impl Speed {
+    fn look(&mut self, now: Instant, bytes: u64) {
+        let Some((then, before)) = self.at else {
+            self.at = Some((now, bytes));
+            return;
+        };
+        let seconds = now.duration_since(then).as_secs_f64();
+        if seconds >= 1.0 {
+            let fresh = bytes.saturating_sub(before) as f64 / seconds;
+            let weight = (seconds / 15.0).min(1.0);
+            self.per_second = if self.per_second == 0.0 {
+                fresh
+            } else {
+                self.per_second + (fresh - self.per_second) * weight
+            };
+            self.at = Some((now, bytes));
+        }
+    }
+}
+
+/// What nothing else may touch.
+pub(crate) struct Owner {
+    core: Core,
+    clock: Clock,
+    pub(crate) journal: Arc<Journal>,
+    recorder: Recorder,
+    inbox: Inbox,
+    pub(crate) jobs: BTreeMap<JobId, JobEntry>,
+    /// Keys of accepted submits.
+    pub(crate) keys: HashMap<String, Vec<JobId>>,
+    sessions: BTreeMap<SessionId, WorkerSession>,
+    next_session: u64,
+    next_step: u64,
+    /// Effects that wait for the records of their step.
+    deferred: BTreeMap<u64, Vec<Effect>>,
+    pub(crate) roots: Vec<String>,
+    tell: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Owner {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        inbox: Inbox,
+        roots: Vec<String>,
+        ended: Vec<(JobId, JobRecord)>,
+        tell: Arc<dyn Fn(&str) + Send + Sync>,
+    ) -> std::io::Result<Self> {
+        let clock = Clock::start();
+        let recorder = Recorder::start(Arc::clone(&journal), inbox.clone())?;
+        let mut owner = Self {
+            core: Core::new(journal.epoch, clock.now()),
+            clock,
+            journal,
+            recorder,
+            inbox,
+            jobs: BTreeMap::new(),
+            keys: HashMap::new(),
+            sessions: BTreeMap::new(),
+            next_session: 1,
+            next_step: 1,
+            deferred: BTreeMap::new(),
+            roots,
+            tell,
+        };
+        for (id, record) in ended {
+            owner.enter(id, record, None);
+        }
+        Ok(owner)
+    }
+
+    /// Works until it is told to stop, or the journal fails.
+    pub(crate) fn run(mut self, messages: &Receiver<Message>) -> Result<(), JournalError> {
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            let message = match messages.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    next_tick = Instant::now() + TICK;
+                    self.step(Event::Tick);
+                    self.look_at_speeds();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            match message {
+                Message::Join(joining) => self.join(joining),
+                Message::FromWorker(session, message) => self.hear(session, message),
+                Message::StreamEnded(session) => self.stream_ended(session),
+                Message::Opened(accepted) => self.open(*accepted),
+                Message::Durable(steps) => {
+                    for step in steps {
+                        let effects = self.deferred.remove(&step).unwrap_or_default();
+                        self.perform(effects);
+                    }
+                }
+                Message::JournalFailed(error) => return Err(error),
+                Message::Landed(shard) => self.step(Event::Landed(shard)),
+                Message::LandingFailed(shard, why) => self.step(Event::LandingFailed { shard, why }),
+                Message::Published(job, result) => self.published(job, result),
+                Message::Noted(job, notes) => {
+                    if let Some(entry) = self.jobs.get_mut(&job) {
+                        entry.record.warnings.extend(notes);
+                    }
+                }
+                Message::Ask(ask) => ask(&mut self),
+                Message::Stop => return Ok(()),
+            }
+        }
+    }
+
+    fn enter(&mut self, id: JobId, record: JobRecord, live: Option<LiveJob>) {
+        self.keys.entry(record.submission.key.clone()).or_default().push(id);
+        let entry = JobEntry {
+            record,
+            live,
+            ending: false,
+            speed: Speed::default(),
+        };
+        self.jobs.insert(id, entry);
+    }
+
+    fn open(&mut self, accepted: Accepted) {
+        let Accepted { id, record, work } = accepted;
+        let Some(Opened { job, spec, shards }) = work else {
+            self.enter(id, record, None);
+            return;
+        };
+        (self.tell)(&format!("job {id}: {} -> {}", record.run, record.out));
+        self.enter(id, record, Some(job));
+        self.step(Event::Opened { job: id, spec, shards });
+    }
+
+    fn published(&mut self, job: JobId, result: Result<Vec<ChannelSummary>, String>) {
+        let result = result.map(|channels| {
+            if let Some(entry) = self.jobs.get_mut(&job) {
+                entry.record.channels = channels;
+            }
+        });
+        self.step(Event::Published { job, result });
+    }
+
+    pub(crate) fn step(&mut self, event: Event) {
+        let effects = self.core.step(self.clock.now(), event);
+        self.perform(effects);
+    }
+
+    fn look_at_speeds(&mut self) {
+        let now = Instant::now();
+        for (id, entry) in self.jobs.iter_mut().filter(|(_, entry)| entry.live.is_some()) {
+            if let Some(view) = self.core.job(*id) {
+                entry.speed.look(now, view.bytes_done().0);
+            }
+        }
+    }
+
+    /// Marks a job as ended, for people and for the journal.
+    fn end(&mut self, job: JobId, ended: Ended) {
+        if let Some(entry) = self.jobs.get_mut(&job) {
+            let told = match &ended {
+                Ended::Done { .. } => format!("job {job}: done"),
+                Ended::Cancelled => format!("job {job}: cancelled"),
+                Ended::Failed { why } => format!("job {job}: failed: {why}"),
+            };
+            (self.tell)(&told);
+            entry.ending = true;
+            entry.record.end = Some(JobEnd {
+                ending: ended,
+                at_ms: wall_ms(),
+            });
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What people see of jobs and workers, as messages.
+
+use std::sync::Arc;
+
+use tonic::Status;
+use trc2npy_coordinator_core::{ChannelIndex, JobId, SessionId};
+use trc2npy_proto::v1;
+
+use super::{JobEntry, Owner};
+use crate::job::Handout;
+use crate::journal::{ChannelSummary, Ended};
+
+impl Owner {
+    /// What workers need for the leases of a job.
+    pub(crate) fn handout(&self, job: JobId) -> Option<Arc<Handout>> {
+        let live = self.jobs.get(&job)?.live.as_ref()?;
+        Some(Arc::clone(&live.handout))
+    }
+
+    /// Whether there is still something to be done for it.
+    pub(crate) fn is_live(&self, job: JobId) -> bool {
+        self.jobs.get(&job).is_some_and(|entry| entry.live.is_some() && !entry.ending)
+    }
+
+    pub(crate) fn no_such_job(&self, job: JobId) -> Status {
+        let known = match self.jobs.keys().next_back() {
+            None => "nothing was submitted yet".to_owned(),
+            Some(last) => format!("the last one is {last} (trc2npy jobs lists them)"),
+        };
+        Status::not_found(format!("there is no job {job}; {known}"))
+    }
+
+    pub(crate) fn job_views(&self) -> Vec<v1::Job> {
+        self.jobs.keys().filter_map(|job| self.job_view(*job, 0)).collect()
+    }
+
+    /// A job, with so many parts in each channel's progress.
+    pub(crate) fn job_view(&self, id: JobId, bins: usize) -> Option<v1::Job> {
+        let entry = self.jobs.get(&id)?;
+        let record = &entry.record;
+        let mut job = v1::Job {
+            id: id.0,
+            run: record.run.clone(),
+            out: record.out.clone(),
+            submitted_ms: record.submitted_ms,
+            warnings: record.warnings.clone(),
+            ..v1::Job::default()
+        };
+        let ended = record.end.as_ref().filter(|_| entry.live.is_none());
+        job.channels = record.channels.iter().map(|channel| channel_view(channel, ended.is_some())).collect();
+        if let Some(end) = ended {
+            job.ended_ms = end.at_ms;
+            let state = match &end.ending {
+                Ended::Done { already } => {
+                    job.already_done = *already;
+                    v1::JobState::Done
+                }
+                Ended::Cancelled => v1::JobState::Cancelled,
+                Ended::Failed { why } => {
+                    job.error.clone_from(why);
+                    v1::JobState::Failed
+                }
+            };
+            job.set_state(state);
+            job.bad = bad_rows(&record.channels);
+        } else {
+            self.fill_in(id, entry, bins, &mut job);
+        }
+        job.rows = job.channels.iter().map(|channel| channel.rows).sum();
+        job.rows_done = job.channels.iter().map(|channel| channel.rows_done).sum();
+        job.bad_rows = job.channels.iter().map(|channel| channel.bad_rows).sum();
+        Some(job)
+    }
+
+    fn fill_in(&self, id: JobId, entry: &JobEntry, bins: usize, job: &mut v1::Job) {
+        job.set_state(v1::JobState::Running);
+        let Some(view) = self.core.job(id) else { return };
+        if view.publishing {
+            job.set_state(v1::JobState::Publishing);
+        }
+        job.bytes = view.bytes().0;
+        job.bytes_done = view.bytes_done().0;
+        job.leases = view.leases;
+        job.workers = view.workers;
+        job.speed = entry.speed.per_second as u64;
+        for (position, (channel, of)) in job.channels.iter_mut().zip(&view.channels).enumerate() {
+            channel.rows_done = of.committed_rows;
+            channel.bad_rows = of.bad_rows;
+            if bins > 0 {
+                let index = ChannelIndex(u16::try_from(position).unwrap_or(u16::MAX));
+                channel.progress = self.core.bins(id, index, bins);
+            }
+        }
+    }
+
+    pub(crate) fn explanation(&self, job: JobId) -> Option<Vec<String>> {
+        let entry = self.jobs.get(&job)?;
+        if entry.live.is_none() {
+            let told = match entry.record.end.as_ref().map(|end| &end.ending) {
+                Some(Ended::Failed { why }) => format!("it has failed: {why}"),
+                Some(Ended::Cancelled) => "it was cancelled".to_owned(),
+                _ => "it is done".to_owned(),
+            };
+            return Some(vec![told]);
+        }
+        let reasons = self.core.explain(job, self.clock.now());
+        Some(reasons.iter().map(ToString::to_string).collect())
+    }
+
+    pub(crate) fn leases_of(&self, session: SessionId) -> u32 {
+        let workers = self.core.workers();
+        workers
+            .iter()
+            .find(|worker| worker.session == session)
+            .map_or(0, |worker| worker.leases)
+    }
+
+    pub(crate) fn worker_views(&self) -> Vec<v1::Worker> {
+        let workers = self.core.workers();
+        let view = |worker: &trc2npy_coordinator_core::WorkerView| {
+            let known = self.sessions.get(&worker.session)?;
+            Some(v1::Worker {
+                name: worker.name.clone(),
+                version: known.hello.version.clone(),
+                system: known.hello.system.clone(),
+                cores: known.hello.cores,
+                memory_total: known.hello.memory_total,
+                memory_available: known.beat.memory_available,
+                cpu_used: known.beat.cpu_used,
+                slots: worker.slots,
+                leases: worker.leases,
+                speed: worker.speed.0,
+                bytes_done: worker.bytes_done.0,
+                state: worker.state.to_string(),
+                why: worker.why.clone().unwrap_or_default(),
+                roots: known.hello.roots.clone(),
+                disk_free: known.beat.disk_free.unwrap_or_default(),
+            })
+        };
+        workers.iter().filter_map(view).collect()
+    }
+}
+
+fn channel_view(channel: &ChannelSummary, ended: bool) -> v1::JobChannel {
+    v1::JobChannel {
+        name: channel.name.clone(),
+        rows: channel.rows,
+        rows_done: if ended { channel.rows } else { 0 },
+        bad_rows: channel.bad.iter().map(|(_, rows)| rows).sum(),
+        samples: channel.samples,
+        dtype: channel.dtype.clone(),
+        array: channel.array.clone(),
+        array_bytes: channel.bytes,
+        progress: Vec::new(),
+    }
+}
+
+fn bad_rows(channels: &[ChannelSummary]) -> Vec<v1::BadRows> {
+    let of = |channel: &ChannelSummary| {
+        let name = channel.name.clone();
+        let bad = channel.bad.clone().into_iter();
+        bad.map(move |(status, rows)| v1::BadRows {
+            channel: name.clone(),
+            status: u32::from(status),
+            rows,
+        })
+    };
+    channels.iter().flat_map(of).collect()
+}

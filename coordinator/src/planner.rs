@@ -1,0 +1,332 @@
+//! From a submit to jobs: the thread that lists inputs, opens headers, takes the output folders and records what is
+//! accepted. One submit at a time; nothing of it runs on the owner.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use tokio::sync::oneshot;
+use tonic::Status;
+use trc2npy_common::convert::{
+    Assembly, AssemblyState, ConvertError, ConvertRun, Io, NameTemplate, Overwrite, Settings, Watch,
+};
+use trc2npy_common::fs;
+use trc2npy_common::plan::{self, Findings, LongBaseline, Plan, PlanProgress, PlanRequest, PlannedRun};
+use trc2npy_common::resources::{Machine, default_memory_limit};
+use trc2npy_common::roots::{Place, Roots};
+use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard, Stretch};
+use trc2npy_proto::{Submission, v1};
+
+use crate::clock::wall_ms;
+use crate::job::{Handout, LiveJob, checks};
+use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal};
+use crate::owner::{Accepted, Inbox, Message, Opened};
+use crate::stitcher::{Stitcher, element_name, summaries};
+
+/// A submit, and who waits for it.
+pub(crate) struct Task {
+    pub(crate) submission: Submission,
+    pub(crate) reply: oneshot::Sender<Result<Vec<JobId>, Status>>,
+}
+
+/// The file in a job's folder by which a worker knows that it sees the right one.
+const TOKEN: &str = "token";
+
+pub(crate) struct Planner {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) roots: Roots,
+    pub(crate) inbox: Inbox,
+    /// Shards of a job that are copied side by side.
+    pub(crate) stitch_threads: usize,
+}
+
+/// A run that has its output folder.
+struct Taken {
+    record: JobRecord,
+    /// With this machine's paths.
+    plan: Arc<Plan>,
+    portable: Plan,
+    assembly: Option<Assembly>,
+    folder: PathBuf,
+}
+
+impl Planner {
+    /// Works until nobody can submit any more.
+    pub(crate) fn work(&self, tasks: &Receiver<Task>) {
+        while let Ok(Task { submission, reply }) = tasks.recv() {
+            // Whoever asked may be gone; a submit that is sent again finds its jobs by the key.
+            let _ = reply.send(self.submit(&submission));
+        }
+    }
+
+    fn submit(&self, submission: &Submission) -> Result<Vec<JobId>, Status> {
+        let key = submission.key.clone();
+        let known = self.inbox.ask_and_wait(move |owner| owner.keys.get(&key).cloned());
+        if let Some(known) = known.flatten() {
+            return Ok(known);
+        }
+        let run = self.localised(submission)?;
+        let planned = plan::plan(&run.request, &PlanProgress::default()).map_err(|error| {
+            let message = error.to_string();
+            if error.is_usage() {
+                Status::invalid_argument(message)
+            } else {
+                Status::failed_precondition(message)
+            }
+        })?;
+        let outs = plan::resolve_outputs(&submission.out, &planned)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let mut taken = Vec::with_capacity(planned.len());
+        for (planned, out) in planned.into_iter().zip(outs) {
+            taken.push(self.take(submission, &run, planned, &out.to_string_lossy())?);
+        }
+        let records: Vec<JobRecord> = taken.iter().map(|taken| taken.record.clone()).collect();
+        for taken in taken.iter().filter(|taken| taken.assembly.is_some()) {
+            self.journal.save_plan(&taken.portable).map_err(internal)?;
+        }
+        let ids = self.journal.accept(&records).map_err(internal)?;
+        for (id, taken) in ids.iter().zip(taken) {
+            let accepted = self.accepted(*id, taken, Vec::new()).map_err(internal)?;
+            self.inbox.post(Message::Opened(Box::new(accepted)));
+        }
+        Ok(ids)
+    }
+
+    /// Goes on with a job that an earlier start has not ended. An error ends it.
+    pub(crate) fn restore(&self, id: JobId, record: JobRecord, shards: Vec<Shard>) -> Result<Accepted, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let portable =
+            Plan::read_from(&self.journal.plan_path(&record.plan)).map_err(|error| text(&error))?;
+        let run = self
+            .localised(&record.submission)
+            .map_err(|status| status.message().to_owned())?;
+        let plan = portable.localised(&self.roots).map_err(|error| text(&error))?;
+        let out = self.local(&record.out).map_err(|status| status.message().to_owned())?;
+        let planned = PlannedRun {
+            plan,
+            findings: Findings::default(),
+        };
+        let assembly = Assembly::open(planned, &run, &out, &record.folder, Arc::new(Watch::new()))
+            .map_err(|error| text(&error))?;
+        let taken = self.taken(assembly, portable, record).map_err(|error| text(&error))?;
+        self.accepted(id, taken, shards).map_err(|error| text(&error))
+    }
+
+    /// The submission with this machine's paths.
+    fn localised(&self, submission: &Submission) -> Result<ConvertRun, Status> {
+        let inputs: Result<Vec<PathBuf>, Status> = submission.inputs.iter().map(|input| self.local(input)).collect();
+        let machine = Machine::detect();
+        let settings = Settings {
+            threads: machine.usable_cores,
+            memory_limit: default_memory_limit(&machine),
+            memory_threshold: 1.0,
+            io: Io::Auto,
+            range_size: submission.range_size,
+            sync_every: submission.sync_every,
+            settle: submission.settle,
+            overwrite: if submission.overwrite { Overwrite::Always } else { Overwrite::Never },
+            trust_size: submission.trust_size,
+            name: submission
+                .name
+                .parse::<NameTemplate>()
+                .map_err(|error| Status::invalid_argument(error.to_string()))?,
+        };
+        let request = PlanRequest {
+            inputs: inputs?,
+            recursive: submission.recursive,
+            join: submission.join,
+            channels: submission.channels.clone(),
+            stem: submission.stem.clone(),
+            probe: submission.probe,
+            settle: submission.settle,
+            threads: settings.threads,
+            long_baseline: LongBaseline::Refuse,
+            options: submission.options.clone(),
+        };
+        Ok(ConvertRun {
+            request,
+            out: submission.out.clone(),
+            settings,
+        })
+    }
+
+    /// Where a place is on this machine.
+    fn local(&self, place: &str) -> Result<PathBuf, Status> {
+        let place: Place = place.parse().map_err(usage)?;
+        self.roots.resolve(&place).map_err(usage)
+    }
+
+    /// Takes the output folder of a run.
+    fn take(
+        &self,
+        submission: &Submission,
+        run: &ConvertRun,
+        planned: PlannedRun,
+        out: &str,
+    ) -> Result<Taken, Status> {
+        let local = self.local(out)?;
+        let portable = planned
+            .plan
+            .portable(&self.roots)
+            .map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let warnings = planned.findings.warnings().map(ToString::to_string).collect();
+        let folder = format!("job-{:016x}", fastrand::u64(..));
+        let record = JobRecord {
+            submission: submission.clone(),
+            run: planned.plan.run.clone(),
+            out: out.to_owned(),
+            plan: portable.id.to_string(),
+            folder: folder.clone(),
+            submitted_ms: wall_ms(),
+            end: None,
+            warnings,
+            channels: planned.plan.channels.iter().map(|channel| expected(channel, run)).collect(),
+        };
+        let assembly = Assembly::open(planned, run, &local, &folder, Arc::new(Watch::new())).map_err(refused)?;
+        self.taken(assembly, portable, record).map_err(refused)
+    }
+
+    fn taken(&self, mut assembly: Assembly, portable: Plan, mut record: JobRecord) -> Result<Taken, ConvertError> {
+        record.warnings.extend(assembly.notes());
+        // A run that is gone on with keeps the plan with which it was begun.
+        let plan = assembly.plan();
+        let folder = assembly.job_folder();
+        if assembly.state() == AssemblyState::Done {
+            let outcome = assembly.publish(&[])?;
+            record.channels = summaries(&outcome);
+            record.end = Some(JobEnd {
+                ending: Ended::Done { already: true },
+                at_ms: wall_ms(),
+            });
+            return Ok(Taken {
+                record,
+                plan,
+                portable,
+                assembly: None,
+                folder,
+            });
+        }
+        Ok(Taken {
+            record,
+            plan,
+            portable,
+            assembly: Some(assembly),
+            folder,
+        })
+    }
+
+    fn accepted(&self, id: JobId, taken: Taken, shards: Vec<Shard>) -> Result<Accepted, Box<dyn std::error::Error>> {
+        let Taken {
+            record,
+            plan,
+            portable,
+            assembly,
+            folder,
+        } = taken;
+        let Some(assembly) = assembly else {
+            return Ok(Accepted { id, record, work: None });
+        };
+        let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        fs::write_file(&folder.join(TOKEN), token.as_bytes())?;
+        let place = self
+            .roots
+            .place_of(&folder)
+            .ok_or_else(|| format!("{} lies in none of the coordinator's roots", folder.display()))?;
+        let bytes = portable.encode();
+        let submission = &record.submission;
+        let handout = Handout {
+            head: v1::JobHead {
+                plan_id: portable.id.to_string(),
+                plan_bytes: bytes.len() as u64,
+                folder_root: place.root.to_string(),
+                folder_path: place.path.clone(),
+                token,
+                trust_size: submission.trust_size,
+                settle_ms: u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX),
+                checks: checks(&plan),
+            },
+            plan: bytes,
+        };
+        let spec = spec(&plan, &assembly, submission, &place)?;
+        let covered = |shard: &Shard| {
+            let committed = spec.channels.get(usize::from(shard.channel.0)).map(|channel| &channel.committed);
+            committed.is_none_or(|rows| rows.iter().any(|rows| !rows.intersection(shard.rows).is_empty()))
+        };
+        let shards = shards.into_iter().filter(|shard| !covered(shard)).collect();
+        let stitcher = Stitcher::start(
+            id,
+            assembly,
+            self.stitch_threads,
+            submission.sync_every,
+            self.inbox.clone(),
+        )?;
+        let job = LiveJob {
+            handout: Arc::new(handout),
+            stitcher,
+        };
+        let work = Some(Opened { job, spec, shards });
+        Ok(Accepted { id, record, work })
+    }
+}
+
+/// What the core needs to know of a job.
+fn spec(
+    plan: &Plan,
+    assembly: &Assembly,
+    submission: &Submission,
+    folder: &Place,
+) -> Result<JobSpec, trc2npy_common::roots::BadPlace> {
+    let mut roots = vec![folder.root.to_string()];
+    for input in &submission.inputs {
+        roots.push(input.parse::<Place>()?.root.to_string());
+    }
+    roots.sort_unstable();
+    roots.dedup();
+    let channels = plan.channels.iter().enumerate().map(|(position, channel)| ChannelSpec {
+        stretches: channel
+            .stretches()
+            .into_iter()
+            .map(|stretch| Stretch {
+                rows: stretch.rows,
+                row_bytes: stretch.row_bytes,
+                rows_a_file: stretch.rows_a_file,
+            })
+            .collect(),
+        committed: assembly.committed_rows(position),
+    });
+    Ok(JobSpec {
+        roots,
+        channels: channels.collect(),
+        settle: Millis(u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX)),
+        unreadable_allowed: assembly.unreadable_allowed(),
+    })
+}
+
+/// A channel before its end.
+fn expected(channel: &trc2npy_common::plan::ChannelPlan, run: &ConvertRun) -> ChannelSummary {
+    ChannelSummary {
+        name: channel.channel.to_string(),
+        rows: channel.rows,
+        samples: channel.samples,
+        dtype: element_name(channel.element),
+        array: run.settings.name.array(channel.channel),
+        bytes: channel.data_bytes().0,
+        bad: Vec::new(),
+    }
+}
+
+fn usage(error: impl std::fmt::Display) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+fn refused(error: ConvertError) -> Status {
+    if error.exit_code() == 2 {
+        Status::invalid_argument(error.to_string())
+    } else {
+        Status::failed_precondition(error.to_string())
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> Status {
+    Status::internal(error.to_string())
+}

@@ -1,0 +1,102 @@
+//! The services: each call becomes a question to the owner. Nothing here decides.
+
+mod fleet;
+mod jobs;
+mod workers;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::mpsc::Sender;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Server;
+use tonic::{Request, Status};
+use trc2npy_proto::link::{KEEP_ALIVE_EVERY, KEEP_ALIVE_TIMEOUT};
+use trc2npy_proto::v1::fleet_server::FleetServer;
+use trc2npy_proto::v1::jobs_server::JobsServer;
+use trc2npy_proto::v1::workers_server::WorkersServer;
+use trc2npy_proto::{LARGEST_MESSAGE, Protocol};
+
+use crate::owner::Inbox;
+use crate::planner;
+
+/// What the services share.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) inbox: Inbox,
+    pub(crate) planner: Sender<planner::Task>,
+    pub(crate) tell: std::sync::Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Starts a task of the server's runtime; its name is for whoever reads the code.
+#[expect(clippy::disallowed_methods, reason = "the one place where tasks are started")]
+pub(crate) fn start(_name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(task);
+}
+
+/// Serves every listener until `stop`.
+pub(crate) async fn serve(
+    listeners: Vec<TcpListener>,
+    services: Services,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), tonic::transport::Error> {
+    let refuse = {
+        let tell = std::sync::Arc::clone(&services.tell);
+        move |request: Request<()>| check(request, &*tell)
+    };
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<WorkersServer<workers::Service>>().await;
+    health.set_serving::<JobsServer<jobs::Service>>().await;
+    let (inbox, planner) = (services.inbox, services.planner);
+    let workers = WorkersServer::new(workers::Service { inbox: inbox.clone() }).max_decoding_message_size(LARGEST_MESSAGE);
+    let jobs = JobsServer::new(jobs::Service {
+        inbox: inbox.clone(),
+        planner,
+    })
+    .max_decoding_message_size(LARGEST_MESSAGE);
+    let fleet = FleetServer::new(fleet::Service { inbox }).max_decoding_message_size(LARGEST_MESSAGE);
+    let router = Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE_EVERY))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .tcp_nodelay(true)
+        .add_service(health_service)
+        .add_service(InterceptedService::new(workers, refuse.clone()))
+        .add_service(InterceptedService::new(jobs, refuse.clone()))
+        .add_service(InterceptedService::new(fleet, refuse));
+    let connections = tokio_stream::iter(listeners.into_iter().map(TcpListenerStream::new));
+    let connections = tokio_stream::StreamExt::merge_all(connections);
+    let ended = async {
+        // Dropped or sent: both mean the end.
+        let _ = stop.await;
+    };
+    // Not the graceful end: workers' streams never end by themselves.
+    tokio::select! {
+        served = router.serve_with_incoming(connections) => served,
+        () = ended => Ok(()),
+    }
+}
+
+/// Refuses a caller who speaks another protocol, in one sentence, here and there.
+#[expect(clippy::result_large_err, reason = "the shape of tonic's interceptors")]
+fn check(request: Request<()>, tell: &(dyn Fn(&str) + Send + Sync)) -> Result<Request<()>, Status> {
+    match Protocol::ours().check(request.metadata()) {
+        Ok(()) => Ok(request),
+        Err(mismatch) => {
+            let from = request.remote_addr().map_or(String::new(), |from| format!(" (from {})", from.ip()));
+            tell(&format!("{mismatch}{from}"));
+            Err(Status::failed_precondition(mismatch.to_string()))
+        }
+    }
+}
+
+/// The addresses that are listened on.
+pub(crate) async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, (SocketAddr, std::io::Error)> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(TcpListener::bind(address).await.map_err(|error| (*address, error))?);
+    }
+    Ok(listeners)
+}

@@ -1,0 +1,39 @@
+//! The clients' calls about workers.
+
+use tonic::{Request, Response, Status};
+use trc2npy_coordinator_core::Event;
+use trc2npy_proto::v1::fleet_server::Fleet;
+use trc2npy_proto::v1::{DrainReply, DrainRequest, ListWorkersReply, ListWorkersRequest};
+
+use crate::owner::Inbox;
+
+pub(crate) struct Service {
+    pub(crate) inbox: Inbox,
+}
+
+#[tonic::async_trait]
+impl Fleet for Service {
+    async fn list(&self, _: Request<ListWorkersRequest>) -> Result<Response<ListWorkersReply>, Status> {
+        let workers = self.inbox.ask(|owner| owner.worker_views()).await?;
+        Ok(Response::new(ListWorkersReply { workers }))
+    }
+
+    async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        let name = request.into_inner().worker;
+        let drained = self.inbox.ask(move |owner| {
+            let Some(session) = owner.session_of(&name) else {
+                let known = owner.worker_names();
+                let known = if known.is_empty() {
+                    "no worker is connected".to_owned()
+                } else {
+                    format!("connected are {}", known.join(", "))
+                };
+                return Err(Status::not_found(format!("no worker is called {name}; {known}")));
+            };
+            let leases = owner.leases_of(session);
+            owner.step(Event::DrainAsked(session));
+            Ok(DrainReply { leases })
+        });
+        drained.await?.map(Response::new)
+    }
+}

@@ -1,0 +1,123 @@
+//! The clients' calls about jobs.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use trc2npy_coordinator_core::{Event, JobId};
+use trc2npy_proto::Submission;
+use trc2npy_proto::v1::jobs_server::Jobs;
+use trc2npy_proto::v1::{
+    CancelRequest, ExplainReply, ExplainRequest, GetRequest, Job, JobState, ListJobsReply, ListJobsRequest,
+    SubmitReply, SubmitRequest, WatchRequest,
+};
+
+use super::start;
+use crate::owner::Inbox;
+use crate::planner;
+
+/// How often a watched job is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Parts of a channel's rows in a progress bar.
+pub(crate) const BINS: usize = 64;
+
+pub(crate) struct Service {
+    pub(crate) inbox: Inbox,
+    pub(crate) planner: std::sync::mpsc::Sender<planner::Task>,
+}
+
+impl Service {
+    async fn look(&self, job: JobId) -> Result<Job, Status> {
+        self.inbox
+            .ask(move |owner| owner.job_view(job, BINS).ok_or_else(|| owner.no_such_job(job)))
+            .await?
+    }
+}
+
+#[tonic::async_trait]
+impl Jobs for Service {
+    type WatchStream = ReceiverStream<Result<Job, Status>>;
+
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitReply>, Status> {
+        let submission =
+            Submission::try_from(request.into_inner()).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let (reply, answer) = oneshot::channel();
+        let task = planner::Task { submission, reply };
+        let gone = || Status::unavailable("the coordinator is shutting down");
+        self.planner.send(task).map_err(|_| gone())?;
+        let ids = answer.await.map_err(|_| gone())??;
+        let mut jobs = Vec::with_capacity(ids.len());
+        for id in ids {
+            jobs.push(self.look(id).await?);
+        }
+        Ok(Response::new(SubmitReply { jobs }))
+    }
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let job = JobId(request.into_inner().job);
+        let first = self.look(job).await?;
+        let (out, stream) = mpsc::channel(4);
+        let inbox = self.inbox.clone();
+        start("watch", async move {
+            let mut last = None;
+            let mut now = Ok(first);
+            let mut looks = interval(LOOK);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            looks.tick().await;
+            loop {
+                let over = now.as_ref().is_ok_and(is_over) || now.is_err();
+                if last.as_ref() != now.as_ref().ok() {
+                    last = now.as_ref().ok().cloned();
+                    if out.send(now).await.is_err() {
+                        return;
+                    }
+                }
+                if over {
+                    return;
+                }
+                tokio::select! {
+                    _ = looks.tick() => {}
+                    () = out.closed() => return,
+                }
+                let look = inbox.ask(move |owner| owner.job_view(job, BINS).ok_or_else(|| owner.no_such_job(job)));
+                now = look.await.and_then(|job| job);
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn list(&self, _: Request<ListJobsRequest>) -> Result<Response<ListJobsReply>, Status> {
+        let jobs = self.inbox.ask(|owner| owner.job_views()).await?;
+        Ok(Response::new(ListJobsReply { jobs }))
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Job>, Status> {
+        let job = JobId(request.into_inner().job);
+        self.look(job).await.map(Response::new)
+    }
+
+    async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<Job>, Status> {
+        let job = JobId(request.into_inner().job);
+        let is_live = self.inbox.ask(move |owner| owner.is_live(job)).await?;
+        if is_live {
+            self.inbox.ask(move |owner| owner.step(Event::CancelAsked(job))).await?;
+        }
+        self.look(job).await.map(Response::new)
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        let job = JobId(request.into_inner().job);
+        let reasons = self
+            .inbox
+            .ask(move |owner| owner.explanation(job).ok_or_else(|| owner.no_such_job(job)))
+            .await??;
+        Ok(Response::new(ExplainReply { reasons }))
+    }
+}
+
+/// Whether nothing of it will change any more.
+fn is_over(job: &Job) -> bool {
+    matches!(job.state(), JobState::Done | JobState::Cancelled | JobState::Failed)
+}

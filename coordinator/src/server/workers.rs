@@ -1,0 +1,88 @@
+//! The worker's calls.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+use trc2npy_coordinator_core::JobId;
+use trc2npy_proto::v1::workers_server::Workers;
+use trc2npy_proto::v1::{FromWorker, GetJobRequest, JobPart, ToWorker, from_worker, job_part};
+use trc2npy_proto::PLAN_PIECE;
+
+use super::start;
+use crate::owner::{Inbox, Joining, Message, Refused};
+
+/// A worker must say who it is within this time.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// A worker that was killed and started again may be here before the end of its old stream.
+const NAME_FREE_WITHIN: Duration = Duration::from_secs(3);
+
+pub(crate) struct Service {
+    pub(crate) inbox: Inbox,
+}
+
+#[tonic::async_trait]
+impl Workers for Service {
+    type SessionStream = UnboundedReceiverStream<Result<ToWorker, Status>>;
+    type GetJobStream = ReceiverStream<Result<JobPart, Status>>;
+
+    async fn session(&self, request: Request<Streaming<FromWorker>>) -> Result<Response<Self::SessionStream>, Status> {
+        let from = request.remote_addr();
+        let mut incoming = request.into_inner();
+        let (out, outgoing) = mpsc::unbounded_channel();
+        let first = timeout(HELLO_WITHIN, incoming.message())
+            .await
+            .map_err(|_| Status::deadline_exceeded("no hello came"))??;
+        let Some(from_worker::Message::Hello(hello)) = first.and_then(|first| first.message) else {
+            return Err(Status::invalid_argument("the first message of a worker must be its hello"));
+        };
+        let patience = Instant::now() + NAME_FREE_WITHIN;
+        let session = loop {
+            let (reply, answer) = oneshot::channel();
+            self.inbox.post(Message::Join(Joining {
+                hello: hello.clone(),
+                from,
+                out: out.clone(),
+                reply,
+            }));
+            match answer.await {
+                Ok(Ok(session)) => break session,
+                Ok(Err(Refused::NameTaken(_))) if Instant::now() < patience => sleep(Duration::from_millis(100)).await,
+                Ok(Err(Refused::NameTaken(why))) => return Err(Status::already_exists(why)),
+                Ok(Err(Refused::Because(status))) => return Err(status),
+                Err(_) => return Err(Status::unavailable("the coordinator is shutting down")),
+            }
+        };
+        drop(out);
+        let inbox = self.inbox.clone();
+        start("session", async move {
+            while let Ok(Some(message)) = incoming.message().await {
+                inbox.post(Message::FromWorker(session, message));
+            }
+            inbox.stream_ended(session);
+        });
+        Ok(Response::new(UnboundedReceiverStream::new(outgoing)))
+    }
+
+    async fn get_job(&self, request: Request<GetJobRequest>) -> Result<Response<Self::GetJobStream>, Status> {
+        let job = JobId(request.into_inner().job);
+        let handout = self.inbox.ask(move |owner| owner.handout(job)).await?;
+        let handout = handout.ok_or_else(|| Status::not_found(format!("job {job} is over")))?;
+        let (out, parts) = mpsc::channel(4);
+        start("plan", async move {
+            let head = job_part::Part::Head(handout.head.clone());
+            if out.send(Ok(JobPart { part: Some(head) })).await.is_err() {
+                return;
+            }
+            for piece in handout.plan.chunks(PLAN_PIECE) {
+                let piece = job_part::Part::Plan(piece.to_vec());
+                if out.send(Ok(JobPart { part: Some(piece) })).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(parts)))
+    }
+}
