@@ -1,13 +1,19 @@
 //! The subcommands, a file each.
 
 pub(crate) mod batch;
+mod client;
 pub(crate) mod convert;
+pub(crate) mod coordinator;
 pub(crate) mod demo;
 mod dry_run;
 pub(crate) mod inspect;
+pub(crate) mod jobs;
 mod on_finish;
 pub(crate) mod preview;
 pub(crate) mod shell;
+pub(crate) mod submit;
 pub(crate) mod synth;
 pub(crate) mod tes_ana;
 pub(crate) mod verify;
+pub(crate) mod worker;
+pub(crate) mod workers;

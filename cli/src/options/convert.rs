@@ -88,7 +88,7 @@ pub(super) const BAD_FILES: &[Choice<OnBadFile>] = &[
     ("skip", "it gets no row; implies --probe all", OnBadFile::Skip),
     ("fail", "stop at once", OnBadFile::Fail),
 ];
-const IOS: &[Choice<Io>] = &[
+pub(super) const IOS: &[Choice<Io>] = &[
     (
         "auto",
         "map files from 50 MB up on a local disk (not on Windows), read all others",

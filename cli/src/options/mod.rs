@@ -2,6 +2,7 @@
 
 mod batch;
 mod chosen;
+mod cluster;
 mod convert;
 mod inspect;
 mod layers;
@@ -19,6 +20,10 @@ use std::path::PathBuf;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use batch::BatchOptions;
+pub(crate) use cluster::{
+    CoordinatorAction, CoordinatorAddress, CoordinatorOptions, DrainOptions, JobOptions, JournalAction, ListOptions,
+    MachineOptions, OneJobOptions, Patience, SubmitOptions, WorkerAction, WorkerOptions,
+};
 pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use convert::{ComfortOptions, ConvertOptions, ProgressStyle};
 pub(crate) use inspect::InspectOptions;
@@ -61,6 +66,25 @@ enum Asked {
     Batch(Box<BatchOptions>),
     /// Convert a run of the detector test stand, as its analysis scripts expect it
     TesAna(Box<TesAnaOptions>),
+    /// Lead a lab's machines: take jobs, give their rows to workers, put the arrays together
+    Coordinator(Box<CoordinatorOptions>),
+    /// Work for a coordinator: convert what it leases
+    Worker(Box<WorkerOptions>),
+    /// Give a coordinator a run to convert
+    #[command(after_help = SUBMIT_AFTER)]
+    Submit(Box<SubmitOptions>),
+    /// List a coordinator's jobs
+    Jobs(ListOptions),
+    /// Show a job
+    Job(JobOptions),
+    /// End a job; what is done is kept, and submitting it again goes on
+    Cancel(OneJobOptions),
+    /// Say why a job's rows wait
+    Explain(OneJobOptions),
+    /// List a coordinator's workers
+    Workers(ListOptions),
+    /// Let a worker finish what it has and give it no more
+    Drain(DrainOptions),
     /// Write .trc files to try things with
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
@@ -83,6 +107,17 @@ Examples:
   trc2npy convert run/r005 run/r005-2 --out out --baseline 2000
   trc2npy convert 'lab/r*' --out 'npy/{run}' --channels C1,C3 --dry-run";
 
+const SUBMIT_AFTER: &str = "\
+Inputs and output are named by a root and a path below it: data:run/r005. Where
+a root is, each machine knows by its --root.
+
+Options can be set by the environment and trc2npy.toml as for convert. The
+arrays are byte for byte those of convert.
+
+Examples:
+  trc2npy submit data:run/r005 --out data:npy/r005 --baseline 2000 --watch
+  trc2npy submit 'data:run/r*' --out 'data:npy/{run}' --coordinator pc1:7070 --insecure";
+
 const BATCH_AFTER: &str = "\
 Without --out the arrays of FOLDER/p06/r009 go to FOLDER-npy/p06/r009. With it,
 {run} stands for p06/r009; where it is missing, that comes behind.
@@ -94,7 +129,7 @@ Examples:
   trc2npy batch D:/lab --out 'E:/npy/{run}' --nice";
 
 /// The subcommands whose options can also come from the environment and from the file.
-const LAYERED: [&str; 2] = ["convert", "batch"];
+const LAYERED: [&str; 3] = ["convert", "batch", "submit"];
 
 /// The options of `demo`.
 #[derive(Args, Clone, Debug)]
@@ -113,6 +148,15 @@ pub(crate) enum Request {
     Verify(Box<VerifyOptions>),
     Batch(Box<BatchOptions>, Settled),
     TesAna(Box<TesAnaOptions>),
+    Coordinator(Box<CoordinatorOptions>),
+    Worker(Box<WorkerOptions>),
+    Submit(Box<SubmitOptions>, Settled),
+    Jobs(ListOptions),
+    Job(JobOptions),
+    Cancel(OneJobOptions),
+    Explain(OneJobOptions),
+    Workers(ListOptions),
+    Drain(DrainOptions),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
     Completions(CompletionsOptions),
@@ -132,6 +176,15 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
         Asked::Verify(options) => Request::Verify(options),
         Asked::Batch(options) => Request::Batch(options, settled),
         Asked::TesAna(options) => Request::TesAna(options),
+        Asked::Coordinator(options) => Request::Coordinator(options),
+        Asked::Worker(options) => Request::Worker(options),
+        Asked::Submit(options) => Request::Submit(options, settled),
+        Asked::Jobs(options) => Request::Jobs(options),
+        Asked::Job(options) => Request::Job(options),
+        Asked::Cancel(options) => Request::Cancel(options),
+        Asked::Explain(options) => Request::Explain(options),
+        Asked::Workers(options) => Request::Workers(options),
+        Asked::Drain(options) => Request::Drain(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
         Asked::Completions(options) => Request::Completions(options),

@@ -80,6 +80,12 @@ pub(crate) fn table(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>)
     trimmed(&table)
 }
 
+/// Now, to the second, in UTC: the lines of several machines are read side by side.
+pub(crate) fn clock_time() -> String {
+    let now = jiff::Timestamp::now();
+    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+}
+
 /// Names and what is to say of them, in two columns without a head.
 pub(crate) fn facts<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = Table::new();

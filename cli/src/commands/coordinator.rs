@@ -1,0 +1,89 @@
+//! `coordinator`: takes jobs and leads workers, until it is asked to end.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use trc2npy_common::hang_up;
+use trc2npy_common::roots::Roots;
+use trc2npy_coordinator::journal;
+use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError};
+
+use super::client::allow;
+use crate::failure::Failure;
+use crate::options::{CoordinatorAction, CoordinatorOptions, JournalAction};
+use crate::screen;
+
+/// Shards of one job that are copied side by side: storage gains no more from more.
+pub(crate) const STITCH_THREADS: usize = 4;
+
+/// Runs a coordinator, or looks at the records of one that is not running.
+pub(crate) fn run(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
+    match &options.action {
+        Some(CoordinatorAction::Journal(action)) => look(action),
+        None => lead(options),
+    }
+}
+
+fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
+    let state = options.state.clone().expect("clap asks for it");
+    allow(&options.listen, options.insecure).map_err(|_| {
+        Failure::Options(format!(
+            "--listen {}: others than this machine could reach it, without encryption and without asking who they are: add \
+             --insecure where you trust the network, or listen on 127.0.0.1",
+            options.listen
+        ))
+    })?;
+    let listen = options
+        .listen
+        .to_listen()
+        .map_err(|error| Failure::Options(format!("--listen {}: {error}", options.listen)))?;
+    let roots = Roots::parse(&options.roots).map_err(|error| Failure::Options(error.to_string()))?;
+    let config = CoordinatorConfig {
+        listen,
+        roots,
+        state,
+        stitch_threads: STITCH_THREADS,
+        tell: Arc::new(log),
+    };
+    let coordinator = Coordinator::start(config).map_err(failed)?;
+    let stop = coordinator.stopper();
+    let handler = move || stop();
+    // Without it a signal ends the program at once: the journal is whole at any moment.
+    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    for address in coordinator.addresses() {
+        log(&format!("listening on {address}"));
+    }
+    coordinator.wait().map_err(failed)?;
+    log("ended; the same command goes on with its jobs");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line with the time of day, for whoever watches and for log files.
+pub(crate) fn log(line: &str) {
+    screen::chat(&format!("{}  {line}", screen::clock_time()));
+}
+
+fn look(action: &JournalAction) -> Result<ExitCode, Failure> {
+    match action {
+        JournalAction::Check(options) => {
+            let findings = journal::check(&options.state).map_err(|error| Failure::work(1, &error))?;
+            if findings.is_empty() {
+                screen::tell("the journal is sound")?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            for finding in &findings {
+                screen::show(finding)?;
+            }
+            Ok(1.into())
+        }
+        JournalAction::Dump(options) => {
+            screen::show_json(&journal::dump(&options.state).map_err(|error| Failure::work(1, &error))?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err has it")]
+fn failed(error: CoordinatorError) -> Failure {
+    Failure::work(1, &error)
+}

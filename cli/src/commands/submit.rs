@@ -1,0 +1,97 @@
+//! `submit`: gives a run to a coordinator, and stays with it if asked.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use trc2npy_common::resources::Machine;
+use trc2npy_proto::{Submission, v1};
+
+use super::client::Client;
+use super::convert::byte_options;
+use super::jobs;
+use crate::failure::Failure;
+use crate::options::{self, Settled, SubmitOptions};
+use crate::screen::{self, Display};
+
+/// The coordinator plans within this time, or the sentence tells how to look.
+const PLANNING: Duration = Duration::from_secs(3600);
+
+/// Submits.
+pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode, Failure> {
+    if options.display.print_config {
+        screen::show(&screen::table(
+            &["option", "value", "from"],
+            options::shown(settled, &Machine::detect()),
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.display.dry_run {
+        return Err(Failure::Options(
+            "--dry-run: only convert has it, on a machine that sees the files; a job that was submitted can be cancelled"
+                .to_owned(),
+        ));
+    }
+    let submission = submission(options)?;
+    let client = Client::connect(&options.address)?;
+    let mut request = tonic::Request::new(v1::SubmitRequest::from(submission));
+    request.set_timeout(PLANNING);
+    let reply = client.jobs(async |mut jobs| jobs.submit(request).await.map(tonic::Response::into_inner))?;
+    let ids: Vec<u64> = reply.jobs.iter().map(|job| job.id).collect();
+    let display = Display::new(options.display.progress);
+    if !display.is_json() {
+        for job in &reply.jobs {
+            screen::chat(&format!("job {}: {} -> {}", job.id, job.run, job.out));
+            for warning in &job.warnings {
+                screen::remark(&format!("warning: {warning}"));
+            }
+        }
+    }
+    if options.patience.watch || options.patience.wait {
+        return jobs::stay(&client, &ids, &options.address, &options.patience, &display);
+    }
+    let list: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    if let [only] = &list[..] {
+        screen::chat(&format!("to follow it: trc2npy job {only} --watch"));
+    }
+    screen::show(&list.join("\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn submission(options: &SubmitOptions) -> Result<Submission, Failure> {
+    let input = &options.input;
+    let reading = &input.reading;
+    if input.inputs.is_empty() {
+        return Err(Failure::Options(
+            "no INPUT: name what to convert by a root and a path below it (trc2npy submit data:run/r005 --out data:npy/r005)"
+                .to_owned(),
+        ));
+    }
+    let Some(out) = &options.output.out else {
+        return Err(Failure::Options(
+            "no --out: name the folder for the arrays by a root and a path below it (--out data:npy/r005)".to_owned(),
+        ));
+    };
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            Failure::Options(format!("{}: not Unicode, and so no place on a root", path.display()))
+        })
+    };
+    Ok(Submission {
+        key: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
+        inputs: input.inputs.iter().map(|input| text(input)).collect::<Result<_, _>>()?,
+        out: text(out)?,
+        recursive: input.recursive,
+        join: input.join,
+        channels: (!reading.channels.is_empty()).then(|| reading.channels.clone()),
+        stem: reading.stem.clone(),
+        probe: reading.probe,
+        settle: options.bad.settle,
+        overwrite: options.output.overwrite,
+        trust_size: reading.trust_size,
+        name: options.output.name.to_string(),
+        options: byte_options(reading, &options.values, &options.bad, &options.selection),
+        sync_every: options.work.sync_every,
+        range_size: options.work.range_size,
+    })
+}

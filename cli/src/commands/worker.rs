@@ -1,0 +1,116 @@
+//! `worker`: converts what a coordinator leases, until it is asked to end.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+use trc2npy_common::hang_up;
+use trc2npy_common::resources::{self, Machine, default_memory_limit};
+use trc2npy_common::roots::Roots;
+use trc2npy_proto::link::Address;
+use trc2npy_worker::{Control, Ended, Probe, WorkerConfig, WorkerError};
+
+use super::client::allow;
+use super::coordinator::log;
+use crate::failure::{Failure, INTERRUPTED};
+use crate::options::{self, MachineOptions, WorkerAction, WorkerOptions};
+use crate::screen;
+
+/// Works, or shows what would be reported.
+pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
+    let address = &options.address.coordinator;
+    match &options.action {
+        Some(WorkerAction::Probe(probe)) => {
+            let config = config(address, &probe.machine)?;
+            show(&trc2npy_worker::probe(&config), &config, probe.json)
+        }
+        None => {
+            allow(address, options.address.insecure)?;
+            work(&config(address, &options.machine)?, options.machine.nice)
+        }
+    }
+}
+
+fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
+    if nice && let Err(error) = resources::give_way() {
+        screen::remark(&format!("warning: --nice: the system refuses it ({error}); going on without"));
+    }
+    let control = Control::new();
+    let asked = control.clone();
+    let handler = move || {
+        if asked.signal() {
+            log("finishing what is in hand, taking nothing more; press Ctrl-C again to give it back at once");
+        } else {
+            log("giving back what is in hand");
+        }
+    };
+    // Without it a signal ends the program at once: others make its rows then.
+    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    log(&format!("worker {}, {}", config.name, screen::counted(config.threads as u64, "lease at a time")));
+    match trc2npy_worker::run(config, &control) {
+        Ok(Ended::Drained) => log("ended: what was in hand is done"),
+        Ok(Ended::Dismissed) => log("ended: the coordinator has drained this worker"),
+        Ok(Ended::Stopped) => {
+            log("ended: what was in hand is given back");
+            return Ok(INTERRUPTED.into());
+        }
+        Err(error @ WorkerError::Refused { .. }) => return Err(Failure::work(1, &error)),
+        Err(error @ WorkerError::Machine(_)) => return Err(Failure::work(1, &error)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn config(address: &Address, options: &MachineOptions) -> Result<WorkerConfig, Failure> {
+    let machine = Machine::detect();
+    let name = options.name.clone().unwrap_or_else(resources::host_name);
+    Ok(WorkerConfig {
+        coordinator: address.clone(),
+        name,
+        roots: Roots::parse(&options.roots).map_err(|error| Failure::Options(error.to_string()))?,
+        threads: options.cpus.map_or_else(|| options::threads(&machine), Into::into),
+        memory_limit: options.memory.unwrap_or_else(|| default_memory_limit(&machine)),
+        memory_threshold: options.memory_threshold,
+        io: options.io,
+        tell: Arc::new(log),
+    })
+}
+
+fn show(probe: &Probe, config: &WorkerConfig, as_json: bool) -> Result<ExitCode, Failure> {
+    let machine = &probe.machine;
+    if as_json {
+        let roots: Vec<_> = probe
+            .roots
+            .iter()
+            .map(|(name, path, free)| json!({"name": name, "path": path, "bytes_free": free}))
+            .collect();
+        screen::show_json(&json!({
+            "name": config.name,
+            "system": std::env::consts::OS,
+            "cpu": machine.cpu,
+            "cores": machine.usable_cores,
+            "memory_total": machine.memory_total,
+            "memory_available": probe.memory_available,
+            "memory_limit": config.memory_limit,
+            "memory_pressure": probe.memory_pressure,
+            "leases": probe.slots,
+            "roots": roots,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut facts = vec![
+        ("name".to_owned(), config.name.clone()),
+        ("processor".to_owned(), format!("{}, {} usable", machine.cpu, screen::counted(machine.usable_cores as u64, "core"))),
+        ("memory".to_owned(), format!("{} of {} free, at most {} for plans, buffers and mapped input", probe.memory_available, machine.memory_total, config.memory_limit)),
+        ("leases".to_owned(), if probe.memory_pressure {
+            "none: memory is fuller than --memory-threshold allows".to_owned()
+        } else {
+            format!("{} at a time", probe.slots)
+        }),
+    ];
+    for (name, path, free) in &probe.roots {
+        let free = free.map_or("free space unknown".to_owned(), |free| format!("{free} free"));
+        facts.push((format!("root {name}"), format!("{}, {free}", path.display())));
+    }
+    screen::show(&screen::facts(facts.iter().map(|(name, fact)| (name.as_str(), fact.clone()))))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,249 @@
+//! The options of the commands that work with other machines.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Subcommand};
+use trc2npy_common::convert::Io;
+use trc2npy_common::units::Bytes;
+use trc2npy_proto::link::Address;
+
+use super::convert::{
+    BadInputOptions, DisplayOptions, InputOptions, OutputOptions, SelectionOptions, ValueOptions,
+};
+use super::parsers::{choice, share, threads};
+
+/// The options of `coordinator`.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct CoordinatorOptions {
+    /// Address on which workers and clients are awaited; 0.0.0.0:7070 is this machine's port 7070 from everywhere
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
+    pub(crate) listen: Address,
+
+    /// Listen also where others than this machine can reach it, without encryption: whoever can, may submit jobs
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// A storage place that all machines share, and where it is on this one, as data=D:\lab; several are allowed
+    #[arg(long = "root", value_name = "NAME=PATH", required = true, action = ArgAction::Append)]
+    pub(crate) roots: Vec<String>,
+
+    /// Folder for the coordinator's own records, on a disk of this machine; made if needed
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) state: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) action: Option<CoordinatorAction>,
+}
+
+/// What can be asked of a coordinator's state without starting it.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum CoordinatorAction {
+    /// Look at the records of a coordinator that is not running
+    #[command(subcommand)]
+    Journal(JournalAction),
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum JournalAction {
+    /// Whether they are sound; exit code 1 where not
+    Check(StateOptions),
+    /// Print them as JSON
+    Dump(StateOptions),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StateOptions {
+    /// The coordinator's --state
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: PathBuf,
+}
+
+/// Where the coordinator is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CoordinatorAddress {
+    /// Where the coordinator listens
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:7070",
+        env = "TRC2NPY_COORDINATOR",
+        hide_env = true,
+        help_heading = "Coordinator"
+    )]
+    pub(crate) coordinator: Address,
+
+    /// Speak with a coordinator on another machine without encryption
+    #[arg(long, help_heading = "Coordinator")]
+    pub(crate) insecure: bool,
+}
+
+/// The options of `worker`.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct WorkerOptions {
+    #[command(flatten)]
+    pub(crate) address: CoordinatorAddress,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+
+    #[command(subcommand)]
+    pub(crate) action: Option<WorkerAction>,
+}
+
+/// What a worker may use of its machine.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MachineOptions {
+    /// A storage place that all machines share, and where it is on this one, as data=\\pc1\lab; several are allowed
+    #[arg(long = "root", value_name = "NAME=PATH", required = true, action = ArgAction::Append)]
+    pub(crate) roots: Vec<String>,
+
+    /// Name under which it is shown; another one for each worker [default: this machine's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Processors to use [default: physical cores]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub(crate) cpus: Option<NonZeroUsize>,
+
+    /// Memory for plans, buffers and mapped input, as 4GiB [default: a quarter of what is free, at most 4 GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Bytes>,
+
+    /// Share of the machine's memory in use above which nothing more is begun
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.85")]
+    pub(crate) memory_threshold: f64,
+
+    /// How files are read
+    #[arg(long, value_name = "HOW", value_parser = choice(super::convert::IOS), default_value = "auto")]
+    pub(crate) io: Io,
+
+    /// Let other programs go first, at the processor and at the disk
+    #[arg(long)]
+    pub(crate) nice: bool,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum WorkerAction {
+    /// Show what a worker would report from here, and do nothing
+    Probe(ProbeOptions),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ProbeOptions {
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The options of `submit`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SubmitOptions {
+    #[command(flatten)]
+    pub(crate) input: InputOptions,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    #[command(flatten)]
+    pub(crate) selection: SelectionOptions,
+    #[command(flatten)]
+    pub(crate) values: ValueOptions,
+    #[command(flatten)]
+    pub(crate) bad: BadInputOptions,
+    #[command(flatten)]
+    pub(crate) work: WorkOptions,
+    #[command(flatten)]
+    pub(crate) address: CoordinatorAddress,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) display: DisplayOptions,
+}
+
+/// How the work is cut.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Resources")]
+pub(crate) struct WorkOptions {
+    /// Output of one lease, as 64MiB [default: by each worker's speed]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) range_size: Option<Bytes>,
+
+    /// Output that a power cut at the coordinator may cost
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    pub(crate) sync_every: Bytes,
+}
+
+/// Whether to stay until a job has ended.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Display")]
+pub(crate) struct Patience {
+    /// Show the progress until the end; the exit code is then that of the work
+    #[arg(long, conflicts_with_all = ["wait", "detach"])]
+    pub(crate) watch: bool,
+
+    /// Say nothing until the end; the exit code is then that of the work
+    #[arg(long, conflicts_with = "detach")]
+    pub(crate) wait: bool,
+
+    /// Return at once; this is what happens by default
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+/// The options of `jobs` and `workers`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ListOptions {
+    #[command(flatten)]
+    pub(crate) address: CoordinatorAddress,
+
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The options of `job`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct JobOptions {
+    /// Its number, as `jobs` shows it
+    #[arg(value_name = "ID")]
+    pub(crate) id: u64,
+
+    #[command(flatten)]
+    pub(crate) address: CoordinatorAddress,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+
+    /// As JSON
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) json: bool,
+}
+
+/// The options of `cancel` and `explain`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OneJobOptions {
+    /// Its number, as `jobs` shows it
+    #[arg(value_name = "ID")]
+    pub(crate) id: u64,
+
+    #[command(flatten)]
+    pub(crate) address: CoordinatorAddress,
+
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The options of `drain`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DrainOptions {
+    /// Its name, as `workers` shows it
+    #[arg(value_name = "WORKER")]
+    pub(crate) worker: String,
+
+    #[command(flatten)]
+    pub(crate) address: CoordinatorAddress,
+}
