@@ -4,17 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 
-use trc2npy_common::convert::{Stop, Watch};
+use trc2npy_common::convert::Pulse;
 use trc2npy_coordinator_core::{Fault, Grant, LeaseProgress, Millis, Step, Work};
 
 /// What the session and the crew share of a lease.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) grant: Grant,
-    /// Counts rows and bytes.
-    pub(crate) watch: Watch,
-    /// Asked where the coordinator revokes the lease, or the worker ends.
-    pub(crate) stop: Stop,
+    /// Shows how far it is; revoked by the coordinator, or where the worker ends.
+    pub(crate) pulse: Pulse,
     granted: Instant,
     step: AtomicU8,
 }
@@ -25,8 +23,7 @@ impl Lease {
     pub(crate) fn new(grant: Grant) -> Arc<Self> {
         Arc::new(Self {
             grant,
-            watch: Watch::new(),
-            stop: Stop::new(),
+            pulse: Pulse::new(),
             granted: Instant::now(),
             step: AtomicU8::new(0),
         })
@@ -41,7 +38,7 @@ impl Lease {
     pub(crate) fn progress(&self) -> LeaseProgress {
         LeaseProgress {
             lease: self.grant.lease,
-            bytes: self.watch.read().bytes_in,
+            bytes: self.pulse.bytes(),
             step: STEPS[usize::from(self.step.load(Ordering::Relaxed))],
         }
     }

@@ -413,7 +413,7 @@ impl<'c> Session<'c> {
 
     fn drop_lease(&mut self, lease: LeaseId) {
         let Some(hand) = self.in_hand.get(&lease) else { return };
-        hand.lease.stop.request();
+        hand.lease.pulse.revoke();
         // One that a thread works on is remembered until the thread has let go of it.
         let is_waiting = self.waiting.values().flatten().any(|&waiting| waiting == lease);
         if hand.end.is_some() || is_waiting {
@@ -424,7 +424,7 @@ impl<'c> Session<'c> {
     /// Gives every lease back that is not delivered.
     async fn give_back(&mut self, link: &mut Link) {
         for hand in self.in_hand.values() {
-            hand.lease.stop.request();
+            hand.lease.pulse.revoke();
         }
         let threads_let_go = async {
             while self.in_hand.values().any(|hand| hand.end.is_none()) {
@@ -443,7 +443,7 @@ impl<'c> Session<'c> {
     /// The end without a coordinator to tell.
     async fn give_up(&mut self) -> Result<Ended, WorkerError> {
         for hand in self.in_hand.values() {
-            hand.lease.stop.request();
+            hand.lease.pulse.revoke();
         }
         let threads_let_go = async {
             while self.in_hand.values().any(|hand| hand.end.is_none()) {

@@ -16,7 +16,9 @@ use trc2npy_common::resources::Machine;
 
 use super::on_finish::{Ending, OnFinish};
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
-use crate::options::{self, ConvertOptions, ProgressStyle, Settled};
+use crate::options::{
+    self, BadInputOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, Settled, ValueOptions,
+};
 use crate::screen::{self, Display, Event, Start, Talk};
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
@@ -86,7 +88,7 @@ impl Job {
             settle: settings.settle,
             threads: settings.threads,
             long_baseline: LongBaseline::Refuse,
-            options: byte_options(options),
+            options: byte_options(reading, &options.values, &options.bad, &options.selection),
         };
         Ok(Self { request, out, settings })
     }
@@ -158,18 +160,24 @@ fn unknown_place(out: &str) -> Option<&str> {
     Some(place)
 }
 
-fn byte_options(options: &ConvertOptions) -> ByteOptions {
+/// The choices that decide about bytes.
+pub(super) fn byte_options(
+    reading: &ReadingOptions,
+    values: &ValueOptions,
+    bad: &BadInputOptions,
+    selection: &SelectionOptions,
+) -> ByteOptions {
     ByteOptions {
-        dtype: options.values.dtype,
+        dtype: values.dtype,
         baseline: Baseline {
-            points: options.values.baseline,
-            method: options.values.baseline_method,
+            points: values.baseline,
+            method: values.baseline_method,
         },
-        events: options.input.reading.events,
-        ragged: options.bad.ragged,
-        mixed: options.bad.mixed,
-        on_bad_file: options.bad.on_bad_file,
-        selection: options.selection.selection(),
+        events: reading.events,
+        ragged: bad.ragged,
+        mixed: bad.mixed,
+        on_bad_file: bad.on_bad_file,
+        selection: selection.selection(),
     }
 }
 

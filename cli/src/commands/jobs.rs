@@ -184,10 +184,10 @@ fn whole(job: &Job) -> String {
         ("job", format!("{}, {}", job.id, state_word(job))),
         ("run", job.run.clone()),
         ("out", job.out.clone()),
-        ("submitted", screen::date(job.submitted_ms)),
+        ("submitted", screen::moment(job.submitted_ms)),
     ];
     if job.ended_ms > 0 {
-        facts.push(("ended", screen::date(job.ended_ms)));
+        facts.push(("ended", screen::moment(job.ended_ms)));
     } else {
         facts.push(("done", format!("{} of {} rows, {}", count(job.rows_done), count(job.rows), share(job))));
         facts.push((

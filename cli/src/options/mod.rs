@@ -25,7 +25,9 @@ pub(crate) use cluster::{
     MachineOptions, OneJobOptions, Patience, SubmitOptions, WorkerAction, WorkerOptions,
 };
 pub(crate) use chosen::{settings, shown, threads};
-pub(crate) use convert::{ComfortOptions, ConvertOptions, ProgressStyle};
+pub(crate) use convert::{
+    BadInputOptions, ComfortOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, ValueOptions,
+};
 pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use preview::{PictureFormat, PreviewOptions};

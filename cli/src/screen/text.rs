@@ -82,8 +82,17 @@ pub(crate) fn table(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>)
 
 /// Now, to the second, in UTC: the lines of several machines are read side by side.
 pub(crate) fn clock_time() -> String {
-    let now = jiff::Timestamp::now();
-    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+    seconds(jiff::Timestamp::now())
+}
+
+/// Milliseconds since 1970 as date and time, to the second, in UTC.
+pub(crate) fn moment(ms: u64) -> String {
+    let at = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(|| format!("{ms} ms"), seconds)
+}
+
+fn seconds(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Names and what is to say of them, in two columns without a head.

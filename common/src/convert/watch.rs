@@ -109,6 +109,20 @@ impl Watch {
         }
     }
 
+    /// Shows what another process tells of its work.
+    pub fn show(&self, progress: Progress) {
+        let set = |counter: &AtomicU64, value: u64| counter.store(value, Ordering::Relaxed);
+        self.enter(progress.phase);
+        set(&self.bytes_in, progress.bytes_in.0);
+        set(&self.bytes_in_total, progress.bytes_in_total.0);
+        set(&self.bytes_in_before, progress.bytes_in_before.0);
+        set(&self.bytes_out, progress.bytes_out.0);
+        set(&self.rows, progress.rows);
+        set(&self.rows_before, progress.rows_before);
+        set(&self.rows_total, progress.rows_total);
+        set(&self.bad_rows, progress.bad_rows);
+    }
+
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Stamp, StorageError, write_all_at, write_file};
+use crate::resources;
 
 const TOUCH_EVERY: Duration = Duration::from_secs(15);
 /// Four touches missed: the owner is gone, not slow.
@@ -28,7 +29,7 @@ pub struct Owner {
 impl Owner {
     fn this_process() -> Self {
         Self {
-            host: sysinfo::System::host_name().unwrap_or_else(|_| "unknown".to_owned()),
+            host: resources::host_name(),
             pid: std::process::id(),
             boot_id: boot_id(),
         }

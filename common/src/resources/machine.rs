@@ -53,6 +53,11 @@ pub fn default_memory_limit(machine: &Machine) -> Bytes {
     Bytes(machine.memory_available.0 / 4).clamp(Bytes::mib(64), Bytes::gib(4))
 }
 
+/// The machine's name; `unknown` where the system does not tell it.
+pub fn host_name() -> String {
+    System::host_name().unwrap_or_else(|_| "unknown".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,5 +10,5 @@ mod priority;
 
 pub use awake::Awake;
 pub use gauge::{Memory, MemoryGauge, Pressure, peak_resident};
-pub use machine::{Machine, default_memory_limit};
+pub use machine::{Machine, default_memory_limit, host_name};
 pub use priority::give_way;

@@ -1,0 +1,119 @@
+//! One lease, from its bounds to a shard. Whatever goes wrong becomes a fault that says what to do next.
+
+use trc2npy_common::convert::{Budget, ConvertError, Io, RangeConverter, RangeOptions, Watch};
+use trc2npy_common::plan::Plan;
+use trc2npy_common::resources::{MemoryGauge, Pressure};
+use trc2npy_common::roots::Roots;
+use trc2npy_common::shard::{ShardError, ShardName, ShardWriter};
+use trc2npy_common::units::Bytes;
+use trc2npy_coordinator_core::{Fault, Grant, Step, Work};
+
+use crate::WorkerConfig;
+use crate::job::{Job, Prepared};
+use crate::lease::{Done, Lease};
+
+/// What a thread needs besides its leases.
+pub(crate) struct Executor {
+    roots: Roots,
+    io: Io,
+    threads: usize,
+    memory_limit: Bytes,
+    memory_threshold: f64,
+}
+
+impl Executor {
+    pub(crate) fn new(config: &WorkerConfig) -> Self {
+        Self {
+            roots: config.roots.clone(),
+            io: config.io,
+            threads: config.threads,
+            memory_limit: config.memory_limit,
+            memory_threshold: config.memory_threshold,
+        }
+    }
+
+    pub(crate) fn execute(&self, lease: &Lease, job: &Job) -> Done {
+        if lease.pulse.revoked() {
+            return Done::Revoked;
+        }
+        let done = job.prepare(&self.roots).map_err(Fault::Unfit);
+        match done.and_then(|prepared| self.convert(lease, job, &prepared)) {
+            Ok(work) => Done::Delivered(work),
+            Err(_) if lease.pulse.revoked() => Done::Revoked,
+            Err(fault) => Done::Failed(fault),
+        }
+    }
+
+    fn convert(&self, lease: &Lease, job: &Job, prepared: &Prepared) -> Result<Work, Fault> {
+        let Prepared { plan, folder } = prepared;
+        let grant = lease.grant;
+        let position = usize::from(grant.channel.0);
+        let channel = plan.channels.get(position).filter(|channel| grant.rows.end <= channel.rows);
+        let Some(channel) = channel else {
+            return Err(Fault::Unfit(format!("rows {} are not in the plan", grant.rows)));
+        };
+        let name = ShardName {
+            channel: position,
+            rows: grant.rows,
+            epoch: grant.lease.epoch.0,
+            attempt: grant.lease.attempt,
+        };
+        let sizes = self.buffers(plan)?;
+        let writer = ShardWriter::create(folder, plan, &name).map_err(output)?;
+        lease.enter(Step::Converting);
+        let options = RangeOptions {
+            io: self.io,
+            trust_size: job.trust_size(),
+            settle: job.settle(),
+            last_try: grant.terms.settled,
+            waited_for: grant.terms.settled,
+            take_unreadable: grant.terms.take_unreadable,
+            give_up: grant.terms.give_up,
+            pulse: &lease.pulse,
+        };
+        let done = RangeConverter::new(plan, &sizes)
+            .convert(channel, grant.rows, writer.target(), &options, &Watch::new())
+            .map_err(|error| fault(&error, &grant))?;
+        if !done.deferred.is_empty() {
+            return Err(Fault::StillWriting(done.deferred));
+        }
+        let work = Work {
+            bytes: done.bytes_in,
+            took: lease.took(),
+            bad_rows: done.statuses.bad_rows(),
+            unreadable: done.unreadable,
+        };
+        lease.enter(Step::Syncing);
+        writer.finish(done).map_err(output)?;
+        Ok(Work {
+            took: lease.took(),
+            ..work
+        })
+    }
+
+    /// What one thread may take, as full as the machine's memory is now.
+    fn buffers(&self, plan: &Plan) -> Result<trc2npy_common::convert::BlockSizes, Fault> {
+        let budget = Budget::new(self.memory_limit, plan.memory_bytes(), self.threads)
+            .map_err(|error| Fault::Unfit(error.to_string()))?;
+        let used = MemoryGauge::new().sample().used_fraction;
+        let scarce = Pressure::new(self.memory_threshold).update(used);
+        Ok(if scarce { budget.scarce } else { budget.ample })
+    }
+}
+
+/// What is to be done about an error of the conversion.
+fn fault(error: &ConvertError, _: &Grant) -> Fault {
+    let why = error.to_string();
+    match error {
+        ConvertError::Revoked => Fault::Returned,
+        ConvertError::Input { .. } => Fault::Input(why),
+        ConvertError::Storage(_) | ConvertError::NoSpace { .. } => Fault::Output(why),
+        ConvertError::MemoryLimit { .. } => Fault::Unfit(why),
+        // A file that changed under the plan, or does not suit it, is so on every machine.
+        _ => Fault::Hopeless(why),
+    }
+}
+
+fn output(error: ShardError) -> Fault {
+    Fault::Output(error.to_string())
+}
