@@ -50,7 +50,7 @@ impl FromStr for Address {
         };
         let port = port.map_or(Ok(DEFAULT_PORT), |port| port.parse().map_err(|_| bad()))?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
-        if host.is_empty() || port == 0 || !host.chars().all(plain) {
+        if host.is_empty() || !host.chars().all(plain) {
             return Err(bad());
         }
         Ok(Self {
@@ -168,7 +168,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), shown);
         }
-        for text in ["", ":7070", "pc1:", "pc1:port", "pc1:0", "pc1:70000", "http://pc1", "pc 1", "[::1", "pc1/x"] {
+        for text in ["", ":7070", "pc1:", "pc1:port", "pc1:70000", "http://pc1", "pc 1", "[::1", "pc1/x"] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }

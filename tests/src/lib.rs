@@ -1,6 +1,7 @@
 //! Helpers shared by the tests that start the real binary.
 
 mod call;
+mod cluster;
 mod convert;
 mod oracle;
 mod outputs;
@@ -11,6 +12,7 @@ mod tools;
 mod traces;
 
 pub use call::Call;
+pub use cluster::Cluster;
 pub use convert::Convert;
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};

@@ -1,0 +1,4 @@
+//! The cluster: what coordinator and workers make is byte for byte what `convert` makes, whatever happens meanwhile.
+
+mod basics;
+mod common;
