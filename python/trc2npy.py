@@ -40,6 +40,7 @@ STATUS: Dict[int, str] = {
     5: "other length",
     6: "unreadable",
     7: "still being written",
+    8: "crashed the decoder",
 }
 
 #: One row by its number, or several by a slice, numbers or a mask.

@@ -14,6 +14,9 @@
 //! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`selection`]: which rows and samples are taken
 //! - [`teststand`]: the folders of a detector test stand, and the settings of its instrument as JSON
+//! - [`roots`]: named storage places, which each machine of a cluster reaches by paths of its own
+//! - [`shard`]: the rows of one range as files of their own
+//! - [`stitch`]: shards into the arrays that they belong to
 //! - [`resources`]: what the machine has and how much of it is free
 
 pub mod channel;
@@ -27,8 +30,11 @@ pub mod outputs;
 pub mod plan;
 pub mod preview;
 pub mod resources;
+pub mod roots;
 pub mod selection;
+pub mod shard;
 pub mod status;
+pub mod stitch;
 pub mod teststand;
 pub mod trc;
 pub mod units;

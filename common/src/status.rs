@@ -1,6 +1,7 @@
 //! The verdict on one row, as the index's `status` column holds it.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Whether a row is good (0) and, if not, why. The numbers are part of the output format: never reuse one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,11 +25,13 @@ pub enum Status {
     Unreadable = 6,
     /// Still being written by the instrument when the run ended.
     StillWriting = 7,
+    /// Decoding its file ended the process, several times: nobody opened it again.
+    Quarantined = 8,
 }
 
 impl Status {
     /// Every verdict, in the order of its number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Good,
         Self::Missing,
         Self::NotWaveform,
@@ -37,6 +40,7 @@ impl Status {
         Self::OtherLength,
         Self::Unreadable,
         Self::StillWriting,
+        Self::Quarantined,
     ];
 
     /// The verdict of a number in the index.
@@ -65,14 +69,27 @@ impl Status {
             Self::OtherLength => "other length",
             Self::Unreadable => "unreadable",
             Self::StillWriting => "still being written",
+            Self::Quarantined => "crashed the decoder",
         }
     }
 }
 
 /// How many rows have each verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct StatusCounts([u64; Status::ALL.len()]);
+
+impl<'de> Deserialize<'de> for StatusCounts {
+    /// Reads what a version wrote that knew fewer verdicts, too.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let known = Vec::<u64>::deserialize(from)?;
+        let mut counts = Self::default();
+        let room = counts.0.get_mut(..known.len());
+        let room = room.ok_or_else(|| D::Error::invalid_length(known.len(), &"a count for each verdict"))?;
+        room.copy_from_slice(&known);
+        Ok(counts)
+    }
+}
 
 impl StatusCounts {
     /// Counts `rows` more.
@@ -117,7 +134,17 @@ mod tests {
         assert_eq!(all.bad_rows(), 5);
         let bad: Vec<_> = all.bad().collect();
         assert_eq!(bad, [(Status::Truncated, 3), (Status::StillWriting, 2)]);
-        assert_eq!(serde_json::to_string(&counts).unwrap(), "[100,0,0,0,0,0,0,2]");
+        assert_eq!(serde_json::to_string(&counts).unwrap(), "[100,0,0,0,0,0,0,2,0]");
+    }
+
+    #[test]
+    fn counts_of_a_version_with_fewer_verdicts_are_read() {
+        let counts: StatusCounts = serde_json::from_str("[100,0,0,0,0,0,0,2]").unwrap();
+        assert_eq!(
+            counts.all().collect::<Vec<_>>(),
+            [(Status::Good, 100), (Status::StillWriting, 2)]
+        );
+        assert!(serde_json::from_str::<StatusCounts>("[0,0,0,0,0,0,0,0,0,1]").is_err());
     }
 
     #[test]
@@ -126,6 +153,6 @@ mod tests {
             assert_eq!(status.code(), code);
             assert_eq!(Status::from_code(code), Some(status));
         }
-        assert_eq!(Status::from_code(8), None);
+        assert_eq!(Status::from_code(9), None);
     }
 }

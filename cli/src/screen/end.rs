@@ -126,7 +126,7 @@ fn bad_files(files: &[BadFile], report: &Path) -> String {
     for bad in files.iter().take(NAMED) {
         // The other verdicts are in the reason's own words.
         let verdict = match bad.status {
-            Status::StillWriting | Status::Unreadable => format!("{}: ", bad.status.describe()),
+            Status::StillWriting | Status::Unreadable | Status::Quarantined => format!("{}: ", bad.status.describe()),
             _ => String::new(),
         };
         let _ = writeln!(text, "  {}: {verdict}{}", bad.file, bad.why);

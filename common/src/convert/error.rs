@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::fs::{LockError, StorageError};
 use crate::plan::{PlanError, PlanFileError};
+use crate::roots::RootError;
 use crate::trc::FieldSet;
 
 /// What stopped a conversion. Whatever was converted before is kept, and the same command goes on from there.
@@ -157,6 +158,17 @@ pub enum ConvertError {
         /// The input.
         file: String,
     },
+    /// A file could not be read, and bad rows are not to be made of it.
+    #[error("{file}: could not be read: {source}; check that this machine may read the folder, and its storage")]
+    Input {
+        /// The input.
+        file: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A range was asked to end before all of its rows were made.
+    #[error("stopped before all rows of the range were made")]
+    Revoked,
     /// The storage of the inputs fails too often for the result to mean anything.
     #[error(
         "{files} files could not be read, the last of them {last}; more than {allowed} of a run is a storage problem: \
@@ -169,6 +181,17 @@ pub enum ConvertError {
         allowed: u64,
         /// The last one and its error.
         last: String,
+    },
+    /// The inputs cannot be told to other machines.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// Rows are missing that were to be there.
+    #[error("{out}: {missing} rows are not made yet; nothing was published", out = out.display())]
+    Incomplete {
+        /// The output folder.
+        out: PathBuf,
+        /// How many.
+        missing: u64,
     },
     /// A finished array could not get its name.
     #[error(
@@ -187,7 +210,7 @@ pub enum ConvertError {
 
 impl ConvertError {
     /// Whether the same command would fail again, however often it is given: the inputs do not suit what was asked.
-    pub(super) const fn is_hopeless(&self) -> bool {
+    pub const fn is_hopeless(&self) -> bool {
         matches!(
             self,
             Self::OtherLayout { .. } | Self::Mixed { .. } | Self::BadFile { .. } | Self::NotEightBit { .. }

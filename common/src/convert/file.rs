@@ -72,6 +72,7 @@ pub(super) enum Halt {
     NotEightBit,
     WriteArray(io::Error),
     WriteIndex(io::Error),
+    Revoked,
 }
 
 impl From<ReadFault> for FileFault {
@@ -256,6 +257,7 @@ impl Segments<'_, '_, '_> {
                 order: header.order(),
             };
             at += bytes.len() as u64;
+            out.alive(Bytes::from(bytes.len()))?;
             let found = write_codes(
                 codes,
                 header,

@@ -15,7 +15,7 @@ pub(super) fn check_unchanged(
     file: &File,
     opened: Stamp,
     whole: bool,
-    options: &RangeOptions,
+    options: &RangeOptions<'_>,
 ) -> Result<(), FileFault> {
     let now = Stamp::of(file).map_err(FileFault::Storage)?;
     if now.size < opened.size {

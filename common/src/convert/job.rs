@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::budget::Budget;
 use super::error::ConvertError;
-use super::journal::{Committed, Record};
 use super::publish;
-use super::range::{RangeConverter, RangeDone, RangeOptions, Target};
+use super::range::{RangeConverter, RangeDone, RangeOptions, Reading};
 use super::settings::Settings;
-use super::watch::{Phase, Stop, Watch};
+use super::synced::SyncedRange;
+use super::target::Target;
+use super::watch::{Phase, Pulse, Stop, Watch};
 use super::workspace::Workspace;
-use crate::fs::{self, StorageError};
 use crate::plan::{ChannelPlan, Plan};
 use crate::resources::{MemoryGauge, Pressure};
 use crate::units::{Bytes, RowRange};
@@ -82,7 +82,7 @@ pub(super) fn run(
         sync_every: half_of(settings.sync_every),
         pending: Vec::new(),
         pending_bytes: Bytes(0),
-        allowed: (plan.files() / 100).clamp(1, MOST_UNREADABLE),
+        allowed: unreadable_allowed(&plan),
         busy: vec![Duration::ZERO; plan.channels.len()],
         syncing: Duration::ZERO,
     };
@@ -104,10 +104,15 @@ pub(super) fn run(
     let (busy, syncing) = (committer.busy, committer.syncing);
     worked.and(kept)?;
     Ok(Ran {
-        complete: is_complete(workspace, &plan),
+        complete: missing_rows(workspace, &plan) == 0,
         busy,
         syncing,
     })
+}
+
+/// Unreadable files that are let pass; more of them are a storage problem.
+pub fn unreadable_allowed(plan: &Plan) -> u64 {
+    (plan.files() / 100).clamp(1, MOST_UNREADABLE)
 }
 
 /// What is written and not yet synced: one half is being synced while the other is made.
@@ -122,20 +127,13 @@ fn wait(time: Duration, stop: &Stop) {
     }
 }
 
-fn is_complete(workspace: &Workspace, plan: &Plan) -> bool {
-    plan.channels.iter().all(|channel| {
-        let done: u64 = workspace
-            .committed
-            .get(&channel.channel)
-            .into_iter()
-            .flatten()
-            .map(|rows| rows.rows.len())
-            .sum();
-        done == channel.rows
-    })
+pub(super) fn missing_rows(workspace: &Workspace, plan: &Plan) -> u64 {
+    let all: u64 = plan.channels.iter().map(|channel| channel.rows).sum();
+    let committed = workspace.committed.values().flatten();
+    all - committed.map(|rows| rows.rows.len()).sum::<u64>()
 }
 
-fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
+pub(super) fn begin_watch(workspace: &Workspace, plan: &Plan, watch: &Watch) {
     let rows = plan.channels.iter().map(|channel| channel.rows).sum();
     watch.begin(rows, plan.input_bytes());
     for rows in workspace.committed.values().flatten() {
@@ -279,12 +277,15 @@ impl Crew<'_> {
         (next, halt, scarce): (&AtomicUsize, &AtomicBool, &AtomicBool),
         reports: &mpsc::SyncSender<Report>,
     ) {
+        let pulse = Pulse::new();
         let options = |task: Task| RangeOptions {
             io: self.settings.io,
             trust_size: self.settings.trust_size,
             settle: self.settings.settle,
             last_try,
             waited_for: task.young,
+            reading: Reading::MayFail,
+            pulse: &pulse,
         };
         let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
         let uncounted = Watch::new();
@@ -355,7 +356,7 @@ struct Committer<'c> {
     plan: &'c Plan,
     targets: &'c [Target],
     sync_every: Bytes,
-    pending: Vec<(usize, Committed)>,
+    pending: Vec<(usize, SyncedRange)>,
     pending_bytes: Bytes,
     unreadable: u64,
     allowed: u64,
@@ -380,20 +381,7 @@ impl Committer<'_> {
             });
         }
         self.pending_bytes += Bytes(done.data.len + done.index.len);
-        let committed = Committed {
-            channel: self.plan.channels[task.channel].channel,
-            rows: task.rows,
-            data_crc: done.data.crc,
-            data_len: done.data.len,
-            index_crc: done.index.crc,
-            index_len: done.index.len,
-            varying: done.varying,
-            statuses: done.statuses,
-            unreadable: done.unreadable,
-            bytes_in: done.bytes_in,
-            bad: done.bad,
-            grown: done.grown,
-        };
+        let committed = SyncedRange::new(self.plan.channels[task.channel].channel, task.rows, done);
         self.pending.push((task.channel, committed));
         if self.pending_bytes >= self.sync_every {
             self.commit()?;
@@ -407,20 +395,11 @@ impl Committer<'_> {
         touched.dedup();
         let began = Instant::now();
         for channel in touched {
-            let target = &self.targets[channel];
-            for (file, path) in [(&target.data, &target.data_path), (&target.index, &target.index_path)] {
-                fs::sync_data(file).map_err(|source| StorageError::new("bring to the disk", path, source))?;
-            }
+            self.targets[channel].sync()?;
         }
         self.syncing += began.elapsed();
-        let committed: Vec<Committed> = self.pending.drain(..).map(|(_, committed)| committed).collect();
-        let records: Vec<Record> = committed.iter().cloned().map(Record::Committed).collect();
-        if !records.is_empty() {
-            self.workspace.journal.append(&records)?;
-        }
-        for rows in committed {
-            self.workspace.committed.entry(rows.channel).or_default().push(rows);
-        }
+        let committed = self.pending.drain(..).map(|(_, committed)| committed).collect();
+        self.workspace.commit(committed)?;
         self.pending_bytes = Bytes(0);
         Ok(())
     }

@@ -9,13 +9,11 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use super::range::BadFile;
 use super::stream::Checksum;
+use super::synced::SyncedRange;
 use crate::channel::Channel;
-use crate::fs::{self, Stamp, StorageError};
-use crate::status::StatusCounts;
-use crate::trc::FieldSet;
-use crate::units::{Bytes, RowRange};
+use crate::fs::{self, StorageError};
+use crate::units::RowRange;
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +31,7 @@ pub(super) enum Record {
         settings: String,
     },
     /// These rows are on the disk.
-    Committed(Committed),
+    Committed(SyncedRange),
     /// The same command would fail again: what it was asked does not suit the inputs.
     Hopeless,
     /// All rows are there; the files are getting their names.
@@ -45,51 +43,6 @@ pub(super) enum Record {
         /// Seconds of work.
         seconds: f64,
     },
-}
-
-/// A converted range whose bytes are synced.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Committed {
-    pub(super) channel: Channel,
-    pub(super) rows: RowRange,
-    pub(super) data_crc: u32,
-    pub(super) data_len: u64,
-    pub(super) index_crc: u32,
-    pub(super) index_len: u64,
-    pub(super) varying: FieldSet,
-    pub(super) statuses: StatusCounts,
-    pub(super) unreadable: u64,
-    pub(super) bytes_in: Bytes,
-    pub(super) bad: Vec<BadFile>,
-    /// Files that may have grown since they were planned, as they were when the rows were made.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) grown: Vec<Grown>,
-}
-
-/// A file of a channel, and what it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grown {
-    /// Its position in the channel's files.
-    pub file: u64,
-    /// What tells whether it is still the same.
-    #[serde(flatten)]
-    pub stamp: Stamp,
-}
-
-impl Committed {
-    pub(super) const fn data(&self) -> Checksum {
-        Checksum {
-            crc: self.data_crc,
-            len: self.data_len,
-        }
-    }
-
-    pub(super) const fn index(&self) -> Checksum {
-        Checksum {
-            crc: self.index_crc,
-            len: self.index_len,
-        }
-    }
 }
 
 /// A journal. Records are appended; nothing is ever changed.
@@ -206,9 +159,12 @@ fn parse_line(line: &[u8]) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::StatusCounts;
+    use crate::trc::FieldSet;
+    use crate::units::Bytes;
 
     fn committed(rows: std::ops::Range<u64>, unreadable: u64) -> Record {
-        Record::Committed(Committed {
+        Record::Committed(SyncedRange {
             channel: "C1".parse().unwrap(),
             rows: RowRange::new(rows.start, rows.end),
             data_crc: 0,

@@ -2,8 +2,11 @@
 //!
 //! Mapped memory is touched in [`mapped`] alone. Outputs are written by positioned writes, never through a mapping.
 
+mod assembly;
 mod budget;
 mod error;
+#[cfg(feature = "fault-injection")]
+mod faults;
 mod file;
 mod freshness;
 mod input;
@@ -15,20 +18,25 @@ mod range;
 mod report;
 mod settings;
 mod stream;
+mod synced;
+mod target;
 mod watch;
 mod workspace;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use assembly::{Assembly, AssemblyJob, Landed, Opened};
 pub use budget::{BlockSizes, Budget};
 pub use error::ConvertError;
-pub use job::range_size;
-pub use journal::Grown;
-pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Target};
+pub use job::{range_size, unreadable_allowed};
+pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Reading};
 pub use settings::{BadName, Io, NameTemplate, Overwrite, Settings};
 pub use stream::Checksum;
-pub use watch::{Phase, Progress, Stop, Watch};
+pub use synced::{Grown, SyncedRange};
+pub use target::Target;
+pub(crate) use target::prepare;
+pub use watch::{Phase, Progress, Pulse, Stop, Watch};
 
 use crate::channel::Channel;
 use crate::plan::{self, Element, Findings, PlanProgress, PlanRequest, PlannedRun};
@@ -200,6 +208,10 @@ impl Ready {
         // What no memory is enough for is refused before anything is written.
         let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
         let mut workspace = Workspace::open(out, plan, &run.request, settings)?;
+        if workspace.stage != Stage::Done {
+            let left = workspace.remove_job_folders(None);
+            workspace.notes.extend(left);
+        }
         let outcome = Outcome {
             out: out.to_owned(),
             state: State::Finished,
@@ -262,7 +274,7 @@ impl Call<'_> {
             publish::publish(workspace, &run.settings)?;
             times.converting = began.elapsed();
             report::summarise(workspace, &run.settings, &times, outcome);
-            report::write(outcome, workspace, run, &times, watch)?;
+            report::write(outcome, workspace, run, &times, watch, &[])?;
             publish::finish(workspace, &run.settings, began.elapsed())?;
         }
         watch.enter(Phase::Done);

@@ -9,9 +9,10 @@ use std::time::Duration;
 use crc_fast::{CrcAlgorithm, Digest};
 
 use super::error::ConvertError;
-use super::journal::{Committed, Record};
+use super::journal::Record;
 use super::settings::Settings;
 use super::stream::Checksum;
+use super::synced::SyncedRange;
 use super::workspace::{Stage, Workspace};
 use crate::fs::{self, StorageError};
 use crate::options::ByteOptions;
@@ -136,17 +137,17 @@ fn list_part(plan: &Plan, channel: &ChannelPlan) -> ListPart {
 /// `C1--Trace.json`. Holds nothing of the machine, the day or the way it was made.
 fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Vec<u8> {
     let committed = workspace.committed.get(&channel.channel).map_or(&[][..], Vec::as_slice);
-    let mut in_order: Vec<&Committed> = committed.iter().collect();
+    let mut in_order: Vec<&SyncedRange> = committed.iter().collect();
     in_order.sort_by_key(|rows| rows.rows);
     // Joining the ranges' checksums is the dearest part of the end.
-    let part = |checksum: fn(&Committed) -> Checksum| {
+    let part = |checksum: fn(&SyncedRange) -> Checksum| {
         let whole = in_order
             .iter()
             .fold(Checksum::default(), |so_far, rows| so_far.then(checksum(rows)));
         Part::from(whole)
     };
     let ((data, index), files) = rayon::join(
-        || rayon::join(|| part(Committed::data), || part(Committed::index)),
+        || rayon::join(|| part(SyncedRange::data), || part(SyncedRange::index)),
         || list_part(plan, channel),
     );
     let reference = Header::parse(&channel.reference.head)

@@ -2,8 +2,6 @@
 //!
 //! Must never: change an input, write outside the range's rows, or let a file's rows be partly its samples.
 
-use std::fs::File;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,11 +10,12 @@ use super::budget::BlockSizes;
 use super::error::ConvertError;
 use super::file::{FileFault, FileJob, Halt, Scratch};
 use super::freshness::{changed_since, check_unchanged, is_young};
-use super::journal::Grown;
 use super::settings::Io;
 use super::stream::{Checksum, Stream};
-use super::watch::Watch;
-use crate::fs::{self, Dir, Stamp, StorageError};
+use super::synced::Grown;
+use super::target::Target;
+use super::watch::{Pulse, Watch};
+use crate::fs::{self, Dir, Stamp};
 use crate::npy::index::IndexRecord;
 use crate::options::OnBadFile;
 use crate::plan::{ChannelPlan, Element, FileEntry, Plan};
@@ -31,28 +30,21 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// Bad files that one range remembers with their reasons; all of them are in the index.
 const REMEMBERED: usize = 50;
 
-/// Where the rows of a channel go: the array and its index, both open for positioned writes.
-#[derive(Debug)]
-pub struct Target {
-    /// The array's file.
-    pub data: File,
-    /// Where it lies, for messages.
-    pub data_path: PathBuf,
-    /// The index's file.
-    pub index: File,
-    /// Where it lies, for messages.
-    pub index_path: PathBuf,
-    /// Where row `first_row` begins in the array's file.
-    pub data_start: u64,
-    /// Where the record of row `first_row` begins in the index's file.
-    pub index_start: u64,
-    /// The row at both starts.
-    pub first_row: u64,
+/// What becomes of files that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// The range ends with [`ConvertError::Input`]: another machine may be able to.
+    MustSucceed,
+    /// Their rows are bad.
+    #[default]
+    MayFail,
+    /// No file is opened: all rows that have one become [`Status::Quarantined`].
+    GivenUp,
 }
 
 /// What is asked of a range besides its rows.
 #[derive(Clone, Copy, Debug)]
-pub struct RangeOptions {
+pub struct RangeOptions<'p> {
     /// How input is read.
     pub io: Io,
     /// Whether a changed modification time alone is a changed file.
@@ -63,6 +55,10 @@ pub struct RangeOptions {
     pub last_try: bool,
     /// Whether the rows are those of files that seemed to be still being written, and have been waited for.
     pub waited_for: bool,
+    /// What becomes of files that cannot be read.
+    pub reading: Reading,
+    /// Shows that the work goes on, and ends it.
+    pub pulse: &'p Pulse,
 }
 
 /// A bad file, with its reason.
@@ -147,7 +143,7 @@ impl<'p> RangeConverter<'p> {
         channel: &ChannelPlan,
         rows: RowRange,
         target: &Target,
-        options: &RangeOptions,
+        options: &RangeOptions<'_>,
         watch: &Watch,
     ) -> Result<RangeDone, ConvertError> {
         let mut data = std::mem::take(&mut self.data);
@@ -163,7 +159,7 @@ impl<'p> RangeConverter<'p> {
         channel: &ChannelPlan,
         rows: RowRange,
         target: &Target,
-        options: &RangeOptions,
+        options: &RangeOptions<'_>,
         watch: &Watch,
         (data, index): (&mut [u64], &mut [u64]),
     ) -> Result<RangeDone, ConvertError> {
@@ -171,6 +167,7 @@ impl<'p> RangeConverter<'p> {
         let mut out = Rows {
             channel,
             target,
+            pulse: options.pulse,
             data: Stream::new(&target.data, target.data_start + behind * channel.row_bytes().0, data),
             index: Stream::new(&target.index, target.index_start + behind * IndexRecord::BYTES, index),
         };
@@ -221,14 +218,18 @@ impl<'p> RangeConverter<'p> {
         &mut self,
         job: &FileJob<'_>,
         out: &mut Rows<'_, '_>,
-        options: &RangeOptions,
+        options: &RangeOptions<'_>,
         done: &mut RangeDone,
     ) -> Result<Status, ConvertError> {
         out.data.mark();
         out.index.mark();
+        self.stamp = None;
         let mut tries = 0;
         let mut io = options.io;
         let (status, why) = loop {
+            if options.reading == Reading::GivenUp {
+                break (Status::Quarantined, "its decoding ended the process".to_owned());
+            }
             let fault = match self.try_file(job, out, options, io) {
                 Ok(varying) => {
                     done.varying = done.varying.union(varying);
@@ -261,6 +262,11 @@ impl<'p> RangeConverter<'p> {
                         // The folder's own handle can be what went stale.
                         self.folder = None;
                         continue;
+                    }
+                    // What is gone for this machine alone is gone for its mapping of the folder.
+                    if options.reading == Reading::MustSucceed {
+                        let file = self.label(job);
+                        return Err(ConvertError::Input { file, source });
                     }
                     if source.kind() == std::io::ErrorKind::NotFound {
                         return Err(ConvertError::Changed {
@@ -296,7 +302,7 @@ impl<'p> RangeConverter<'p> {
         &mut self,
         job: &FileJob<'_>,
         out: &mut Rows<'_, '_>,
-        options: &RangeOptions,
+        options: &RangeOptions<'_>,
         io: Io,
     ) -> Result<FieldSet, FileFault> {
         let pattern = &self.plan.patterns[job.file.pattern.0 as usize];
@@ -324,6 +330,8 @@ impl<'p> RangeConverter<'p> {
         if let (Some(change), true) = (&changed, whole) {
             return Err(FileFault::Halt(Halt::Changed(change.clone())));
         }
+        #[cfg(feature = "fault-injection")]
+        super::faults::maybe_crash(&self.name);
         let maps = io.maps(stamp.size, local);
         let result = self.scratch.decode(job, &file, stamp.size, maps, out);
         let result = result.and_then(|varying| {
@@ -384,6 +392,7 @@ impl<'p> RangeConverter<'p> {
             Halt::Changed(change) => ConvertError::Changed { file, change },
             Halt::OtherLayout { planned, found } => ConvertError::OtherLayout { file, planned, found },
             Halt::Mixed { fields } => ConvertError::Mixed { file, fields },
+            Halt::Revoked => ConvertError::Revoked,
             Halt::NotEightBit => ConvertError::NotEightBit { file },
             Halt::WriteArray(source) => target.array_failed(source),
             Halt::WriteIndex(source) => target.index_failed(source),
@@ -395,6 +404,7 @@ impl<'p> RangeConverter<'p> {
 pub(super) struct Rows<'c, 't> {
     pub(super) channel: &'c ChannelPlan,
     target: &'t Target,
+    pulse: &'c Pulse,
     pub(super) data: Stream<'t>,
     pub(super) index: Stream<'t>,
 }
@@ -409,6 +419,15 @@ impl Rows<'_, '_> {
         }
     }
 
+    /// Shows that so many bytes have been gone through; fails where the range is to end.
+    pub(super) fn alive(&self, bytes: Bytes) -> Result<(), FileFault> {
+        self.pulse.beat(bytes);
+        if self.pulse.revoked() {
+            return Err(FileFault::Halt(Halt::Revoked));
+        }
+        Ok(())
+    }
+
     /// One index record.
     pub(super) fn record(&mut self, record: IndexRecord) -> std::io::Result<()> {
         self.index.repeat(record, 1)
@@ -417,6 +436,9 @@ impl Rows<'_, '_> {
     /// Rows that hold nothing, and why.
     fn bad(&mut self, rows: RowRange, job: Option<&FileJob<'_>>, status: Status) -> Result<(), ConvertError> {
         for row in rows.start..rows.end {
+            if self.alive(self.channel.row_bytes()).is_err() {
+                return Err(ConvertError::Revoked);
+            }
             self.blank(u64::from(self.channel.samples))
                 .map_err(|source| self.target.array_failed(source))?;
             let (file, segment) = job.map_or((u32::MAX, 0), |job| (job.position, job.segment(row)));
@@ -444,14 +466,4 @@ fn missing(out: &mut Rows<'_, '_>, rows: RowRange, done: &mut RangeDone, watch: 
     done.statuses.add(Status::Missing, rows.len());
     watch.add_rows(rows.len(), rows.len());
     Ok(())
-}
-
-impl Target {
-    fn array_failed(&self, source: std::io::Error) -> ConvertError {
-        StorageError::new("write the array", &self.data_path, source).into()
-    }
-
-    fn index_failed(&self, source: std::io::Error) -> ConvertError {
-        StorageError::new("write the index", &self.index_path, source).into()
-    }
 }

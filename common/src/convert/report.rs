@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::error::ConvertError;
-use super::journal::Committed;
 use super::settings::Settings;
+use super::synced::SyncedRange;
 use super::watch::Watch;
 use super::workspace::Workspace;
 use super::{BadFile, ChannelOutcome, ConvertRun, Outcome};
@@ -68,7 +68,7 @@ pub(super) fn summarise(workspace: &Workspace, settings: &Settings, times: &Time
             bad: statuses.bad().collect(),
         });
     }
-    let mut committed: Vec<&Committed> = workspace.committed.values().flatten().collect();
+    let mut committed: Vec<&SyncedRange> = workspace.committed.values().flatten().collect();
     committed.sort_by_key(|rows| (rows.channel, rows.rows));
     let bad = committed.into_iter().flat_map(|rows| &rows.bad);
     outcome.bad_files = bad.take(LISTED).cloned().collect();
@@ -111,6 +111,9 @@ struct Report<'a> {
     output: Place,
     options: &'a crate::options::ByteOptions,
     settings: Json,
+    /// Those who made the rows, where it was not this machine alone.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    workers: &'a [String],
     speed: Speed,
     channels: Vec<Json>,
     findings: &'a crate::plan::Findings,
@@ -208,6 +211,7 @@ pub(super) fn write(
     run: &ConvertRun,
     times: &Times,
     watch: &Watch,
+    workers: &[String],
 ) -> Result<(), ConvertError> {
     let plan = &workspace.plan;
     let machine = Machine::detect();
@@ -234,6 +238,7 @@ pub(super) fn write(
         output: Place::of(&outcome.out),
         options: &plan.options,
         settings: settings(&run.settings),
+        workers,
         speed: Speed::of(times, watch),
         channels: outcome.channels.iter().map(channel).collect(),
         findings: &outcome.findings,

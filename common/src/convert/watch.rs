@@ -171,6 +171,40 @@ impl Watch {
     }
 }
 
+/// The life sign of a range that is being converted, for whoever waits for it; and how it is told to end early.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    revoked: AtomicBool,
+    bytes: AtomicU64,
+}
+
+impl Pulse {
+    /// Nothing done yet, nothing asked yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the range to end without a result. Cannot be taken back.
+    pub fn revoke(&self) {
+        self.revoked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked.
+    pub fn revoked(&self) -> bool {
+        self.revoked.load(Ordering::Relaxed)
+    }
+
+    /// Bytes gone through so far, also inside of a file: a sign of life and no measure, since what is tried twice is
+    /// counted twice.
+    pub fn bytes(&self) -> Bytes {
+        Bytes(self.bytes.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn beat(&self, bytes: Bytes) {
+        self.bytes.fetch_add(bytes.0, Ordering::Relaxed);
+    }
+}
+
 /// Asks a conversion to stop: what is in flight is finished and kept.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);

@@ -4,15 +4,16 @@ mod earlier;
 mod identity;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::ConvertRun;
 use super::error::ConvertError;
-use super::journal::{Committed, Journal, Record};
-use super::range::Target;
+use super::journal::{Journal, Record};
 use super::settings::Settings;
+use super::synced::SyncedRange;
+use super::target::{Target, prepare};
 use crate::channel::Channel;
 use crate::fs::{self, Lock, StorageError};
 use crate::npy;
@@ -43,18 +44,27 @@ pub(super) enum Stage {
     Done,
 }
 
+/// Whether the command has begun in this output folder.
+pub(super) fn is_begun(out: &Path, request: &PlanRequest, settings: &Settings) -> bool {
+    out.join(FOLDER)
+        .join(identity::key(request, settings))
+        .join(JOURNAL)
+        .exists()
+}
+
 /// The locked state of one conversion.
+#[derive(Debug)]
 pub(super) struct Workspace {
     pub(super) out: PathBuf,
     folder: PathBuf,
     pub(super) plan: Arc<Plan>,
     pub(super) journal: Journal,
     pub(super) stage: Stage,
-    pub(super) committed: BTreeMap<Channel, Vec<Committed>>,
+    pub(super) committed: BTreeMap<Channel, Vec<SyncedRange>>,
     /// Sentences for people: new inputs since the plan.
     pub(super) notes: Vec<String>,
     /// None where there is nothing to do.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Workspace {
@@ -128,7 +138,7 @@ impl Workspace {
             stage: Stage::Converting,
             committed: BTreeMap::new(),
             notes,
-            _lock: lock,
+            lock,
         };
         for record in records {
             match record {
@@ -176,8 +186,13 @@ impl Workspace {
         })
     }
 
+    /// Bytes that the outputs will take and do not take yet.
+    pub(super) fn needed(&self) -> Bytes {
+        self.plan.output_bytes().saturating_sub(self.allocated())
+    }
+
     /// Bytes that the unfinished files take on the disk already.
-    pub(super) fn allocated(&self) -> Bytes {
+    fn allocated(&self) -> Bytes {
         let files = self
             .plan
             .channels
@@ -187,6 +202,49 @@ impl Workspace {
             .filter_map(|path| File::open(path).ok())
             .filter_map(|file| fs::allocated(&file).ok())
             .sum()
+    }
+
+    /// The folder of a job whose workers leave shards.
+    pub(super) fn job_folder(&self, job: &str) -> PathBuf {
+        self.folder.join(job)
+    }
+
+    /// Makes the folder of a job, with one for each channel.
+    pub(super) fn create_job_folder(&self, job: &str) -> Result<(), ConvertError> {
+        let folder = self.job_folder(job);
+        for channel in &self.plan.channels {
+            create_folder(&folder.join(channel.channel.to_string()))?;
+        }
+        sync_folder(&folder)?;
+        Ok(sync_folder(&self.folder)?)
+    }
+
+    /// Removes the folders of all jobs but one, with their shards: what is committed does not need them. Returns a
+    /// sentence for people where one could not be removed, which is no reason to stop.
+    pub(super) fn remove_job_folders(&self, but: Option<&str>) -> Option<String> {
+        let names = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let folders = names.filter(|entry| {
+            entry.file_type().is_ok_and(|kind| kind.is_dir()) && but.is_none_or(|job| entry.file_name() != *job)
+        });
+        let errors = folders.filter_map(|entry| remove_at_once(&entry.path()).err());
+        errors.last().map(|error| format!("shards were left behind: {error}"))
+    }
+
+    /// Lets another process work here.
+    pub(super) fn release(&mut self) {
+        self.lock = None;
+    }
+
+    /// Records rows whose bytes are on the disk, and what is known of them.
+    pub(super) fn commit(&mut self, committed: Vec<SyncedRange>) -> Result<(), ConvertError> {
+        let records: Vec<Record> = committed.iter().cloned().map(Record::Committed).collect();
+        if !records.is_empty() {
+            self.journal.append(&records)?;
+        }
+        for rows in committed {
+            self.committed.entry(rows.channel).or_default().push(rows);
+        }
+        Ok(())
     }
 
     /// Records that everything has its name; `files` are these names and their lengths.
@@ -206,10 +264,11 @@ impl Workspace {
 /// Fails before the first byte where the outputs of all runs that are not finished will not fit.
 pub(super) fn check_space<'w>(all: impl Iterator<Item = &'w Workspace>) -> Result<(), ConvertError> {
     let open = all.filter(|workspace| workspace.stage != Stage::Done);
-    let needs = open.map(|workspace| {
-        let needed = workspace.plan.output_bytes().saturating_sub(workspace.allocated());
-        (workspace.out.as_path(), needed)
-    });
+    have_room(open.map(|workspace| (workspace.out.as_path(), workspace.needed())))
+}
+
+/// Fails where there is no room in these folders for so many bytes more.
+pub(super) fn have_room<'p>(needs: impl Iterator<Item = (&'p Path, Bytes)>) -> Result<(), ConvertError> {
     match fs::shortage(needs)? {
         Some(shortage) => Err(ConvertError::NoSpace {
             out: shortage.folder,
@@ -236,21 +295,6 @@ fn lengths(channel: &ChannelPlan) -> [u64; 2] {
     ]
 }
 
-/// Opens or makes a file of `length` that begins with `header`.
-fn prepare(path: &Path, header: &[u8], length: u64) -> Result<File, ConvertError> {
-    let failed = |source| StorageError::new("write", path, source);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(failed)?;
-    file.set_len(length).map_err(failed)?;
-    fs::write_all_at(&file, header, 0).map_err(failed)?;
-    Ok(file)
-}
-
 /// The state on the disk, begun or found.
 struct Resumed {
     folder: PathBuf,
@@ -275,4 +319,19 @@ fn remove_folder(path: &Path) -> Result<(), StorageError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The same for a folder into which others may be writing: its name is gone before its files are, so that whoever comes
+/// late finds no folder instead of half of one.
+fn remove_at_once(path: &Path) -> Result<(), StorageError> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".gone");
+    let aside = PathBuf::from(aside);
+    remove_folder(&aside)?;
+    // Windows keeps a folder's name while one of its files is open.
+    remove_folder(if std::fs::rename(path, &aside).is_ok() {
+        &aside
+    } else {
+        path
+    })
 }

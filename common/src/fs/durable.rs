@@ -40,7 +40,7 @@ fn folder_of(path: &Path) -> &Path {
 /// Renames a file, replacing what stands at `to`, and returns once the new name is on the storage. On Windows waits up
 /// to 10 s for a virus scanner or viewer that holds one of the two files.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    rename_once_free(from, to)?;
+    replace(from, to)?;
     sync_dir(folder_of(to))?;
     if folder_of(from) != folder_of(to) {
         sync_dir(folder_of(from))?;
@@ -48,13 +48,15 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The same, without waiting for the storage: [`sync_dir`] of the folder does that for all its names.
 #[cfg(unix)]
-fn rename_once_free(from: &Path, to: &Path) -> io::Result<()> {
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
+/// The same, without waiting for the storage: [`sync_dir`] of the folder does that for all its names.
 #[cfg(windows)]
-fn rename_once_free(from: &Path, to: &Path) -> io::Result<()> {
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
     use std::time::{Duration, Instant};
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
@@ -68,6 +70,20 @@ fn rename_once_free(from: &Path, to: &Path) -> io::Result<()> {
             result => return result,
         }
     }
+}
+
+/// Removes a file, if it is there.
+pub fn remove_file(path: &Path) -> Result<(), StorageError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StorageError::new("remove", path, source)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file under a name that nobody reads yet, and returns once its bytes are on the storage.
+pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    let written = File::create(path).and_then(|file| write_all_at(&file, bytes, 0).and_then(|()| sync_data(&file)));
+    written.map_err(|source| StorageError::new("write", path, source))
 }
 
 /// A name beside `path` that no other writer of this machine uses.

@@ -77,7 +77,12 @@ const _: () = assert!(size_of::<IndexRecord>() as u64 == IndexRecord::BYTES);
 
 /// The first [`DATA_START`](super::DATA_START) bytes of an index of `rows` records.
 pub fn header(rows: u64) -> Vec<u8> {
-    super::header(DESCR, &[rows])
+    header_of(super::DATA_START, rows)
+}
+
+/// The same of another length: [`super::header_of`].
+pub fn header_of(length: u64, rows: u64) -> Vec<u8> {
+    super::header_of(length, DESCR, &[rows])
 }
 
 #[cfg(test)]

@@ -9,11 +9,17 @@ pub const DATA_START: u64 = 4096;
 
 const MAGIC: &[u8; 8] = b"\x93NUMPY\x01\x00";
 
-/// The first [`DATA_START`] bytes of an NPY 1.0 file in C order. `descr` is the element type as it stands in the
+/// The first [`DATA_START`] bytes of an NPY 1.0 file in C order: [`header_of`] that length.
+pub fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
+    header_of(DATA_START, descr, shape)
+}
+
+/// What stands before the elements of an NPY 1.0 file in C order, `length` bytes: at least [`DATA_START`] and less than
+/// 10,000, which is what numpy reads. `descr` is the element type as it stands in the
 /// header's dict: `'<f4'` with its quotes, or a list of fields. The shapes and types in use fit many times over; one
 /// that does not is a mistake of the caller and panics.
-pub fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
-    let total = usize::try_from(DATA_START).expect("one page");
+pub fn header_of(length: u64, descr: &str, shape: &[u64]) -> Vec<u8> {
+    let total = usize::try_from(length).expect("two pages");
     let axes: Vec<String> = shape.iter().map(u64::to_string).collect();
     // Python writes a tuple of one with a comma.
     let comma = if axes.len() == 1 { "," } else { "" };
@@ -22,10 +28,10 @@ pub fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
         axes.join(", ")
     );
     let text = total - MAGIC.len() - 2;
-    assert!(dict.len() < text, "the header's dict must fit one page: {dict}");
+    assert!(dict.len() < text, "the header's dict must fit: {dict}");
     let mut bytes = Vec::with_capacity(total);
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&u16::try_from(text).expect("below one page").to_le_bytes());
+    bytes.extend_from_slice(&u16::try_from(text).expect("below two pages").to_le_bytes());
     bytes.extend_from_slice(dict.as_bytes());
     bytes.resize(total - 1, b' ');
     bytes.push(b'\n');

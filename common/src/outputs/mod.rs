@@ -18,4 +18,4 @@ pub use error::{OutputError, Problem};
 pub use find::{check_report, find};
 pub use list::{FileList, Lines, unescape};
 pub(crate) use rows::read_exact;
-pub(crate) use seal::sealed;
+pub(crate) use seal::{Seal, check as check_seal, sealed};

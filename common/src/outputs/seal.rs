@@ -27,7 +27,7 @@ pub(crate) fn sealed(object: &impl Serialize) -> Vec<u8> {
 
 /// What a text's seal says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Seal {
+pub(crate) enum Seal {
     /// The text is as it was written.
     Intact,
     /// It has none.
@@ -42,7 +42,7 @@ pub(super) enum Seal {
 }
 
 /// Compares a text with its seal.
-pub(super) fn check(text: &[u8]) -> Seal {
+pub(crate) fn check(text: &[u8]) -> Seal {
     let Some(digits) = place(text) else {
         return Seal::Absent;
     };

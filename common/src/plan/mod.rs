@@ -22,6 +22,7 @@ mod names;
 mod outputs;
 mod place;
 mod planner;
+mod portable;
 mod probe;
 mod ranges;
 mod readings;
@@ -40,13 +41,14 @@ pub use findings::{
 };
 pub(crate) use inputs::labels;
 pub use model::{
-    ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
-    PlannedLayout, Probe, Reference, RequestSummary,
+    BadPlanId, ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan,
+    PlanId, PlannedLayout, Probe, Reference, RequestSummary,
 };
 pub use names::Unmatched;
 pub use outputs::resolve_outputs;
 pub use planner::plan;
 pub(crate) use probe::read_head;
+pub use ranges::Stretch;
 pub use request::{LongBaseline, PlanProgress, PlanRequest};
 pub use search::{FoundRun, FoundRuns, search};
 

@@ -5,8 +5,10 @@ mod files;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::channel::Channel;
 use crate::options::{Baseline, ByteOptions};
@@ -22,6 +24,39 @@ pub struct PlanId(pub [u8; 32]);
 impl fmt::Display for PlanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text that is no plan id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a plan id: {0:?} (64 hexadecimal digits expected)")]
+pub struct BadPlanId(String);
+
+impl FromStr for PlanId {
+    type Err = BadPlanId;
+
+    fn from_str(text: &str) -> Result<Self, BadPlanId> {
+        let bad = || BadPlanId(text.to_owned());
+        let mut id = [0; 32];
+        if text.len() != 2 * id.len() || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+            return Err(bad());
+        }
+        for (at, byte) in id.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| bad())?;
+        }
+        Ok(Self(id))
+    }
+}
+
+impl Serialize for PlanId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PlanId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
 

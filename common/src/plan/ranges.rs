@@ -27,9 +27,61 @@ impl ChannelPlan {
         cutter.ranges
     }
 
+    /// What the rows cost, in row order, with neighbours of about the same cost together: together they are all rows.
+    pub fn stretches(&self) -> Vec<Stretch> {
+        let mut stretches = Vec::new();
+        let mut next = 0;
+        // A missing event costs its NaN, and lies in no file that could be cut.
+        let missing = |rows: u64| Stretch {
+            rows,
+            row_bytes: self.row_bytes(),
+            rows_a_file: 1,
+        };
+        for file in self.files.iter() {
+            let rows = u64::from(file.rows);
+            lengthen(&mut stretches, missing(file.first_row - next));
+            lengthen(
+                &mut stretches,
+                Stretch {
+                    rows,
+                    row_bytes: Bytes(self.cost_of_row(file)),
+                    rows_a_file: rows,
+                },
+            );
+            next = file.first_row + rows;
+        }
+        lengthen(&mut stretches, missing(self.rows - next));
+        stretches
+    }
+
     fn cost_of_row(&self, file: FileEntry) -> u64 {
         let read = file.size.0 / u64::from(self.layout(file.layout).segments.max(1));
         read.max(self.row_bytes().0)
+    }
+}
+
+/// Consecutive rows that cost about the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// How many rows.
+    pub rows: u64,
+    /// Bytes read or written of the first of them, whichever are more; those of the others differ by less than an eighth.
+    pub row_bytes: Bytes,
+    /// Rows that each of its files gives; 1 where no file gives them.
+    pub rows_a_file: u64,
+}
+
+fn lengthen(stretches: &mut Vec<Stretch>, more: Stretch) {
+    if more.rows == 0 {
+        return;
+    }
+    if let Some(last) = stretches.last_mut()
+        && last.rows_a_file == more.rows_a_file
+        && last.row_bytes.0.abs_diff(more.row_bytes.0) < last.row_bytes.0.div_ceil(8)
+    {
+        last.rows += more.rows;
+    } else {
+        stretches.push(more);
     }
 }
 
@@ -111,7 +163,55 @@ mod tests {
         assert_eq!(cut(&[], 5, 80), [(0, 2), (2, 4), (4, 5)]);
     }
 
+    #[test]
+    fn rows_of_about_one_cost_are_one_stretch() {
+        // A row of the array has 40 bytes.
+        let stretches = |files: &[(u64, u32, u64)], rows| {
+            let stretches = channel_of(files, rows).stretches();
+            let plain = |stretch: Stretch| (stretch.rows, stretch.row_bytes.0, stretch.rows_a_file);
+            stretches.into_iter().map(plain).collect::<Vec<_>>()
+        };
+        assert_eq!(stretches(&[(0, 1, 800), (1, 1, 899), (2, 1, 701)], 3), [(3, 800, 1)]);
+        assert_eq!(
+            stretches(&[(0, 1, 800), (1, 1, 900), (2, 1, 700)], 3),
+            [(1, 800, 1), (1, 900, 1), (1, 700, 1)]
+        );
+        assert_eq!(
+            stretches(&[(0, 4, 400), (4, 4, 400), (8, 2, 200), (15, 2, 200)], 20),
+            [(8, 100, 4), (2, 100, 2), (5, 40, 1), (2, 100, 2), (3, 40, 1)]
+        );
+        // What is not read costs what is written.
+        assert_eq!(stretches(&[(0, 1, 30), (5, 1, 41)], 6), [(6, 40, 1)]);
+        assert_eq!(stretches(&[], 5), [(5, 40, 1)]);
+        assert_eq!(stretches(&[], 0), []);
+    }
+
     proptest! {
+        #[test]
+        fn stretches_are_all_rows_each_at_about_its_cost(
+            files in prop::collection::vec((0..3_u64, 1..5_u32, 1..500_u64), 0..20), behind in 0..4_u64,
+        ) {
+            let mut row = 0;
+            let files: Vec<_> = files.into_iter().map(|(gap, segments, size)| {
+                let first = row + gap;
+                row = first + u64::from(segments);
+                (first, segments, size)
+            }).collect();
+            let channel = channel_of(&files, row + behind);
+            let each: Vec<(u64, u64)> = channel.stretches().iter().flat_map(|stretch| {
+                std::iter::repeat_n((stretch.row_bytes.0, stretch.rows_a_file), Bytes(stretch.rows).as_usize())
+            }).collect();
+            prop_assert_eq!(each.len() as u64, channel.rows);
+            for (row, (bytes, rows_a_file)) in (0..).zip(each) {
+                let file = files.iter().find(|&&(first, segments, _)| (first..first + u64::from(segments)).contains(&row));
+                let (cost, rows) = file.map_or((40, 1), |&(_, segments, size)| {
+                    ((size / u64::from(segments)).max(40), u64::from(segments))
+                });
+                prop_assert!(bytes.abs_diff(cost) * 8 < bytes, "row {row} costs {cost}, told as {bytes}");
+                prop_assert_eq!(rows_a_file, rows, "row {}", row);
+            }
+        }
+
         #[test]
         fn ranges_are_all_rows_once_in_order(
             files in prop::collection::vec((0..3_u64, 1..5_u32, 1..500_u64), 0..20), behind in 0..4_u64, target in 1..2000_u64,

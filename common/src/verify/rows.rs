@@ -441,7 +441,8 @@ impl Pass<'_> {
             Source::Bad { error, .. } => {
                 let same = error.status() == stored;
                 // Nobody can tell now what the storage and the instrument were doing then.
-                if same || matches!(stored, Status::StillWriting | Status::Unreadable) {
+                let untold = [Status::StillWriting, Status::Unreadable, Status::Quarantined];
+                if same || untold.contains(&stored) {
                     return true;
                 }
                 format!("is {error}")

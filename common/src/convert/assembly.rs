@@ -1,0 +1,324 @@
+//! A run whose rows are made elsewhere and come as shards: same folder, same journal, same end as [`convert`].
+//!
+//! [`convert`]: super::convert
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::error::ConvertError;
+use super::report::Times;
+use super::settings::Overwrite;
+use super::synced::SyncedRange;
+use super::target::Target;
+use super::watch::{Phase, Watch};
+use super::workspace::{self, Stage, Workspace};
+use super::{ConvertRun, Outcome, State, job, publish, report};
+use crate::channel::Channel;
+use crate::fs;
+use crate::npy::index::IndexRecord;
+use crate::plan::{Findings, Plan, PlanId, PlannedRun};
+use crate::roots::Roots;
+use crate::shard::ShardName;
+use crate::stitch::{StitchError, Stitcher};
+use crate::units::{Bytes, RowRange};
+
+/// How long a shard may take to be seen on this machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What an [`Assembly`] is opened for.
+#[derive(Debug)]
+pub struct AssemblyJob<'a> {
+    /// The command: what it would be as one for [`convert`](super::convert) on this machine.
+    pub run: ConvertRun,
+    /// The output folder of this run.
+    pub out: &'a Path,
+    /// The name of the folder for shards: the job's own among all jobs of this output folder.
+    pub folder: &'a str,
+    /// This machine's roots: inputs below none of them are refused.
+    pub roots: &'a Roots,
+    /// Whether the same job was opened before: then it goes on, and never begins anew for `--overwrite`.
+    pub reopened: bool,
+    /// How long planning took, for the report.
+    pub planning: Duration,
+    /// Raised as rows are committed.
+    pub watch: Arc<Watch>,
+}
+
+/// What there is to do of a run.
+#[derive(Debug)]
+pub enum Opened {
+    /// Nothing: the same command has finished it, and everything is still there.
+    AlreadyDone(Outcome),
+    /// Rows are to be made; or, where all of them are committed, only to be published.
+    Begun(Box<Assembly>),
+}
+
+/// A locked run that takes shards. All of it may be called from several threads at once; each call can wait for the disk.
+#[derive(Debug)]
+pub struct Assembly {
+    run: ConvertRun,
+    plan: Arc<Plan>,
+    portable: PlanId,
+    stitcher: Stitcher,
+    watch: Arc<Watch>,
+    /// Held for reading while bytes are written; never waited for with `state` in hand. None where the run takes no more rows.
+    targets: RwLock<Option<Vec<Target>>>,
+    state: Mutex<Progressed>,
+}
+
+/// What changes while rows come in.
+#[derive(Debug)]
+struct Progressed {
+    workspace: Workspace,
+    findings: Findings,
+    times: Times,
+    began: Instant,
+}
+
+/// A shard whose bytes are in their place, and not yet on the disk.
+#[derive(Debug)]
+pub struct Landed {
+    /// Position of its channel in the plan.
+    channel: usize,
+    range: SyncedRange,
+    took: Duration,
+}
+
+impl Landed {
+    /// What is known of its rows.
+    pub const fn range(&self) -> &SyncedRange {
+        &self.range
+    }
+}
+
+impl Assembly {
+    /// Takes the output folder for this run, goes on with what the same command left there or begins, and makes the
+    /// folder for its shards. Fails as [`convert`](super::convert) does, before anything is written where it can.
+    pub fn open(planned: PlannedRun, job: AssemblyJob<'_>) -> Result<Opened, ConvertError> {
+        let AssemblyJob {
+            mut run,
+            out,
+            folder,
+            roots,
+            reopened,
+            planning,
+            watch,
+        } = job;
+        let PlannedRun { plan, findings } = planned;
+        // Refused before anything is written.
+        plan.portable(roots)?;
+        if reopened && workspace::is_begun(out, &run.request, &run.settings) {
+            run.settings.overwrite = Overwrite::Never;
+        }
+        let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
+        let mut times = Times {
+            planning,
+            ..Times::default()
+        };
+        if workspace.stage == Stage::Done {
+            let mut outcome = outcome_of(&mut workspace, findings, State::AlreadyDone);
+            report::note_changed_settings(&workspace, &mut outcome);
+            report::summarise(&workspace, &run.settings, &times, &mut outcome);
+            watch.enter(Phase::Done);
+            return Ok(Opened::AlreadyDone(outcome));
+        }
+        let left = workspace.remove_job_folders(Some(folder));
+        workspace.notes.extend(left);
+        workspace::have_room([(out, workspace.needed() + shards_needed(&workspace))].into_iter())?;
+        workspace.create_job_folder(folder)?;
+        // What is being published may have its names already, and must not be made anew under the old ones.
+        let targets = match workspace.stage {
+            Stage::Converting => Some(workspace.targets()?),
+            Stage::Publishing | Stage::Done => None,
+        };
+        let plan = Arc::clone(&workspace.plan);
+        job::begin_watch(&workspace, &plan, &watch);
+        watch.enter(Phase::Converting);
+        times.busy = vec![Duration::ZERO; plan.channels.len()];
+        let portable = plan.portable(roots)?.id;
+        let assembly = Self {
+            portable,
+            stitcher: Stitcher {
+                job: workspace.job_folder(folder),
+                plan: portable,
+                inside: fs::kind(out).is_ok_and(|kind| !kind.network),
+                patience: PATIENCE,
+            },
+            run,
+            plan,
+            watch,
+            targets: RwLock::new(targets),
+            state: Mutex::new(Progressed {
+                workspace,
+                findings,
+                times,
+                began: Instant::now(),
+            }),
+        };
+        Ok(Opened::Begun(Box::new(assembly)))
+    }
+
+    /// The plan, with this machine's paths. It can be older than the one that [`Assembly::open`] was given: an
+    /// unfinished run goes on as it was begun.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The id of [`Plan::portable`] of the plan: shards of another one are refused.
+    pub const fn portable_id(&self) -> PlanId {
+        self.portable
+    }
+
+    /// Where shards are to be left: the folder that a worker hands to [`ShardWriter`](crate::shard::ShardWriter).
+    pub fn job_folder(&self) -> &Path {
+        &self.stitcher.job
+    }
+
+    /// The output folder.
+    pub fn out(&self) -> PathBuf {
+        self.state().workspace.out.clone()
+    }
+
+    /// Rows that need no work any more, in order.
+    pub fn committed_rows(&self, channel: Channel) -> Vec<RowRange> {
+        let state = self.state();
+        let committed = state.workspace.committed.get(&channel);
+        let mut rows: Vec<RowRange> = committed.into_iter().flatten().map(|done| done.rows).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Checks a shard and copies it to its place in the unfinished array.
+    ///
+    /// May be called from several threads at once, also for rows that another shard is bringing: all whole shards of some
+    /// rows hold the same bytes.
+    pub fn land(&self, name: &ShardName) -> Result<Landed, StitchError> {
+        let began = Instant::now();
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = targets.as_ref().ok_or(StitchError::Over)?;
+        let channels = &self.plan.channels;
+        let at = channels.iter().position(|channel| channel.channel == name.channel);
+        let fits = |at: &usize| !name.rows.is_empty() && name.rows.end <= channels[*at].rows;
+        let Some(channel) = at.filter(fits) else {
+            return Err(StitchError::Unplanned { name: *name });
+        };
+        let record = self.stitcher.land(&channels[channel], name, &targets[channel])?;
+        Ok(Landed {
+            channel,
+            range: record.range,
+            took: began.elapsed(),
+        })
+    }
+
+    /// Brings landed rows to the disk, and records them: they need not be made again, whatever happens. Shards of rows
+    /// of which some are committed already are passed over.
+    pub fn commit(&self, landed: Vec<Landed>) -> Result<(), ConvertError> {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(targets) = targets.as_ref() else { return Ok(()) };
+        let mut touched: Vec<usize> = landed.iter().map(|landed| landed.channel).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let began = Instant::now();
+        touched.into_iter().try_for_each(|channel| targets[channel].sync())?;
+        let mut state = self.state();
+        state.times.syncing += began.elapsed();
+        let mut new: Vec<SyncedRange> = Vec::with_capacity(landed.len());
+        for Landed { channel, range, took } in landed {
+            state.times.busy[channel] += took;
+            let taken = state.workspace.committed.get(&range.channel).into_iter().flatten();
+            // Counted twice, the checksums of the whole would be wrong.
+            let again =
+                |other: &SyncedRange| other.channel == range.channel && !other.rows.intersection(range.rows).is_empty();
+            if !taken.chain(&new).any(again) {
+                new.push(range);
+            }
+        }
+        for range in &new {
+            self.watch.add_rows(range.rows.len(), range.statuses.bad_rows());
+            self.watch.add_read(range.bytes_in);
+            self.watch.add_written(Bytes(range.data_len));
+        }
+        state.workspace.commit(new)
+    }
+
+    /// Gives the run's files their names, and leaves nothing else behind. `workers`: who made the rows, for the report.
+    ///
+    /// Fails where rows are missing. Where a name cannot be given (a mapped old array on Windows), it can be called again.
+    pub fn publish(&self, workers: &[String]) -> Result<Outcome, ConvertError> {
+        let missing = job::missing_rows(&self.state().workspace, &self.plan);
+        if missing > 0 {
+            let out = self.out();
+            return Err(ConvertError::Incomplete { out, missing });
+        }
+        self.close();
+        let mut state = self.state();
+        let Progressed {
+            workspace,
+            findings,
+            times,
+            began,
+        } = &mut *state;
+        self.watch.enter(Phase::Publishing);
+        if workspace.stage == Stage::Converting {
+            publish::write_lists(workspace)?;
+        }
+        publish::publish(workspace, &self.run.settings)?;
+        times.converting = began.elapsed();
+        let left = workspace.remove_job_folders(None);
+        workspace.notes.extend(left);
+        let mut outcome = outcome_of(workspace, findings.clone(), State::Finished);
+        report::note_changed_settings(workspace, &mut outcome);
+        report::summarise(workspace, &self.run.settings, times, &mut outcome);
+        report::write(&outcome, workspace, &self.run, times, &self.watch, workers)?;
+        publish::finish(workspace, &self.run.settings, began.elapsed())?;
+        workspace.release();
+        self.watch.enter(Phase::Done);
+        Ok(outcome)
+    }
+
+    /// Ends the run without a result: removes its shards and lets others use the output folder. What is committed stays,
+    /// and the same command goes on with it; unless it is `hopeless`, that is, would fail again, so that other commands
+    /// may take its place. Returns a sentence for people where shards could not be removed.
+    pub fn abandon(&self, hopeless: bool) -> Option<String> {
+        self.close();
+        let mut state = self.state();
+        if hopeless {
+            state.workspace.give_up();
+        }
+        let left = state.workspace.remove_job_folders(None);
+        state.workspace.release();
+        left
+    }
+
+    /// Waits for what is being written, and closes the arrays.
+    fn close(&self) {
+        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, Progressed> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn outcome_of(workspace: &mut Workspace, findings: Findings, state: State) -> Outcome {
+    Outcome {
+        out: workspace.out.clone(),
+        state,
+        channels: Vec::new(),
+        findings,
+        notes: std::mem::take(&mut workspace.notes),
+        bad_files: Vec::new(),
+    }
+}
+
+/// Bytes that the shards of all rows take that are to be made.
+fn shards_needed(workspace: &Workspace) -> Bytes {
+    let channels = workspace.plan.channels.iter();
+    let needed = channels.map(|channel| {
+        let committed = workspace.committed.get(&channel.channel).into_iter().flatten();
+        let done: u64 = committed.map(|done| done.rows.len()).sum();
+        (channel.row_bytes() + Bytes(IndexRecord::BYTES)) * channel.rows.saturating_sub(done)
+    });
+    needed.sum()
+}

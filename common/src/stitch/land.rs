@@ -1,0 +1,204 @@
+//! One shard into its array: looked at block by block, and copied on the way.
+//!
+//! Bytes of a shard that turns out to be damaged may have been copied by then. That does no harm: nothing says that these
+//! rows are there, and whoever makes them again writes over them.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crc_fast::{CrcAlgorithm, Digest};
+
+use super::error::StitchError;
+use super::pieces::{BLOCK, pieces};
+use crate::convert::{Checksum, Target};
+use crate::fs::{self, StorageError};
+use crate::outputs::{Seal, check_seal};
+use crate::plan::{ChannelPlan, PlanId};
+use crate::shard::{Header, Headers, Part, ShardName, ShardRecord};
+use crate::units::Bytes;
+
+/// Far more than the JSON of any shard.
+const LONGEST_RECORD: u64 = 64 << 20;
+
+/// What all shards of a job have in common.
+#[derive(Debug)]
+pub(crate) struct Stitcher {
+    /// The folder below which they lie.
+    pub(crate) job: PathBuf,
+    /// The portable plan that they were made by.
+    pub(crate) plan: PlanId,
+    /// Whether the system may copy on its own. Not over a network: there a client that has part of a file in memory
+    /// and a server that copies into it are too easily of two minds.
+    pub(crate) inside: bool,
+    /// How long a shard may take to be seen here.
+    pub(crate) patience: Duration,
+}
+
+impl Stitcher {
+    /// Checks a shard of `channel` and copies it to its place in `target`. Its bytes are not synced yet.
+    pub(crate) fn land(
+        &self,
+        channel: &ChannelPlan,
+        name: &ShardName,
+        target: &Target,
+    ) -> Result<ShardRecord, StitchError> {
+        let record = self.record(name)?;
+        let headers = Headers::of(channel, name.rows);
+        let range = &record.range;
+        let json = || name.path(&self.job, Part::Record);
+        let told = [(&headers.data, range.data_len), (&headers.index, range.index_len)];
+        if let Some((header, found)) = told.into_iter().find(|(header, told)| header.payload != *told) {
+            let expected = header.payload.to_string();
+            let found = found.to_string();
+            let (path, what) = (json(), "another number of bytes");
+            return Err(StitchError::Foreign {
+                path,
+                what,
+                expected,
+                found,
+            });
+        }
+        let judged: u64 = range.statuses.all().map(|(_, rows)| rows).sum();
+        if judged != name.rows.len() {
+            let why = format!("verdicts on {judged} of {} rows", name.rows.len());
+            return Err(StitchError::Damaged { path: json(), why });
+        }
+        let mut buffer = vec![0; Bytes(BLOCK).as_usize()];
+        let mut copy = |part, header, sum, file, path| {
+            self.copy(&name.path(&self.job, part), header, sum, (file, path), &mut buffer)
+        };
+        copy(Part::Data, &headers.data, range.data(), &target.data, &target.data_path)?;
+        copy(
+            Part::Index,
+            &headers.index,
+            range.index(),
+            &target.index,
+            &target.index_path,
+        )?;
+        Ok(record)
+    }
+
+    /// Reads and checks a shard's JSON.
+    fn record(&self, name: &ShardName) -> Result<ShardRecord, StitchError> {
+        let path = name.path(&self.job, Part::Record);
+        let (file, length) = self.open(&path, None)?;
+        let mut text = Vec::new();
+        file.take(length.min(LONGEST_RECORD))
+            .read_to_end(&mut text)
+            .map_err(|source| unreadable(&path, source))?;
+        let damaged = |why: String| StitchError::Damaged {
+            path: path.clone(),
+            why,
+        };
+        match check_seal(&text) {
+            Seal::Intact => {}
+            Seal::Absent => return Err(damaged("it does not end in its checksum".to_owned())),
+            Seal::Broken { written, found } => {
+                return Err(damaged(format!("its checksum is {found}, {written} was written")));
+            }
+        }
+        let record: ShardRecord = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let foreign = |what, expected: String, found: String| StitchError::Foreign {
+            path: path.clone(),
+            what,
+            expected,
+            found,
+        };
+        if record.plan != self.plan {
+            return Err(foreign(
+                "made by another plan",
+                self.plan.to_string(),
+                record.plan.to_string(),
+            ));
+        }
+        if record.name() != *name {
+            return Err(foreign("another shard", name.to_string(), record.name().to_string()));
+        }
+        Ok(record)
+    }
+
+    /// Opens a file of a shard, with its length; one that is to have a certain length may have grown to it a moment late.
+    fn open(&self, path: &Path, expected: Option<u64>) -> Result<(File, u64), StitchError> {
+        let open = || {
+            let failed = |source| unreadable(path, source);
+            let file = File::open(path).map_err(failed)?;
+            let found = file.metadata().map_err(failed)?.len();
+            match expected {
+                Some(expected) if expected != found => Err(StitchError::WrongLength {
+                    path: path.to_owned(),
+                    expected,
+                    found,
+                }),
+                _ => Ok((file, found)),
+            }
+        };
+        let kind = |error: &StitchError| match error {
+            StitchError::Missing { .. } => ErrorKind::NotFound,
+            StitchError::WrongLength { expected, found, .. } if found < expected => ErrorKind::UnexpectedEof,
+            StitchError::Unreadable(error) => error.source_kind(),
+            _ => ErrorKind::Other,
+        };
+        fs::once_seen(self.patience, open, kind)
+    }
+
+    fn copy(
+        &self,
+        path: &Path,
+        header: &Header,
+        expected: Checksum,
+        (to, to_path): (&File, &Path),
+        buffer: &mut [u8],
+    ) -> Result<(), StitchError> {
+        let (file, length) = self.open(path, Some(header.len() + header.payload))?;
+        let read = |at: u64, into: &mut [u8]| match fs::read_at(&file, into, at) {
+            Ok(found) if found == into.len() => Ok(()),
+            Ok(found) => Err(StitchError::WrongLength {
+                path: path.to_owned(),
+                expected: length,
+                found: at + found as u64,
+            }),
+            Err(source) => Err(unreadable(path, source)),
+        };
+        let found = &mut buffer[..header.bytes.len()];
+        read(0, found)?;
+        if *found != header.bytes {
+            return Err(StitchError::Damaged {
+                path: path.to_owned(),
+                why: "its header is not the one that was written".to_owned(),
+            });
+        }
+        let mut sum = Digest::new(CrcAlgorithm::Crc32Iscsi);
+        let mut inside = self.inside;
+        for piece in pieces(header) {
+            let bytes = &mut buffer[..Bytes(piece.len).as_usize()];
+            read(piece.from, bytes)?;
+            sum.update(bytes);
+            let copied = if inside && piece.whole_pages {
+                fs::copy_inside(&file, piece.from, to, piece.to, piece.len)
+            } else {
+                0
+            };
+            inside &= !piece.whole_pages || copied == piece.len;
+            fs::write_all_at(to, &bytes[Bytes(copied).as_usize()..], piece.to + copied)
+                .map_err(|source| StitchError::Output(StorageError::new("write", to_path, source)))?;
+        }
+        let found = Checksum::from(&sum);
+        if found != expected {
+            return Err(StitchError::WrongChecksum {
+                path: path.to_owned(),
+                expected: expected.crc,
+                found: found.crc,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> StitchError {
+    if source.kind() == ErrorKind::NotFound {
+        return StitchError::Missing { path: path.to_owned() };
+    }
+    StitchError::Unreadable(StorageError::new("read the shard", path, source))
+}
