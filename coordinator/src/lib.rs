@@ -94,11 +94,8 @@ impl Coordinator {
             stitch_threads,
             tell,
         } = config;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("server")
-            .enable_all()
-            .build()?;
+        // One thread is enough: the server only passes messages on.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // First of all, so that a port in use changes nothing in the state.
         let listeners = runtime
             .block_on(server::bind(&listen))

@@ -19,8 +19,8 @@ use crate::clock::{Clock, wall_ms};
 use crate::job::LiveJob;
 use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal, JournalError};
 use crate::recorder::Recorder;
-pub(crate) use sessions::{Joining, Outgoing};
 use sessions::WorkerSession;
+pub(crate) use sessions::{Joining, Refused};
 
 const TICK: Duration = Duration::from_millis(250);
 

@@ -1,19 +1,21 @@
 //! From a submit to jobs: the thread that lists inputs, opens headers, takes the output folders and records what is
 //! accepted. One submit at a time; nothing of it runs on the owner.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tonic::Status;
 use trc2npy_common::convert::{
-    Assembly, AssemblyState, ConvertError, ConvertRun, Io, NameTemplate, Overwrite, Settings, Watch,
+    Assembly, AssemblyJob, ConvertError, ConvertRun, Io, NameTemplate, Opened as Opening, Overwrite, Settings, Watch,
+    unreadable_allowed,
 };
 use trc2npy_common::fs;
-use trc2npy_common::plan::{self, Findings, LongBaseline, Plan, PlanProgress, PlanRequest, PlannedRun};
+use trc2npy_common::plan::{self, ChannelPlan, Findings, LongBaseline, Plan, PlanProgress, PlanRequest, PlannedRun};
 use trc2npy_common::resources::{Machine, default_memory_limit};
-use trc2npy_common::roots::{Place, Roots};
+use trc2npy_common::roots::{Place, RootError, Roots};
 use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard, Stretch};
 use trc2npy_proto::{Submission, v1};
 
@@ -43,11 +45,8 @@ pub(crate) struct Planner {
 /// A run that has its output folder.
 struct Taken {
     record: JobRecord,
-    /// With this machine's paths.
-    plan: Arc<Plan>,
-    portable: Plan,
-    assembly: Option<Assembly>,
-    folder: PathBuf,
+    /// What there is to do; none where its arrays were there.
+    work: Option<(Box<Assembly>, Plan)>,
 }
 
 impl Planner {
@@ -66,6 +65,7 @@ impl Planner {
             return Ok(known);
         }
         let run = self.localised(submission)?;
+        let began = Instant::now();
         let planned = plan::plan(&run.request, &PlanProgress::default()).map_err(|error| {
             let message = error.to_string();
             if error.is_usage() {
@@ -76,14 +76,15 @@ impl Planner {
         })?;
         let outs = plan::resolve_outputs(&submission.out, &planned)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let planning = began.elapsed();
         let mut taken = Vec::with_capacity(planned.len());
         for (planned, out) in planned.into_iter().zip(outs) {
-            taken.push(self.take(submission, &run, planned, &out.to_string_lossy())?);
+            taken.push(self.take(submission, &run, planned, &out.to_string_lossy(), planning)?);
+        }
+        for (_, portable) in taken.iter().filter_map(|taken| taken.work.as_ref()) {
+            self.journal.save_plan(portable).map_err(internal)?;
         }
         let records: Vec<JobRecord> = taken.iter().map(|taken| taken.record.clone()).collect();
-        for taken in taken.iter().filter(|taken| taken.assembly.is_some()) {
-            self.journal.save_plan(&taken.portable).map_err(internal)?;
-        }
         let ids = self.journal.accept(&records).map_err(internal)?;
         for (id, taken) in ids.iter().zip(taken) {
             let accepted = self.accepted(*id, taken, Vec::new()).map_err(internal)?;
@@ -106,10 +107,34 @@ impl Planner {
             plan,
             findings: Findings::default(),
         };
-        let assembly = Assembly::open(planned, &run, &out, &record.folder, Arc::new(Watch::new()))
+        let opened = self
+            .open(planned, &run, &out, &record.folder, true, Duration::ZERO)
             .map_err(|error| text(&error))?;
-        let taken = self.taken(assembly, portable, record).map_err(|error| text(&error))?;
+        let taken = self.taken(opened, record).map_err(|error| text(&error))?;
         self.accepted(id, taken, shards).map_err(|error| text(&error))
+    }
+
+    fn open(
+        &self,
+        planned: PlannedRun,
+        run: &ConvertRun,
+        out: &Path,
+        folder: &str,
+        reopened: bool,
+        planning: Duration,
+    ) -> Result<Opening, ConvertError> {
+        Assembly::open(
+            planned,
+            AssemblyJob {
+                run: run.clone(),
+                out,
+                folder,
+                roots: &self.roots,
+                reopened,
+                planning,
+                watch: Arc::new(Watch::new()),
+            },
+        )
     }
 
     /// The submission with this machine's paths.
@@ -163,91 +188,74 @@ impl Planner {
         run: &ConvertRun,
         planned: PlannedRun,
         out: &str,
+        planning: Duration,
     ) -> Result<Taken, Status> {
         let local = self.local(out)?;
-        let portable = planned
-            .plan
-            .portable(&self.roots)
-            .map_err(|error| Status::failed_precondition(error.to_string()))?;
-        let warnings = planned.findings.warnings().map(ToString::to_string).collect();
-        let folder = format!("job-{:016x}", fastrand::u64(..));
         let record = JobRecord {
             submission: submission.clone(),
             run: planned.plan.run.clone(),
             out: out.to_owned(),
-            plan: portable.id.to_string(),
-            folder: folder.clone(),
+            plan: String::new(),
+            folder: format!("job-{:016x}", fastrand::u64(..)),
             submitted_ms: wall_ms(),
             end: None,
-            warnings,
+            warnings: planned.findings.warnings().map(ToString::to_string).collect(),
             channels: planned.plan.channels.iter().map(|channel| expected(channel, run)).collect(),
         };
-        let assembly = Assembly::open(planned, run, &local, &folder, Arc::new(Watch::new())).map_err(refused)?;
-        self.taken(assembly, portable, record).map_err(refused)
+        let opened = self.open(planned, run, &local, &record.folder, false, planning);
+        opened
+            .and_then(|opened| self.taken(opened, record))
+            .map_err(|error| refused(&error))
     }
 
-    fn taken(&self, mut assembly: Assembly, portable: Plan, mut record: JobRecord) -> Result<Taken, ConvertError> {
-        record.warnings.extend(assembly.notes());
-        // A run that is gone on with keeps the plan with which it was begun.
-        let plan = assembly.plan();
-        let folder = assembly.job_folder();
-        if assembly.state() == AssemblyState::Done {
-            let outcome = assembly.publish(&[])?;
-            record.channels = summaries(&outcome);
-            record.end = Some(JobEnd {
-                ending: Ended::Done { already: true },
-                at_ms: wall_ms(),
-            });
-            return Ok(Taken {
-                record,
-                plan,
-                portable,
-                assembly: None,
-                folder,
-            });
+    fn taken(&self, opened: Opening, mut record: JobRecord) -> Result<Taken, ConvertError> {
+        match opened {
+            Opening::AlreadyDone(outcome) => {
+                record.warnings.extend(outcome.notes.iter().cloned());
+                record.channels = summaries(&outcome);
+                record.end = Some(JobEnd {
+                    ending: Ended::Done { already: true },
+                    at_ms: wall_ms(),
+                });
+                Ok(Taken { record, work: None })
+            }
+            Opening::Begun(assembly) => {
+                // Not always the plan that was made just now: a run that is gone on with keeps its own.
+                let portable = assembly.plan().portable(&self.roots)?;
+                record.plan = portable.id.to_string();
+                Ok(Taken {
+                    record,
+                    work: Some((assembly, portable)),
+                })
+            }
         }
-        Ok(Taken {
-            record,
-            plan,
-            portable,
-            assembly: Some(assembly),
-            folder,
-        })
     }
 
     fn accepted(&self, id: JobId, taken: Taken, shards: Vec<Shard>) -> Result<Accepted, Box<dyn std::error::Error>> {
-        let Taken {
-            record,
-            plan,
-            portable,
-            assembly,
-            folder,
-        } = taken;
-        let Some(assembly) = assembly else {
+        let Taken { record, work } = taken;
+        let Some((assembly, portable)) = work else {
             return Ok(Accepted { id, record, work: None });
         };
+        let folder = assembly.job_folder();
         let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         fs::write_file(&folder.join(TOKEN), token.as_bytes())?;
-        let place = self
-            .roots
-            .place_of(&folder)
-            .ok_or_else(|| format!("{} lies in none of the coordinator's roots", folder.display()))?;
+        let place = self.roots.place_below(folder)?;
         let bytes = portable.encode();
         let submission = &record.submission;
         let handout = Handout {
             head: v1::JobHead {
                 plan_id: portable.id.to_string(),
                 plan_bytes: bytes.len() as u64,
-                folder_root: place.root.to_string(),
-                folder_path: place.path.clone(),
+                folder_root: place.root().to_string(),
+                folder_path: place.path().to_owned(),
                 token,
                 trust_size: submission.trust_size,
                 settle_ms: u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX),
-                checks: checks(&plan),
+                checks: checks(assembly.plan()),
             },
             plan: bytes,
         };
-        let spec = spec(&plan, &assembly, submission, &place)?;
+        let spec = spec(&assembly, &portable, submission, &place)?;
         let covered = |shard: &Shard| {
             let committed = spec.channels.get(usize::from(shard.channel.0)).map(|channel| &channel.committed);
             committed.is_none_or(|rows| rows.iter().any(|rows| !rows.intersection(shard.rows).is_empty()))
@@ -255,7 +263,7 @@ impl Planner {
         let shards = shards.into_iter().filter(|shard| !covered(shard)).collect();
         let stitcher = Stitcher::start(
             id,
-            assembly,
+            *assembly,
             self.stitch_threads,
             submission.sync_every,
             self.inbox.clone(),
@@ -271,18 +279,14 @@ impl Planner {
 
 /// What the core needs to know of a job.
 fn spec(
-    plan: &Plan,
     assembly: &Assembly,
+    portable: &Plan,
     submission: &Submission,
     folder: &Place,
-) -> Result<JobSpec, trc2npy_common::roots::BadPlace> {
-    let mut roots = vec![folder.root.to_string()];
-    for input in &submission.inputs {
-        roots.push(input.parse::<Place>()?.root.to_string());
-    }
-    roots.sort_unstable();
-    roots.dedup();
-    let channels = plan.channels.iter().enumerate().map(|(position, channel)| ChannelSpec {
+) -> Result<JobSpec, RootError> {
+    let mut roots = portable.roots()?;
+    roots.insert(folder.root().clone());
+    let channels = portable.channels.iter().map(|channel| ChannelSpec {
         stretches: channel
             .stretches()
             .into_iter()
@@ -292,18 +296,18 @@ fn spec(
                 rows_a_file: stretch.rows_a_file,
             })
             .collect(),
-        committed: assembly.committed_rows(position),
+        committed: assembly.committed_rows(channel.channel),
     });
     Ok(JobSpec {
-        roots,
+        roots: roots.iter().map(ToString::to_string).collect(),
         channels: channels.collect(),
         settle: Millis(u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX)),
-        unreadable_allowed: assembly.unreadable_allowed(),
+        unreadable_allowed: unreadable_allowed(portable),
     })
 }
 
 /// A channel before its end.
-fn expected(channel: &trc2npy_common::plan::ChannelPlan, run: &ConvertRun) -> ChannelSummary {
+fn expected(channel: &ChannelPlan, run: &ConvertRun) -> ChannelSummary {
     ChannelSummary {
         name: channel.channel.to_string(),
         rows: channel.rows,
@@ -319,7 +323,7 @@ fn usage(error: impl std::fmt::Display) -> Status {
     Status::invalid_argument(error.to_string())
 }
 
-fn refused(error: ConvertError) -> Status {
+fn refused(error: &ConvertError) -> Status {
     if error.exit_code() == 2 {
         Status::invalid_argument(error.to_string())
     } else {

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::{Request, Status};
@@ -50,7 +50,7 @@ pub(crate) async fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<WorkersServer<workers::Service>>().await;
     health.set_serving::<JobsServer<jobs::Service>>().await;
-    let (inbox, planner) = (services.inbox, services.planner);
+    let Services { inbox, planner, .. } = services;
     let workers = WorkersServer::new(workers::Service { inbox: inbox.clone() }).max_decoding_message_size(LARGEST_MESSAGE);
     let jobs = JobsServer::new(jobs::Service {
         inbox: inbox.clone(),
@@ -66,15 +66,22 @@ pub(crate) async fn serve(
         .add_service(InterceptedService::new(workers, refuse.clone()))
         .add_service(InterceptedService::new(jobs, refuse.clone()))
         .add_service(InterceptedService::new(fleet, refuse));
-    let connections = tokio_stream::iter(listeners.into_iter().map(TcpListenerStream::new));
-    let connections = tokio_stream::StreamExt::merge_all(connections);
+    let (connections, incoming) = mpsc::channel(16);
+    for listener in listeners {
+        let connections = connections.clone();
+        start("listen", async move {
+            // A connection that could not be taken (too many files are open) is an item, too: the server goes on.
+            while connections.send(listener.accept().await.map(|(stream, _)| stream)).await.is_ok() {}
+        });
+    }
+    drop(connections);
     let ended = async {
         // Dropped or sent: both mean the end.
         let _ = stop.await;
     };
     // Not the graceful end: workers' streams never end by themselves.
     tokio::select! {
-        served = router.serve_with_incoming(connections) => served,
+        served = router.serve_with_incoming(ReceiverStream::new(incoming)) => served,
         () = ended => Ok(()),
     }
 }

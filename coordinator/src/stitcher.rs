@@ -3,8 +3,9 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use trc2npy_common::convert::{Assembly, Landed, Outcome};
-use trc2npy_common::shard::ShardName;
+use trc2npy_common::convert::{Assembly, ChannelOutcome, Landed, Outcome};
+use trc2npy_common::plan::Element;
+use trc2npy_common::shard::{self, ShardName};
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Ending, JobId, Shard};
 
@@ -92,17 +93,18 @@ impl Bench {
                     }
                     self.land(&shards);
                 }
-                Task::Discard(shard) => self.assembly.discard(&name(&shard)),
+                Task::Discard(shard) => {
+                    if let Some(name) = self.name(&shard) {
+                        // Whatever stays goes with the job's folder.
+                        let _ = shard::discard(self.assembly.job_folder(), &name);
+                    }
+                }
                 Task::Publish { workers } => {
                     let published = self.publish(&workers);
                     self.inbox.post(Message::Published(self.job, published));
                 }
                 Task::Close(ending) => {
-                    if let Ending::Failed(_) | Ending::Cancelled = ending {
-                        // Whatever was copied is gone on with by the same command later.
-                        let _ = self.sync();
-                        self.assembly.abandon();
-                    }
+                    self.close(&ending);
                     return;
                 }
             }
@@ -112,31 +114,56 @@ impl Bench {
     }
 
     fn land(&mut self, shards: &[Shard]) {
-        let assembly = &self.assembly;
+        let (assembly, shards): (_, Vec<(Shard, Option<ShardName>)>) = (
+            &self.assembly,
+            shards.iter().map(|shard| (*shard, self.name(shard))).collect(),
+        );
         let results: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = shards
                 .iter()
-                .map(|shard| scope.spawn(move || assembly.land(&name(shard))))
+                .map(|(_, name)| name.map(|name| scope.spawn(move || assembly.land(&name))))
                 .collect();
-            threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+            threads.into_iter().map(|thread| thread.map(thread::ScopedJoinHandle::join)).collect()
         });
-        for (shard, result) in shards.iter().zip(results) {
-            match result {
-                Ok(Ok(landed)) => {
-                    self.unsynced += landed.bytes();
+        for ((shard, _), result) in shards.iter().zip(results) {
+            let why = match result {
+                Some(Ok(Ok(landed))) => {
+                    self.unsynced += Bytes(landed.range().data_len);
                     self.landed.push(landed);
                     self.inbox.post(Message::Landed(*shard));
+                    continue;
                 }
-                Ok(Err(error)) => self.inbox.post(Message::LandingFailed(*shard, error.to_string())),
-                Err(_) => {
-                    let why = "the stitching thread crashed (please report this)".to_owned();
-                    self.inbox.post(Message::LandingFailed(*shard, why));
-                }
-            }
+                Some(Ok(Err(error))) => error.to_string(),
+                Some(Err(_)) => "the stitching thread crashed (please report this)".to_owned(),
+                None => "the plan has no such channel".to_owned(),
+            };
+            self.inbox.post(Message::LandingFailed(*shard, why));
         }
         if self.unsynced >= self.sync_every {
             // An error here comes again when the job is published, and is told then.
             let _ = self.sync();
+        }
+    }
+
+    /// A shard's files by the numbers in its lease.
+    fn name(&self, shard: &Shard) -> Option<ShardName> {
+        let channel = self.assembly.plan().channels.get(usize::from(shard.channel.0))?;
+        Some(ShardName {
+            channel: channel.channel,
+            rows: shard.rows,
+            lease: shard::Lease {
+                epoch: shard.lease.epoch.0,
+                attempt: shard.lease.attempt,
+            },
+        })
+    }
+
+    fn close(&mut self, ending: &Ending) {
+        if let Ending::Failed(_) | Ending::Cancelled = ending {
+            // What was copied is gone on with when the same is submitted again.
+            let _ = self.sync();
+            let left = self.assembly.abandon(false);
+            self.inbox.post(Message::Noted(self.job, left.into_iter().collect()));
         }
     }
 
@@ -158,19 +185,9 @@ impl Bench {
     }
 }
 
-/// A shard's files by the numbers in its lease.
-fn name(shard: &Shard) -> ShardName {
-    ShardName {
-        channel: usize::from(shard.channel.0),
-        rows: shard.rows,
-        epoch: shard.lease.epoch.0,
-        attempt: shard.lease.attempt,
-    }
-}
-
 /// The channels of a finished run, as the journal keeps them.
 pub(crate) fn summaries(outcome: &Outcome) -> Vec<ChannelSummary> {
-    let of = |channel: &trc2npy_common::convert::ChannelOutcome| ChannelSummary {
+    let of = |channel: &ChannelOutcome| ChannelSummary {
         name: channel.channel.to_string(),
         rows: channel.rows,
         samples: channel.samples,
@@ -187,11 +204,12 @@ pub(crate) fn summaries(outcome: &Outcome) -> Vec<ChannelSummary> {
     outcome.channels.iter().map(of).collect()
 }
 
-pub(crate) fn element_name(element: trc2npy_common::plan::Element) -> String {
-    match element {
-        trc2npy_common::plan::Element::Float32 => "float32",
-        trc2npy_common::plan::Element::Int16 => "int16",
-        trc2npy_common::plan::Element::Int8 => "int8",
-    }
-    .to_owned()
+/// numpy's name of the type.
+pub(crate) fn element_name(element: Element) -> String {
+    let name = match element {
+        Element::Float32 => "float32",
+        Element::Int16 => "int16",
+        Element::Int8 => "int8",
+    };
+    name.to_owned()
 }

@@ -14,6 +14,7 @@ use crate::v1;
 
 /// What is to be converted, whereto and how. Checked as far as that is possible without the roots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command")]
 pub struct Submission {
     /// Chosen at random by the client, so that a submit which is sent again is not done twice.
     pub key: String,

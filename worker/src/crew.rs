@@ -33,7 +33,7 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    pub(crate) fn start(config: &WorkerConfig, reports: UnboundedSender<Report>) -> std::io::Result<Self> {
+    pub(crate) fn start(config: &WorkerConfig, reports: &UnboundedSender<Report>) -> std::io::Result<Self> {
         keep_panics_quiet();
         let (tasks, inbox) = mpsc::channel();
         let inbox = Arc::new(Mutex::new(inbox));

@@ -1,12 +1,12 @@
 //! One lease, from its bounds to a shard. Whatever goes wrong becomes a fault that says what to do next.
 
-use trc2npy_common::convert::{Budget, ConvertError, Io, RangeConverter, RangeOptions, Watch};
+use trc2npy_common::convert::{Budget, ConvertError, Io, RangeConverter, RangeOptions, Reading, Watch};
 use trc2npy_common::plan::Plan;
 use trc2npy_common::resources::{MemoryGauge, Pressure};
 use trc2npy_common::roots::Roots;
-use trc2npy_common::shard::{ShardError, ShardName, ShardWriter};
+use trc2npy_common::shard::{self, ShardError, ShardName, ShardWriter};
 use trc2npy_common::units::Bytes;
-use trc2npy_coordinator_core::{Fault, Grant, Step, Work};
+use trc2npy_coordinator_core::{Fault, Step, Terms, Work};
 
 use crate::WorkerConfig;
 use crate::job::{Job, Prepared};
@@ -53,13 +53,15 @@ impl Executor {
             return Err(Fault::Unfit(format!("rows {} are not in the plan", grant.rows)));
         };
         let name = ShardName {
-            channel: position,
+            channel: channel.channel,
             rows: grant.rows,
-            epoch: grant.lease.epoch.0,
-            attempt: grant.lease.attempt,
+            lease: shard::Lease {
+                epoch: grant.lease.epoch.0,
+                attempt: grant.lease.attempt,
+            },
         };
         let sizes = self.buffers(plan)?;
-        let writer = ShardWriter::create(folder, plan, &name).map_err(output)?;
+        let writer = ShardWriter::create(folder, plan.id, channel, name).map_err(|error| output(&error))?;
         lease.enter(Step::Converting);
         let options = RangeOptions {
             io: self.io,
@@ -67,13 +69,18 @@ impl Executor {
             settle: job.settle(),
             last_try: grant.terms.settled,
             waited_for: grant.terms.settled,
-            take_unreadable: grant.terms.take_unreadable,
-            give_up: grant.terms.give_up,
+            reading: match grant.terms {
+                Terms { give_up: true, .. } => Reading::GivenUp,
+                Terms {
+                    take_unreadable: true, ..
+                } => Reading::MayFail,
+                _ => Reading::MustSucceed,
+            },
             pulse: &lease.pulse,
         };
         let done = RangeConverter::new(plan, &sizes)
             .convert(channel, grant.rows, writer.target(), &options, &Watch::new())
-            .map_err(|error| fault(&error, &grant))?;
+            .map_err(|error| fault(&error))?;
         if !done.deferred.is_empty() {
             return Err(Fault::StillWriting(done.deferred));
         }
@@ -84,7 +91,7 @@ impl Executor {
             unreadable: done.unreadable,
         };
         lease.enter(Step::Syncing);
-        writer.finish(done).map_err(output)?;
+        writer.finish(done).map_err(|error| output(&error))?;
         Ok(Work {
             took: lease.took(),
             ..work
@@ -102,7 +109,7 @@ impl Executor {
 }
 
 /// What is to be done about an error of the conversion.
-fn fault(error: &ConvertError, _: &Grant) -> Fault {
+fn fault(error: &ConvertError) -> Fault {
     let why = error.to_string();
     match error {
         ConvertError::Revoked => Fault::Returned,
@@ -114,6 +121,6 @@ fn fault(error: &ConvertError, _: &Grant) -> Fault {
     }
 }
 
-fn output(error: ShardError) -> Fault {
+fn output(error: &ShardError) -> Fault {
     Fault::Output(error.to_string())
 }

@@ -77,7 +77,8 @@ pub enum WorkerError {
 pub fn run(config: &WorkerConfig, control: &Control) -> Result<Ended, WorkerError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reports, inbox) = tokio::sync::mpsc::unbounded_channel();
-    let crew = crew::Crew::start(config, reports)?;
+    let crew = crew::Crew::start(config, &reports)?;
+    drop(reports);
     let ended = runtime.block_on(session::Session::new(config, control, crew, inbox).run());
     // A name lookup that hangs must not keep the program from ending.
     runtime.shutdown_background();

@@ -35,7 +35,7 @@ impl Gauge {
         Self {
             memory: MemoryGauge::new(),
             pressure: Pressure::new(config.memory_threshold),
-            cpu: System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_cpu_usage()))
+            cpu: System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_usage()))
                 .ok(),
             threads: config.threads,
         }

@@ -16,6 +16,7 @@ use trc2npy_common::resources::Machine;
 use trc2npy_coordinator_core::{Fault, Grant, JobId, LeaseId, Step, Work};
 use trc2npy_proto::LARGEST_MESSAGE;
 use trc2npy_proto::link::Announce;
+use trc2npy_proto::v1::workers_client::WorkersClient;
 use trc2npy_proto::v1::{self, from_worker, to_worker};
 
 use crate::backoff::Backoff;
@@ -24,7 +25,7 @@ use crate::crew::{Crew, Report, Task};
 use crate::files::{self, Client, JobFiles};
 use crate::job::Job;
 use crate::lease::{Done, Lease};
-use crate::machine::{self, Gauge};
+use crate::machine::Gauge;
 use crate::{Ended, WorkerConfig, WorkerError};
 
 /// Jobs whose plans are kept although no lease of them is in hand.
@@ -158,7 +159,7 @@ impl<'c> Session<'c> {
             channel = address.connect() => channel.map_err(|error| Broken::Again(error.to_string()))?,
             () = self.control.changed() => return Ok(Broken::Again("interrupted while connecting".to_owned())),
         };
-        let mut client = Client::with_interceptor(channel, Announce).max_decoding_message_size(LARGEST_MESSAGE);
+        let mut client = WorkersClient::with_interceptor(channel, Announce).max_decoding_message_size(LARGEST_MESSAGE);
         let (out, outgoing) = mpsc::unbounded_channel();
         let mut link = Link {
             client: client.clone(),
@@ -232,7 +233,7 @@ impl<'c> Session<'c> {
         loop {
             let next = tokio::select! {
                 message = incoming.message() => match message {
-                    Ok(Some(message)) => self.obey(link, message),
+                    Ok(Some(message)) => self.obey(link, message.message),
                     Ok(None) => ControlFlow::Break(Broken::Again("the coordinator has ended the connection".to_owned())),
                     Err(status) => ControlFlow::Break(self.refused_or_broken(&status)),
                 },
@@ -299,8 +300,8 @@ impl<'c> Session<'c> {
         }));
     }
 
-    fn obey(&mut self, link: &mut Link, message: v1::ToWorker) -> ControlFlow<Broken> {
-        match message.message {
+    fn obey(&mut self, link: &mut Link, message: Option<to_worker::Message>) -> ControlFlow<Broken> {
+        match message {
             Some(to_worker::Message::Grant(grant)) => match Grant::try_from(grant) {
                 Ok(grant) => self.take(link, grant),
                 Err(error) => {

@@ -14,7 +14,7 @@ use super::{Inbox, Owner};
 const BEAT_EVERY_MS: u32 = 1000;
 
 /// Where messages for a worker go; an error ends its stream.
-pub(crate) type Outgoing = UnboundedSender<Result<v1::ToWorker, Status>>;
+pub(super) type Outgoing = UnboundedSender<Result<v1::ToWorker, Status>>;
 
 /// A worker that wants to work.
 pub(crate) struct Joining {
