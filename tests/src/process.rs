@@ -144,6 +144,12 @@ impl Running {
         self.end()
     }
 
+    /// SIGKILL, and its end; what it said can still be read.
+    pub fn kill_now(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Sends a signal.
     #[cfg(unix)]
     pub fn signal(&self, signal: rustix::process::Signal) {

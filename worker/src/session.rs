@@ -233,7 +233,7 @@ impl<'c> Session<'c> {
         loop {
             let next = tokio::select! {
                 message = incoming.message() => match message {
-                    Ok(Some(message)) => self.obey(link, message.message),
+                    Ok(Some(message)) => self.obey(link, message.message.as_ref()),
                     Ok(None) => ControlFlow::Break(Broken::Again("the coordinator has ended the connection".to_owned())),
                     Err(status) => ControlFlow::Break(self.refused_or_broken(&status)),
                 },
@@ -300,17 +300,17 @@ impl<'c> Session<'c> {
         }));
     }
 
-    fn obey(&mut self, link: &mut Link, message: Option<to_worker::Message>) -> ControlFlow<Broken> {
+    fn obey(&mut self, link: &mut Link, message: Option<&to_worker::Message>) -> ControlFlow<Broken> {
         match message {
-            Some(to_worker::Message::Grant(grant)) => match Grant::try_from(grant) {
+            Some(to_worker::Message::Grant(grant)) => match Grant::try_from(*grant) {
                 Ok(grant) => self.take(link, grant),
                 Err(error) => {
                     return ControlFlow::Break(Broken::Again(format!("the coordinator sent a lease that is none: {error}")));
                 }
             },
-            Some(to_worker::Message::Revoke(v1::Revoke { lease: Some(lease) })) => self.drop_lease(lease.into()),
+            Some(to_worker::Message::Revoke(v1::Revoke { lease: Some(lease) })) => self.drop_lease((*lease).into()),
             Some(to_worker::Message::Settle(v1::Settle { lease: Some(lease) })) => {
-                self.in_hand.remove(&lease.into());
+                self.in_hand.remove(&(*lease).into());
             }
             Some(to_worker::Message::Dismiss(_)) => self.dismissed = true,
             // What a later version adds is no reason to stop.

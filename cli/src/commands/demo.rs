@@ -1,22 +1,34 @@
-//! `demo`: a small run from nothing to arrays that are checked, in a folder that stays for trying things.
+//! `demo`: a small run from nothing to arrays that are checked, in a folder that stays for trying things. A coordinator
+//! and two workers make them, in this process and over the network's loopback: what a lab's machines do.
 
 use std::ffi::OsString;
 use std::fs;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use ndarray::Array2;
-use trc2npy_common::convert::State;
-use trc2npy_common::resources::Machine;
+use trc2npy_common::convert::{Io, Watch};
+use trc2npy_common::roots::Roots;
 use trc2npy_common::trc::Header;
 use trc2npy_common::units::Bytes;
+use trc2npy_coordinator::{Coordinator, CoordinatorConfig};
+use trc2npy_proto::Submission;
+use trc2npy_proto::link::Address;
+use trc2npy_proto::v1::{self, JobState};
 use trc2npy_synth::RunSpec;
+use trc2npy_worker::{Control, Ended, WorkerConfig, WorkerError};
 
-use super::convert::{Job, stop_on_ctrl_c};
+use super::client::Client;
+use super::convert::stop_on_ctrl_c;
+use super::coordinator::{self, STITCH_THREADS};
+use super::{jobs, submit};
 use crate::failure::{Failure, INTERRUPTED};
-use crate::options::{self, DemoOptions};
-use crate::screen::{self, Display, count, counted, python_text};
+use crate::options::{self, DemoOptions, ProgressStyle};
+use crate::screen::{self, Display, Talk, count, counted, python_text};
 
 const FILES: u64 = 500;
 const SAMPLES: usize = 5_000;
@@ -36,58 +48,142 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
     if !is_written(&spec, &run) {
         spec.write(&run, &|_| ControlFlow::Continue(()))?;
     }
-    let baseline = BASELINE.to_string();
-    let arguments = [
-        run.as_os_str(),
-        "--out".as_ref(),
-        out.as_os_str(),
-        "--baseline".as_ref(),
-        baseline.as_ref(),
-    ];
-    let arguments = arguments.map(OsString::from);
-    let command: Vec<OsString> = ["trc2npy", "convert"]
-        .map(OsString::from)
-        .into_iter()
-        .chain(arguments.clone())
-        .collect();
     screen::show(&format!(
-        "A run of two channels, {} .trc files, {}: {}\n\n$ {}",
+        "A run of two channels, {} .trc files, {}: {}\n\n\
+         A coordinator and two workers in this process convert it, as a lab's machines would together:\n\n{}",
         count(spec.file_count()),
         Bytes(spec.total_bytes()),
         run.display(),
-        screen::command_line(&command)
+        commands(&options.dir)
     ))?;
 
-    let mut convert = options::convert_defaults(&arguments)?;
-    // An earlier demo's arrays are this command's own.
-    convert.output.overwrite = true;
-    let job = Job::new(&convert, &Machine::detect())?;
-    let display = Display::new(convert.display.progress);
-    let mut converted = job.convert(&display, None, &stop_on_ctrl_c(&display))?;
-    if let Some(failure) = converted.failures.pop() {
-        return Err(failure.error.into());
-    }
-    let Some(outcome) = converted.outcomes.first() else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    if outcome.state == State::Interrupted {
+    let cluster = Cluster::start(&options.dir)?;
+    let client = Client::connect_to(&cluster.address)?;
+    let request = v1::SubmitRequest::from(submission()?);
+    let reply = client.jobs(async |mut jobs| jobs.submit(request).await.map(tonic::Response::into_inner))?;
+    let display = Display::new(ProgressStyle::Auto);
+    let stop = stop_on_ctrl_c(&display);
+    let watch = Arc::new(Watch::new());
+    let following = display.follow(Arc::clone(&watch), None);
+    let job = reply.jobs.first().map_or(0, |job| job.id);
+    let job = client.follow(job, &watch, &stop);
+    drop(following);
+    let job = job?;
+    cluster.end()?;
+    if stop.requested() {
         screen::remark("interrupted; the same command goes on");
         return Ok(INTERRUPTED.into());
     }
-    screen::show(&screen::summary(outcome, &job.settings.name))?;
+    if job.state() != JobState::Done {
+        return Err(Failure::Work {
+            code: 1,
+            message: job.error,
+        });
+    }
+    screen::show(&jobs::summary(&job))?;
 
-    for (channel, number) in outcome.channels.iter().zip(CHANNELS) {
-        check(&spec, &run, number, &channel.path)?;
+    let arrays = CHANNELS.map(|number| out.join(format!("C{number}--Trace.npy")));
+    for (array, number) in arrays.iter().zip(CHANNELS) {
+        check(&spec, &run, number, array)?;
     }
     let rows = counted(spec.file_count(), "row");
     screen::show(&format!(
         "\nChecked: all {rows}, decoded once more from the .trc files, agree bit for bit with the arrays.\n\n{}",
-        plotting(
-            &outcome.channels[0].path,
-            &outcome.channels[0].path.with_extension("index.npy")
-        )
+        plotting(&arrays[0], &arrays[0].with_extension("index.npy"))
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A coordinator and two workers in this process.
+struct Cluster {
+    address: Address,
+    coordinator: Coordinator,
+    workers: Vec<(Control, JoinHandle<Result<Ended, WorkerError>>)>,
+}
+
+impl Cluster {
+    /// With the demo's folder as the root `data`.
+    fn start(dir: &Path) -> Result<Self, Failure> {
+        let roots = || {
+            let mapping = format!("data={}", dir.display());
+            Roots::parse([mapping]).map_err(|error| Failure::work(1, &error))
+        };
+        let quiet: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(|line| {
+            if screen::talk() == Talk::Much {
+                coordinator::log(line);
+            }
+        });
+        let coordinator = Coordinator::start(CoordinatorConfig {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            roots: roots()?,
+            state: dir.join("state"),
+            stitch_threads: STITCH_THREADS,
+            tell: Arc::clone(&quiet),
+        })
+        .map_err(|error| Failure::work(1, &error))?;
+        let address = Address::from(coordinator.addresses()[0]);
+        let mut workers = Vec::new();
+        for name in ["worker-1", "worker-2"] {
+            let config = WorkerConfig {
+                coordinator: address.clone(),
+                name: name.to_owned(),
+                roots: roots()?,
+                threads: 1,
+                memory_limit: Bytes::mib(256),
+                memory_threshold: 1.0,
+                io: Io::Auto,
+                tell: Arc::clone(&quiet),
+            };
+            let control = Control::new();
+            let asked = control.clone();
+            let thread = thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || trc2npy_worker::run(&config, &asked))?;
+            workers.push((control, thread));
+        }
+        Ok(Self {
+            address,
+            coordinator,
+            workers,
+        })
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        for (control, thread) in self.workers {
+            control.stop();
+            // What it has to say is no news for a demo.
+            let _ = thread.join();
+        }
+        self.coordinator.stopper()();
+        self.coordinator.wait().map_err(|error| Failure::work(1, &error))
+    }
+}
+
+/// What would be typed on three machines.
+fn commands(dir: &Path) -> String {
+    let root = format!("data={}", dir.display());
+    let state = dir.join("state");
+    let words: [Vec<OsString>; 3] = [
+        ["coordinator", "--root", &root, "--state", &state.to_string_lossy()].map(OsString::from).to_vec(),
+        ["worker", "--root", &root].map(OsString::from).to_vec(),
+        ["submit", "data:run", "--out", "data:npy", "--baseline", &BASELINE.to_string(), "--watch"]
+            .map(OsString::from)
+            .to_vec(),
+    ];
+    words
+        .into_iter()
+        .map(|words| {
+            let words: Vec<OsString> = std::iter::once("trc2npy".into()).chain(words).collect();
+            format!("$ {}\n", screen::command_line(&words))
+        })
+        .collect()
+}
+
+/// `submit data:run --out data:npy --baseline 500`; an earlier demo's arrays are this one's own.
+fn submission() -> Result<Submission, Failure> {
+    let baseline = BASELINE.to_string();
+    let arguments = ["data:run", "--out", "data:npy", "--baseline", &baseline, "--overwrite"].map(OsString::from);
+    submit::submission(&options::submit_defaults(&arguments)?)
 }
 
 /// Whether every file of the run is there, byte for byte.

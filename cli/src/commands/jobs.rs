@@ -212,7 +212,7 @@ fn whole(job: &Job) -> String {
 }
 
 /// The table of the channels, and bad rows loudly.
-fn summary(job: &Job) -> String {
+pub(super) fn summary(job: &Job) -> String {
     let of = |channel: &JobChannel| {
         vec![
             channel.name.clone(),

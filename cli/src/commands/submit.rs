@@ -58,7 +58,8 @@ pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn submission(options: &SubmitOptions) -> Result<Submission, Failure> {
+/// As it goes to the coordinator.
+pub(super) fn submission(options: &SubmitOptions) -> Result<Submission, Failure> {
     let input = &options.input;
     let reading = &input.reading;
     if input.inputs.is_empty() {

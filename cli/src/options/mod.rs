@@ -194,18 +194,18 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     })
 }
 
-/// The options of `convert` when nothing is asked for, with these inputs: what `demo` converts with.
-pub(crate) fn convert_defaults(arguments: &[OsString]) -> Result<ConvertOptions, Failure> {
-    let argv = ["trc2npy", "convert"]
+/// The options of `submit` with these arguments, and nothing from elsewhere: what `demo` submits.
+pub(crate) fn submit_defaults(arguments: &[OsString]) -> Result<SubmitOptions, Failure> {
+    let argv = ["trc2npy", "submit"]
         .map(OsString::from)
         .into_iter()
         .chain(arguments.iter().cloned());
     let matches = Cli::command()
-        .mut_subcommand("convert", switches)
+        .mut_subcommand("submit", switches)
         .try_get_matches_from(argv)
         .map_err(Failure::Usage)?;
     match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
-        Asked::Convert(options) => Ok(*options),
+        Asked::Submit(options) => Ok(*options),
         _ => unreachable!("the subcommand was given"),
     }
 }
