@@ -75,7 +75,7 @@ fn convert_options(
     measurement: &Measurement,
     sources: &Sources,
 ) -> Result<ConvertOptions, Failure> {
-    let mut asked = options::convert_defaults(&[])?;
+    let mut asked = options::convert_defaults()?;
     let inputs = sources.inputs();
     asked.input.inputs = inputs.paths;
     asked.input.reading.stem = inputs.stem;

@@ -194,20 +194,31 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
     })
 }
 
-/// The options of `submit` with these arguments, and nothing from elsewhere: what `demo` submits.
+/// The options of `convert` when nothing is asked for: what `tes-ana` begins with.
+pub(crate) fn convert_defaults() -> Result<ConvertOptions, Failure> {
+    match alone("convert", &[])? {
+        Asked::Convert(options) => Ok(*options),
+        _ => unreachable!("the subcommand was given"),
+    }
+}
+
+/// The options of `submit` with these arguments: what `demo` submits.
 pub(crate) fn submit_defaults(arguments: &[OsString]) -> Result<SubmitOptions, Failure> {
-    let argv = ["trc2npy", "submit"]
-        .map(OsString::from)
-        .into_iter()
-        .chain(arguments.iter().cloned());
-    let matches = Cli::command()
-        .mut_subcommand("submit", switches)
-        .try_get_matches_from(argv)
-        .map_err(Failure::Usage)?;
-    match Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command {
+    match alone("submit", arguments)? {
         Asked::Submit(options) => Ok(*options),
         _ => unreachable!("the subcommand was given"),
     }
+}
+
+/// A subcommand with these arguments, and nothing from the environment or the file.
+fn alone(subcommand: &'static str, arguments: &[OsString]) -> Result<Asked, Failure> {
+    let words = ["trc2npy", subcommand].map(OsString::from);
+    let argv = words.into_iter().chain(arguments.iter().cloned());
+    let matches = Cli::command()
+        .mut_subcommand(subcommand, switches)
+        .try_get_matches_from(argv)
+        .map_err(Failure::Usage)?;
+    Ok(Cli::from_arg_matches(&matches).map_err(Failure::Usage)?.command)
 }
 
 /// The command line with the parts that derive cannot say once for all options.
