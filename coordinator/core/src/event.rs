@@ -2,7 +2,7 @@
 
 use trc2npy_common::units::{Bytes, RowRange};
 
-use crate::ids::{ChannelIndex, JobId, LeaseId, SessionId};
+use crate::ids::{ChannelIndex, JobId, LeaseId, Millis, SessionId};
 
 /// Something that happened. All that the core knows, it knows from these.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub enum Event {
         /// Shards that an earlier start recorded, and whose rows are not among [`ChannelSpec::committed`]: to be landed
         /// once more.
         shards: Vec<Shard>,
+        /// Whether an earlier start had it: workers may still have leases of it in hand, and are awaited for a moment.
+        restored: bool,
     },
     /// Someone wants the job to end without a result.
     CancelAsked(JobId),
@@ -64,7 +66,13 @@ pub enum Event {
     /// Someone wants the worker to finish what it has and get no more.
     DrainAsked(SessionId),
     /// A shard's bytes agree with their checksums and are copied to their place.
-    Landed(Shard),
+    Landed {
+        /// Which.
+        shard: Shard,
+        /// What is in it. Told here and not taken from the worker's word, so that a shard that is landed once more
+        /// after a restart counts as it did before.
+        found: Found,
+    },
     /// They do not, or could not be: the rows are to be made again.
     LandingFailed {
         /// Which.
@@ -89,9 +97,11 @@ pub struct JobSpec {
     /// In the plan's order.
     pub channels: Vec<ChannelSpec>,
     /// How long a file that seems to be still being written is left alone, in ms.
-    pub settle: crate::ids::Millis,
+    pub settle: Millis,
     /// Files that may be unreadable before the job fails.
     pub unreadable_allowed: u64,
+    /// Bytes of each lease, where its owner wants them to be so many; else they follow the workers' speed.
+    pub lease_bytes: Option<Bytes>,
 }
 
 /// One channel of a job.
@@ -179,8 +189,8 @@ pub struct LeaseProgress {
     pub step: Step,
 }
 
-/// What is being done of a lease. Each has its own deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What is being done of a lease, in this order. Each has its own deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Getting the plan, opening files.
     Preparing,
@@ -211,7 +221,16 @@ pub struct Work {
     /// Input bytes.
     pub bytes: Bytes,
     /// From grant to delivery, as the worker measured it.
-    pub took: crate::ids::Millis,
+    pub took: Millis,
+    /// Rows that are bad.
+    pub bad_rows: u64,
+    /// Files that could not be read.
+    pub unreadable: u64,
+}
+
+/// What a landed shard holds besides good rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
     /// Rows that are bad.
     pub bad_rows: u64,
     /// Files that could not be read.

@@ -5,9 +5,20 @@
 mod effect;
 mod event;
 mod ids;
+mod job;
+mod lease;
+mod placement;
+mod rows;
+mod scheduler;
+mod views;
+mod worker;
 
 pub use effect::{Effect, Ending, Record};
 pub use event::{
-    Beat, ChannelSpec, Event, Fault, Grant, Hello, JobSpec, LeaseProgress, Loss, Shard, Step, Stretch, Terms, Work,
+    Beat, ChannelSpec, Event, Fault, Found, Grant, Hello, JobSpec, LeaseProgress, Loss, Shard, Step, Stretch, Terms,
+    Work,
 };
 pub use ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
+pub use rows::Amount;
+pub use scheduler::Core;
+pub use views::{Bin, ChannelView, Idle, JobView, MOST_BINS, Reason, WorkerView};

@@ -1,0 +1,131 @@
+//! A job that has not ended.
+
+use std::collections::BTreeMap;
+
+use trc2npy_common::units::Bytes;
+
+use crate::event::JobSpec;
+use crate::ids::{ChannelIndex, Epoch, LeaseId, Millis, SessionId};
+use crate::rows::{Channel, Spans};
+use crate::worker::Worker;
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Rows are missing.
+    Running,
+    /// All are there; the files get their names.
+    Publishing,
+}
+
+/// What is known of a job.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) roots: Vec<String>,
+    pub(crate) settle: Millis,
+    pub(crate) unreadable_allowed: u64,
+    pub(crate) lease_bytes: Option<Bytes>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) phase: Phase,
+    /// Nobody gets leases of it before: workers may come back with some.
+    pub(crate) held_until: Millis,
+    /// Workers that cannot work on it, with what they say.
+    pub(crate) unfit: BTreeMap<SessionId, String>,
+    /// Of workers that could not read files of it since their last shard: how often, and how many shards the job had
+    /// when that began.
+    pub(crate) unreadable_on: BTreeMap<SessionId, (u32, u64)>,
+    /// Shards that came.
+    pub(crate) shards: u64,
+    /// Leases whose shards have landed, by epoch.
+    pub(crate) landed: BTreeMap<Epoch, Spans>,
+    /// Shards in succession that could not be written.
+    pub(crate) outputs_failed: u32,
+    /// Shards in succession that did not land.
+    pub(crate) landings_failed: u32,
+    /// Files that could not be read.
+    pub(crate) unreadable: u64,
+    pub(crate) second_attempts: u64,
+    /// Input bytes of the shards that came, and what their rows cost.
+    pub(crate) read: Bytes,
+    pub(crate) cost: Bytes,
+    /// The workers' time for them.
+    pub(crate) took: Millis,
+}
+
+impl Job {
+    /// With all rows open but those that the spec has as committed.
+    pub(crate) fn new(spec: &JobSpec, held_until: Millis) -> Self {
+        Self {
+            roots: spec.roots.clone(),
+            settle: spec.settle,
+            unreadable_allowed: spec.unreadable_allowed,
+            lease_bytes: spec.lease_bytes,
+            channels: spec.channels.iter().map(Channel::new).collect(),
+            phase: Phase::Running,
+            held_until,
+            unfit: BTreeMap::new(),
+            unreadable_on: BTreeMap::new(),
+            shards: 0,
+            landed: BTreeMap::new(),
+            outputs_failed: 0,
+            landings_failed: 0,
+            unreadable: 0,
+            second_attempts: 0,
+            read: Bytes(0),
+            cost: Bytes(0),
+            took: Millis(0),
+        }
+    }
+
+    pub(crate) fn channel(&self, index: ChannelIndex) -> Option<&Channel> {
+        self.channels.get(usize::from(index.0))
+    }
+
+    pub(crate) fn channel_mut(&mut self, index: ChannelIndex) -> Option<&mut Channel> {
+        self.channels.get_mut(usize::from(index.0))
+    }
+
+    /// With their positions.
+    pub(crate) fn each_channel(&self) -> impl Iterator<Item = (ChannelIndex, &Channel)> {
+        (0..).map(ChannelIndex).zip(&self.channels)
+    }
+
+    /// Whether a worker sees its files, as far as is known.
+    pub(crate) fn suits(&self, session: SessionId, worker: &Worker) -> bool {
+        self.roots.iter().all(|root| worker.roots.contains(root)) && !self.unfit.contains_key(&session)
+    }
+
+    /// What is in nobody's hands.
+    pub(crate) fn remaining(&self) -> Bytes {
+        let all = self.channels.iter();
+        all.map(|channel| channel.rows_open.bytes + channel.rows_waiting.bytes)
+            .sum()
+    }
+
+    /// What is not committed.
+    pub(crate) fn unfinished(&self) -> Bytes {
+        self.remaining() + self.channels.iter().map(|channel| channel.rows_held.bytes).sum()
+    }
+
+    /// Whether there are rows to be had now.
+    pub(crate) fn has_open(&self) -> bool {
+        self.channels.iter().any(|channel| channel.rows_open.rows > 0)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.channels.iter().all(Channel::is_done)
+    }
+
+    /// Whether the shard of this lease has landed.
+    pub(crate) fn has_landed(&self, lease: LeaseId) -> bool {
+        self.landed
+            .get(&lease.epoch)
+            .is_some_and(|attempts| attempts.has(lease.attempt))
+    }
+
+    /// What one lease's worker does a second, over all of them.
+    pub(crate) fn speed(&self) -> Option<Bytes> {
+        let speed = u128::from(self.cost.0) * 1000 / u128::from(self.took.0.max(1));
+        (self.cost.0 > 0).then(|| Bytes(u64::try_from(speed).unwrap_or(u64::MAX)))
+    }
+}

@@ -1,0 +1,180 @@
+//! Workers that come, say how they are, and go when nothing is left for them.
+
+use trc2npy_common::units::Bytes;
+
+use super::Core;
+use crate::effect::Effect;
+use crate::event::{Beat, Grant, Hello, Step};
+use crate::ids::SessionId;
+use crate::lease::{Holder, Lease};
+use crate::placement::patience;
+use crate::rows::Hands;
+use crate::worker::Worker;
+
+impl Core {
+    pub(super) fn join(&mut self, session: SessionId, hello: &Hello) {
+        if self.workers.contains_key(&session) {
+            return;
+        }
+        self.workers.insert(session, Worker::new(hello, self.now()));
+        self.slots += u64::from(hello.slots);
+        for &grant in &hello.in_hand {
+            if !self.reattach(session, grant) {
+                self.tell_to_drop(session, grant.lease);
+            }
+        }
+        self.refresh(session);
+    }
+
+    /// Whether a worker may go on with a lease of an earlier connection, or of an earlier start of the coordinator.
+    fn reattach(&mut self, session: SessionId, grant: Grant) -> bool {
+        let Some(job) = self.jobs.get_mut(&grant.job) else {
+            return false;
+        };
+        if job.has_landed(grant.lease) {
+            self.settle(Some(session), grant.lease);
+            return true;
+        }
+        let Some(channel) = job.channel_mut(grant.channel) else {
+            return false;
+        };
+        // Its process lives, whatever was thought when the connection broke.
+        channel.pardon(grant.rows, grant.lease);
+        if let Some(Hands::Landing(landing)) = channel.held(grant.rows).map(|held| &held.hands) {
+            let mine = landing.lease == grant.lease;
+            if mine {
+                self.await_landing(session, grant.job, grant.channel, grant.rows);
+            }
+            return mine;
+        }
+        if let Some(lease) = self.leases.get(&grant.lease) {
+            if lease.holder != Holder::Orphan || !lease.is(&grant) {
+                return false;
+            }
+            let lease = self.remove_lease(grant.lease);
+            if let Some(mut lease) = lease {
+                lease.holder = Holder::Worker(session);
+                lease.stalled = false;
+                lease.deadline = self.patience(&lease);
+                self.add_lease(grant.lease, lease);
+                self.allow_all(session);
+            }
+            return true;
+        }
+        self.adopt(session, grant)
+    }
+
+    /// Lets a worker go on with rows that are open: the coordinator has forgotten the lease, or has taken its worker for
+    /// dead, and nobody else has the rows.
+    fn adopt(&mut self, session: SessionId, grant: Grant) -> bool {
+        let now = self.now();
+        if !self.was_granted(grant.lease) {
+            return false;
+        }
+        let (Some(job), Some(worker)) = (self.jobs.get_mut(&grant.job), self.workers.get(&session)) else {
+            return false;
+        };
+        let Some(channel) = job.channel_mut(grant.channel) else {
+            return false;
+        };
+        if !channel.is_open(grant.rows) {
+            return false;
+        }
+        channel.hold(grant.rows, Hands::One(grant.lease));
+        let mut lease = Lease {
+            holder: Holder::Worker(session),
+            name: worker.name.clone(),
+            job: grant.job,
+            channel: grant.channel,
+            rows: grant.rows,
+            terms: grant.terms,
+            bytes: channel.cost.bytes(grant.rows),
+            granted: now,
+            step: Step::Preparing,
+            done: Bytes(0),
+            deadline: now + patience(Step::Preparing),
+            end: now,
+            stalled: false,
+        };
+        lease.look_ahead(now, None, (job.read, job.cost));
+        self.add_lease(grant.lease, lease);
+        self.note_open(grant.job);
+        self.allow_all(session);
+        true
+    }
+
+    /// What a worker brings with it is not too much for it.
+    fn allow_all(&mut self, session: SessionId) {
+        if let Some(worker) = self.workers.get_mut(&session) {
+            worker.allowed = worker.allowed.max(worker.leases.len());
+        }
+    }
+
+    pub(super) fn take_beat(&mut self, session: SessionId, beat: &Beat) {
+        let now = self.now();
+        let Some(worker) = self.workers.get_mut(&session) else {
+            return;
+        };
+        self.slots = self.slots - u64::from(worker.slots) + u64::from(beat.slots);
+        worker.take_beat(beat);
+        worker.heard = now;
+        let speed = worker.speed;
+        for progress in &beat.progress {
+            let Some(lease) = self.leases.get_mut(&progress.lease) else {
+                continue;
+            };
+            if lease.holder != Holder::Worker(session) {
+                continue;
+            }
+            let further = lease.advance(progress.bytes, progress.step);
+            let before = lease.end;
+            let input = self
+                .jobs
+                .get(&lease.job)
+                .map(|job| (job.read, job.cost))
+                .unwrap_or_default();
+            lease.look_ahead(now, speed, input);
+            lease.stalled &= !further;
+            let step = lease.step;
+            self.lone.remove(&(before, progress.lease));
+            self.index(progress.lease);
+            if further {
+                self.set_deadline(progress.lease, now + patience(step));
+            }
+        }
+        self.refresh(session);
+    }
+
+    pub(super) fn drain(&mut self, session: SessionId) {
+        if let Some(worker) = self.workers.get_mut(&session) {
+            worker.drain_asked = true;
+            self.refresh(session);
+        }
+    }
+
+    /// Keeps a worker's place among those that may get leases, and lets it go when it drains and has nothing left.
+    pub(super) fn refresh(&mut self, session: SessionId) {
+        let Some(worker) = self.workers.get_mut(&session) else {
+            return;
+        };
+        let rank = worker.place(session);
+        if rank != worker.rank {
+            if let Some(before) = worker.rank {
+                self.idle.remove(&before);
+            }
+            if let Some(rank) = rank {
+                self.idle.insert(rank);
+            }
+            worker.rank = rank;
+        }
+        if rank.is_some() {
+            self.ready.insert(session);
+        }
+        let idle = worker.leases.is_empty() && worker.unsettled == 0;
+        if worker.is_draining() && idle && !worker.dismissed {
+            worker.dismissed = true;
+            self.effects.push(Effect::Dismiss(session));
+        }
+        worker.dismissed &= worker.is_draining();
+    }
+}
