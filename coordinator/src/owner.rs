@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tonic::Status;
-use trc2npy_coordinator_core::{Core, Effect, Event, JobId, SessionId, Shard};
+use trc2npy_coordinator_core::{Amount, ChannelView, Core, Effect, Event, Found, JobId, JobSpec, JobView, SessionId, Shard};
 use trc2npy_proto::v1;
 
 use crate::clock::{Clock, wall_ms};
@@ -39,7 +39,7 @@ pub(crate) enum Message {
     /// They will never be.
     JournalFailed(JournalError),
     /// A shard is checked and copied.
-    Landed(Shard),
+    Landed(Shard, Found),
     /// Or it cannot be.
     LandingFailed(Shard, String),
     /// All files of a job have their names, or why not.
@@ -63,8 +63,10 @@ pub(crate) struct Accepted {
 /// What is to be worked on.
 pub(crate) struct Opened {
     pub(crate) job: LiveJob,
-    pub(crate) spec: trc2npy_coordinator_core::JobSpec,
+    pub(crate) spec: JobSpec,
     pub(crate) shards: Vec<Shard>,
+    /// An earlier start had it.
+    pub(crate) restored: bool,
 }
 
 /// Where messages for the owner are dropped; never waits.
@@ -125,6 +127,11 @@ struct Speed {
 }
 
 impl Speed {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is never negative")]
+    fn bytes_per_second(&self) -> u64 {
+        self.per_second as u64
+    }
+
     fn look(&mut self, now: Instant, bytes: u64) {
         let Some((then, before)) = self.at else {
             self.at = Some((now, bytes));
@@ -144,13 +151,19 @@ impl Speed {
     }
 }
 
+/// Of all channels together.
+fn sum(view: &JobView, of: impl Fn(&ChannelView) -> Amount) -> Amount {
+    let mut all = Amount::default();
+    view.channels.iter().for_each(|channel| all += of(channel));
+    all
+}
+
 /// What nothing else may touch.
 pub(crate) struct Owner {
     core: Core,
     clock: Clock,
     pub(crate) journal: Arc<Journal>,
     recorder: Recorder,
-    inbox: Inbox,
     pub(crate) jobs: BTreeMap<JobId, JobEntry>,
     /// Keys of accepted submits.
     pub(crate) keys: HashMap<String, Vec<JobId>>,
@@ -172,13 +185,12 @@ impl Owner {
         tell: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> std::io::Result<Self> {
         let clock = Clock::start();
-        let recorder = Recorder::start(Arc::clone(&journal), inbox.clone())?;
+        let recorder = Recorder::start(Arc::clone(&journal), inbox)?;
         let mut owner = Self {
             core: Core::new(journal.epoch, clock.now()),
             clock,
             journal,
             recorder,
-            inbox,
             jobs: BTreeMap::new(),
             keys: HashMap::new(),
             sessions: BTreeMap::new(),
@@ -220,7 +232,7 @@ impl Owner {
                     }
                 }
                 Message::JournalFailed(error) => return Err(error),
-                Message::Landed(shard) => self.step(Event::Landed(shard)),
+                Message::Landed(shard, found) => self.step(Event::Landed { shard, found }),
                 Message::LandingFailed(shard, why) => self.step(Event::LandingFailed { shard, why }),
                 Message::Published(job, result) => self.published(job, result),
                 Message::Noted(job, notes) => {
@@ -247,13 +259,24 @@ impl Owner {
 
     fn open(&mut self, accepted: Accepted) {
         let Accepted { id, record, work } = accepted;
-        let Some(Opened { job, spec, shards }) = work else {
+        let Some(Opened {
+            job,
+            spec,
+            shards,
+            restored,
+        }) = work
+        else {
             self.enter(id, record, None);
             return;
         };
         (self.tell)(&format!("job {id}: {} -> {}", record.run, record.out));
         self.enter(id, record, Some(job));
-        self.step(Event::Opened { job: id, spec, shards });
+        self.step(Event::Opened {
+            job: id,
+            spec,
+            shards,
+            restored,
+        });
     }
 
     fn published(&mut self, job: JobId, result: Result<Vec<ChannelSummary>, String>) {
@@ -274,7 +297,7 @@ impl Owner {
         let now = Instant::now();
         for (id, entry) in self.jobs.iter_mut().filter(|(_, entry)| entry.live.is_some()) {
             if let Some(view) = self.core.job(*id) {
-                entry.speed.look(now, view.bytes_done().0);
+                entry.speed.look(now, sum(&view, |channel| channel.committed).bytes.0);
             }
         }
     }

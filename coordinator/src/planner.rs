@@ -87,7 +87,7 @@ impl Planner {
         let records: Vec<JobRecord> = taken.iter().map(|taken| taken.record.clone()).collect();
         let ids = self.journal.accept(&records).map_err(internal)?;
         for (id, taken) in ids.iter().zip(taken) {
-            let accepted = self.accepted(*id, taken, Vec::new()).map_err(internal)?;
+            let accepted = self.accepted(*id, taken, Vec::new(), false).map_err(internal)?;
             self.inbox.post(Message::Opened(Box::new(accepted)));
         }
         Ok(ids)
@@ -111,7 +111,7 @@ impl Planner {
             .open(planned, &run, &out, &record.folder, true, Duration::ZERO)
             .map_err(|error| text(&error))?;
         let taken = self.taken(opened, record).map_err(|error| text(&error))?;
-        self.accepted(id, taken, shards).map_err(|error| text(&error))
+        self.accepted(id, taken, shards, true).map_err(|error| text(&error))
     }
 
     fn open(
@@ -231,14 +231,20 @@ impl Planner {
         }
     }
 
-    fn accepted(&self, id: JobId, taken: Taken, shards: Vec<Shard>) -> Result<Accepted, Box<dyn std::error::Error>> {
+    fn accepted(
+        &self,
+        id: JobId,
+        taken: Taken,
+        shards: Vec<Shard>,
+        restored: bool,
+    ) -> Result<Accepted, Box<dyn std::error::Error>> {
         let Taken { record, work } = taken;
         let Some((assembly, portable)) = work else {
             return Ok(Accepted { id, record, work: None });
         };
         let folder = assembly.job_folder();
-        let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        fs::write_file(&folder.join(TOKEN), token.as_bytes())?;
+        let secret = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        fs::write_file(&folder.join(TOKEN), secret.as_bytes())?;
         let place = self.roots.place_below(folder)?;
         let bytes = portable.encode();
         let submission = &record.submission;
@@ -248,7 +254,7 @@ impl Planner {
                 plan_bytes: bytes.len() as u64,
                 folder_root: place.root().to_string(),
                 folder_path: place.path().to_owned(),
-                token,
+                token: secret,
                 trust_size: submission.trust_size,
                 settle_ms: u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX),
                 checks: checks(assembly.plan()),
@@ -272,7 +278,12 @@ impl Planner {
             handout: Arc::new(handout),
             stitcher,
         };
-        let work = Some(Opened { job, spec, shards });
+        let work = Some(Opened {
+            job,
+            spec,
+            shards,
+            restored,
+        });
         Ok(Accepted { id, record, work })
     }
 }
@@ -303,6 +314,7 @@ fn spec(
         channels: channels.collect(),
         settle: Millis(u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX)),
         unreadable_allowed: unreadable_allowed(portable),
+        lease_bytes: submission.range_size,
     })
 }
 

@@ -7,7 +7,7 @@ use trc2npy_common::convert::{Assembly, ChannelOutcome, Landed, Outcome};
 use trc2npy_common::plan::Element;
 use trc2npy_common::shard::{self, ShardName};
 use trc2npy_common::units::Bytes;
-use trc2npy_coordinator_core::{Ending, JobId, Shard};
+use trc2npy_coordinator_core::{Ending, Found, JobId, Shard};
 
 use crate::journal::ChannelSummary;
 use crate::owner::{Inbox, Message};
@@ -129,8 +129,12 @@ impl Bench {
             let why = match result {
                 Some(Ok(Ok(landed))) => {
                     self.unsynced += Bytes(landed.range().data_len);
+                    let found = Found {
+                        bad_rows: landed.range().statuses.bad_rows(),
+                        unreadable: landed.range().unreadable,
+                    };
                     self.landed.push(landed);
-                    self.inbox.post(Message::Landed(*shard));
+                    self.inbox.post(Message::Landed(*shard, found));
                     continue;
                 }
                 Some(Ok(Err(error))) => error.to_string(),

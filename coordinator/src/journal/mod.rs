@@ -225,12 +225,11 @@ impl Journal {
     pub fn accept(&self, records: &[JobRecord]) -> Result<Vec<JobId>, JournalError> {
         self.write(|transaction| {
             let mut jobs = transaction.open_table(JOBS)?;
-            let mut next = jobs.last()?.map_or(1, |(last, _)| last.value() + 1);
+            let first = jobs.last()?.map_or(1, |(last, _)| last.value() + 1);
             let mut numbers = Vec::with_capacity(records.len());
-            for record in records {
-                jobs.insert(next, encode(record).as_slice())?;
-                numbers.push(JobId(next));
-                next += 1;
+            for (number, record) in (first..).zip(records) {
+                jobs.insert(number, encode(record).as_slice())?;
+                numbers.push(JobId(number));
             }
             Ok(numbers)
         })

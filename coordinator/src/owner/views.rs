@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tonic::Status;
-use trc2npy_coordinator_core::{ChannelIndex, JobId, SessionId};
+use trc2npy_coordinator_core::{Bin, ChannelIndex, Idle, JobId, SessionId, WorkerView};
 use trc2npy_proto::v1;
 
-use super::{JobEntry, Owner};
+use super::{JobEntry, Owner, sum};
 use crate::job::Handout;
 use crate::journal::{ChannelSummary, Ended};
 
@@ -78,17 +78,17 @@ impl Owner {
         if view.publishing {
             job.set_state(v1::JobState::Publishing);
         }
-        job.bytes = view.bytes().0;
-        job.bytes_done = view.bytes_done().0;
-        job.leases = view.leases;
-        job.workers = view.workers;
-        job.speed = entry.speed.per_second as u64;
+        job.bytes = sum(&view, |channel| channel.all).bytes.0;
+        job.bytes_done = sum(&view, |channel| channel.committed).bytes.0;
+        job.leases = u32::try_from(view.leases).unwrap_or(u32::MAX);
+        job.workers = u32::try_from(view.workers).unwrap_or(u32::MAX);
+        job.speed = entry.speed.bytes_per_second();
         for (position, (channel, of)) in job.channels.iter_mut().zip(&view.channels).enumerate() {
-            channel.rows_done = of.committed_rows;
+            channel.rows_done = of.committed.rows;
             channel.bad_rows = of.bad_rows;
             if bins > 0 {
                 let index = ChannelIndex(u16::try_from(position).unwrap_or(u16::MAX));
-                channel.progress = self.core.bins(id, index, bins);
+                channel.progress = self.core.bins(id, index, bins).iter().map(filled).collect();
             }
         }
     }
@@ -112,12 +112,12 @@ impl Owner {
         workers
             .iter()
             .find(|worker| worker.session == session)
-            .map_or(0, |worker| worker.leases)
+            .map_or(0, |worker| u32::try_from(worker.leases).unwrap_or(u32::MAX))
     }
 
     pub(crate) fn worker_views(&self) -> Vec<v1::Worker> {
         let workers = self.core.workers();
-        let view = |worker: &trc2npy_coordinator_core::WorkerView| {
+        let view = |worker: &WorkerView| {
             let known = self.sessions.get(&worker.session)?;
             Some(v1::Worker {
                 name: worker.name.clone(),
@@ -128,16 +128,40 @@ impl Owner {
                 memory_available: known.beat.memory_available,
                 cpu_used: known.beat.cpu_used,
                 slots: worker.slots,
-                leases: worker.leases,
-                speed: worker.speed.0,
-                bytes_done: worker.bytes_done.0,
-                state: worker.state.to_string(),
-                why: worker.why.clone().unwrap_or_default(),
+                leases: u32::try_from(worker.leases).unwrap_or(u32::MAX),
+                speed: worker.speed.map_or(0, |speed| speed.0),
+                bytes_done: worker.delivered.0,
+                state: state_of(worker).to_owned(),
+                why: why_idle(worker),
                 roots: known.hello.roots.clone(),
                 disk_free: known.beat.disk_free.unwrap_or_default(),
             })
         };
         workers.iter().filter_map(view).collect()
+    }
+}
+
+/// How full a part of a channel is, 0 to 255; full only where nothing is left.
+fn filled(bin: &Bin) -> u8 {
+    u8::try_from(bin.committed * 255 / bin.rows.max(1)).unwrap_or(u8::MAX)
+}
+
+/// A worker's state in a word.
+fn state_of(worker: &WorkerView) -> &'static str {
+    match &worker.idle {
+        _ if worker.draining => "draining",
+        Some(Idle::Silent(_)) => "silent",
+        _ if worker.leases > 0 => "working",
+        None => "idle",
+        Some(_) => "waiting",
+    }
+}
+
+/// Why a worker gets nothing, where that is not as it should be.
+fn why_idle(worker: &WorkerView) -> String {
+    match &worker.idle {
+        None | Some(Idle::Busy(_)) => String::new(),
+        Some(idle) => idle.to_string(),
     }
 }
 
