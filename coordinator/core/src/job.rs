@@ -18,6 +18,14 @@ pub(crate) enum Phase {
     Publishing,
 }
 
+/// Why a worker gets nothing of a job, and until when: a folder that is not mounted now may be tomorrow, and if all
+/// workers were excluded for good by a fault that has passed, the night would be lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Unfit {
+    pub(crate) why: String,
+    pub(crate) until: Millis,
+}
+
 /// What is known of a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
@@ -29,8 +37,8 @@ pub(crate) struct Job {
     pub(crate) phase: Phase,
     /// Nobody gets leases of it before: workers may come back with some.
     pub(crate) held_until: Millis,
-    /// Workers that cannot work on it, with what they say.
-    pub(crate) unfit: BTreeMap<SessionId, String>,
+    /// Workers that cannot work on it.
+    pub(crate) unfit: BTreeMap<SessionId, Unfit>,
     /// Of workers that could not read files of it since their last shard: how often, and how many shards the job had
     /// when that began.
     pub(crate) unreadable_on: BTreeMap<SessionId, (u32, u64)>,
@@ -91,8 +99,9 @@ impl Job {
     }
 
     /// Whether a worker sees its files, as far as is known.
-    pub(crate) fn suits(&self, session: SessionId, worker: &Worker) -> bool {
-        self.roots.iter().all(|root| worker.roots.contains(root)) && !self.unfit.contains_key(&session)
+    pub(crate) fn suits(&self, session: SessionId, worker: &Worker, now: Millis) -> bool {
+        let unfit = self.unfit.get(&session).is_some_and(|unfit| unfit.until > now);
+        !unfit && self.roots.iter().all(|root| worker.roots.contains(root))
     }
 
     /// What is in nobody's hands.

@@ -10,6 +10,7 @@ use crate::job::Phase;
 use crate::lease::Lease;
 use crate::placement;
 use crate::rows::{Hands, Landing, Pieces};
+use crate::worker::OUTPUT_REST;
 
 /// Shards in succession that may fail to land, whoever made them, before the job fails.
 const LANDINGS_FAILED: u32 = 6;
@@ -50,6 +51,7 @@ impl Core {
                     channel.hold(shard.rows, Hands::One(shard.lease));
                 }
                 self.note_open(shard.job);
+                self.note_shard(session, shard.job);
                 self.land(shard, Some(session), false, false);
             }
             Worth::Landing => self.await_landing(session, shard.job, shard.channel, shard.rows),
@@ -120,13 +122,20 @@ impl Core {
             worker.delivered += lease.bytes;
         }
         self.refresh(session);
+        self.note_shard(session, lease.job);
         if let Some(job) = self.jobs.get_mut(&lease.job) {
-            job.shards += 1;
-            job.unreadable_on.remove(&session);
             job.cost += lease.bytes;
             // A worker's word, and thus of any size.
             job.read += Bytes(work.bytes.0.min(lease.bytes.0));
             job.took = job.took + work.took;
+        }
+    }
+
+    /// A worker has read files of a job.
+    fn note_shard(&mut self, session: SessionId, job: JobId) {
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.shards += 1;
+            job.unreadable_on.remove(&session);
         }
     }
 
@@ -217,6 +226,7 @@ impl Core {
         self.settle(landing.maker, shard.lease);
         if let Some(worker) = landing.maker.and_then(|session| self.workers.get_mut(&session)) {
             worker.bad_shards = 0;
+            worker.output_rest = OUTPUT_REST;
         }
         if unreadable > allowed {
             let why = format!(
