@@ -26,7 +26,8 @@ pub enum Effect {
         /// Which.
         lease: LeaseId,
     },
-    /// Tell a worker that it need not remember a delivered lease any more.
+    /// Tell a worker that it need not remember a delivered lease any more, or go on with one of an earlier start whose
+    /// rows are there. It leaves the files alone.
     Settle {
         /// Whom.
         session: SessionId,

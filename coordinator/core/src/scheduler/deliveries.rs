@@ -69,7 +69,7 @@ impl Core {
             return Worth::Nothing;
         };
         // Also the rows of a shard of which only an earlier start knew are not to lose their files.
-        if job.has_landed(shard.lease) || (shard.lease.epoch < self.epoch && channel.is_committed(shard.rows)) {
+        if job.landed.has(shard.lease) || (shard.lease.epoch < self.epoch && channel.is_committed(shard.rows)) {
             return Worth::Landed;
         }
         if let Some(held) = channel.held(shard.rows) {
@@ -79,7 +79,7 @@ impl Core {
                 _ => Worth::Nothing,
             };
         }
-        let known = self.leases.contains_key(&shard.lease);
+        let known = self.leases.contains_key(&shard.lease) || job.dropped.has(shard.lease);
         if !known && self.was_granted(shard.lease) && channel.is_open(shard.rows) {
             Worth::Open
         } else {
@@ -96,8 +96,14 @@ impl Core {
         if holds {
             self.end_attempt(shard.lease, |_, pieces| pieces);
         }
-        self.effects.push(Effect::Discard(shard));
+        self.discard(shard);
         self.settle(Some(session), shard.lease);
+    }
+
+    /// Has a shard's files removed.
+    pub(super) fn discard(&mut self, shard: Shard) {
+        self.note_dropped(shard.job, shard.lease);
+        self.effects.push(Effect::Discard(shard));
     }
 
     fn take_live(&mut self, session: SessionId, shard: Shard, work: Work) {
@@ -209,8 +215,7 @@ impl Core {
         job.unreadable = job.unreadable.saturating_add(found.unreadable);
         job.outputs_failed = 0;
         job.landings_failed = 0;
-        let attempts = RowRange::new(shard.lease.attempt, shard.lease.attempt + 1);
-        job.landed.entry(shard.lease.epoch).or_default().insert(attempts);
+        job.landed.insert(shard.lease);
         if let Some(channel) = job.channel_mut(shard.channel) {
             channel.commit(shard.rows);
             channel.bad_rows = channel.bad_rows.saturating_add(found.bad_rows);
@@ -225,7 +230,9 @@ impl Core {
         }
         self.settle(landing.maker, shard.lease);
         if let Some(worker) = landing.maker.and_then(|session| self.workers.get_mut(&session)) {
-            worker.bad_shards = 0;
+            if !worker.makes_bad_shards() {
+                worker.bad_shards = 0;
+            }
             worker.output_rest = OUTPUT_REST;
         }
         if unreadable > allowed {
@@ -249,7 +256,7 @@ impl Core {
                 rows: shard.rows,
             }));
         }
-        self.effects.push(Effect::Discard(shard));
+        self.discard(shard);
         self.settle(landing.maker, shard.lease);
         self.open_rows(shard.job, shard.channel, pieces);
         if let Some(session) = landing.maker {

@@ -179,13 +179,23 @@ impl Core {
 
     /// Tells the worker of a lease to drop it; the lease is removed already.
     pub(super) fn revoke(&mut self, id: LeaseId, lease: &Lease) {
-        if let Some(session) = lease.session() {
-            self.tell_to_drop(session, id);
+        match lease.session() {
+            Some(session) => self.tell_to_drop(session, lease.job, id),
+            None => self.note_dropped(lease.job, id),
         }
     }
 
-    pub(super) fn tell_to_drop(&mut self, session: SessionId, lease: LeaseId) {
+    pub(super) fn tell_to_drop(&mut self, session: SessionId, job: JobId, lease: LeaseId) {
+        self.note_dropped(job, lease);
         self.effects.push(Effect::Revoke { session, lease });
+    }
+
+    pub(super) fn note_dropped(&mut self, job: JobId, lease: LeaseId) {
+        if self.was_granted(lease)
+            && let Some(job) = self.jobs.get_mut(&job)
+        {
+            job.dropped.insert(lease);
+        }
     }
 
     /// Tells a worker, where it is still there, that a delivered lease can be forgotten.

@@ -20,7 +20,7 @@ impl Core {
         self.slots += u64::from(hello.slots);
         for &grant in &hello.in_hand {
             if !self.reattach(session, grant) {
-                self.tell_to_drop(session, grant.lease);
+                self.tell_to_drop(session, grant.job, grant.lease);
             }
         }
         self.refresh(session);
@@ -33,7 +33,7 @@ impl Core {
         };
         let epoch = self.epoch;
         let landed = job.channel(grant.channel).is_some_and(|channel| {
-            job.has_landed(grant.lease) || (grant.lease.epoch < epoch && channel.is_committed(grant.rows))
+            job.landed.has(grant.lease) || (grant.lease.epoch < epoch && channel.is_committed(grant.rows))
         });
         if landed {
             self.settle(Some(session), grant.lease);
@@ -78,10 +78,11 @@ impl Core {
         let (Some(job), Some(worker)) = (self.jobs.get_mut(&grant.job), self.workers.get(&session)) else {
             return false;
         };
+        let dropped = job.dropped.has(grant.lease);
         let Some(channel) = job.channel_mut(grant.channel) else {
             return false;
         };
-        if !channel.is_open(grant.rows) {
+        if dropped || !channel.is_open(grant.rows) {
             return false;
         }
         channel.hold(grant.rows, Hands::One(grant.lease));

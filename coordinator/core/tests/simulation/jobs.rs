@@ -25,6 +25,7 @@ pub(crate) struct File {
 
 /// A job as the world knows it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that was done to it")]
 pub(crate) struct Job {
     pub(crate) spec: JobSpec,
     pub(crate) files: Vec<Vec<File>>,
@@ -41,7 +42,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn random(random: &mut Rng) -> Self {
+    pub(crate) fn random(random: &mut Rng, now: Millis) -> Self {
         let mut channels = Vec::new();
         let mut files = Vec::new();
         for _ in 0..random.usize(1..=2) {
@@ -56,7 +57,7 @@ impl Job {
                 });
                 for _ in 0..count {
                     let rows = RowRange::new(at, at + rows_a_file);
-                    these.push(File::random(random, rows));
+                    these.push(File::random(random, rows, now));
                     at = rows.end;
                 }
             }
@@ -135,12 +136,16 @@ impl Job {
 }
 
 impl File {
-    fn random(random: &mut Rng, rows: RowRange) -> Self {
+    fn random(random: &mut Rng, rows: RowRange, now: Millis) -> Self {
         Self {
             rows,
             deadly: random.f32() < 0.02,
             unreadable: random.f32() < 0.03,
-            written: Millis(if random.f32() < 0.05 { random.u64(..60_000) } else { 0 }),
+            written: if random.f32() < 0.05 {
+                now + Millis(random.u64(..60_000))
+            } else {
+                now
+            },
             lost_alone: Vec::new(),
             input_faults: 0,
         }

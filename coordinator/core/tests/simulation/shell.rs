@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use trc2npy_common::units::RowRange;
-use trc2npy_coordinator_core::{Core, Effect, Epoch, Event, Grant, JobId, Loss, Millis, Record, Shard};
+use trc2npy_coordinator_core::{
+    Core, Effect, Epoch, Event, Fault, Grant, JobId, Loss, Millis, Record, SessionId, Shard,
+};
 
 use crate::disk::name;
 use crate::workers::ToWorker;
@@ -16,6 +18,7 @@ impl World {
 
     pub(crate) fn tell(&mut self, event: Event) {
         self.say(|| format!("  > {event:?}"));
+        self.note_hands(&event);
         let back = if self.strikes(20) { self.random.u64(..3000) } else { 0 };
         let effects = self.core.step(self.raw_time() - Millis(back), event);
         self.core.check().unwrap_or_else(|error| panic!("{error}"));
@@ -44,6 +47,41 @@ impl World {
         self.journal.append(record);
     }
 
+    /// Keeps who has which lease, as far as the core can know.
+    fn note_hands(&mut self, event: &Event) {
+        match event {
+            Event::Joined { session, hello } => {
+                for grant in &hello.in_hand {
+                    self.hands.insert(grant.lease, (*session, *grant));
+                }
+            }
+            Event::Delivered { shard, .. } => {
+                self.hands.remove(&shard.lease);
+            }
+            Event::Failed { session, lease, fault } if self.hands.get(lease).is_some_and(|(of, _)| of == session) => {
+                if let Some((_, grant)) = self.hands.remove(lease)
+                    && matches!(fault, Fault::Crashed(_))
+                {
+                    self.note_lost(&grant);
+                }
+            }
+            Event::Lost { session, loss } if *loss != Loss::Goodbye => self.lose_leases_of(*session),
+            _ => {}
+        }
+    }
+
+    /// Its leases may be taken for ones that have ended with their process.
+    fn lose_leases_of(&mut self, session: SessionId) {
+        let its = self
+            .hands
+            .values()
+            .filter(|(of, _)| *of == session)
+            .map(|(_, grant)| *grant);
+        for grant in its.collect::<Vec<_>>() {
+            self.note_lost(&grant);
+        }
+    }
+
     /// What must hold of an effect when the core asks for it.
     fn look_at(&mut self, effect: &Effect) {
         self.say(|| format!("  < {effect:?}"));
@@ -60,6 +98,11 @@ impl World {
         }
         match effect {
             Effect::Grant { session, grant } => {
+                let of = |grant: &Grant| (grant.job, grant.channel, grant.rows);
+                if self.hands.values().any(|(_, other)| of(other) == of(grant)) {
+                    self.counts.note("second attempt");
+                }
+                self.hands.insert(grant.lease, (*session, *grant));
                 assert!(self.sessions.contains_key(session), "{session:?} is gone");
                 self.look_at_grant(grant);
             }
@@ -68,7 +111,7 @@ impl World {
             }
             Effect::Disconnect { session, .. } => {
                 self.counts.note("lost silent");
-                self.lose_leases_of(self.sessions[session]);
+                self.lose_leases_of(*session);
                 self.sessions.remove(session);
             }
             _ => {}
@@ -233,17 +276,15 @@ impl World {
     fn answer(&mut self, shard: Shard) {
         let found = self.storage.read(&shard);
         let spurious = self.strikes(30);
-        match found.filter(|_| !spurious) {
-            Some(found) => self.tell(Event::Landed { shard, found }),
-            None => {
-                self.counts.note("landing failed");
-                self.jobs.entry(shard.job).and_modify(|job| job.landings_failed += 1);
-                self.tell(Event::LandingFailed {
-                    shard,
-                    why: "the checksum is another".to_owned(),
-                });
-            }
+        if let Some(found) = found.filter(|_| !spurious) {
+            return self.tell(Event::Landed { shard, found });
         }
+        self.counts.note("landing failed");
+        self.jobs.entry(shard.job).and_modify(|job| job.landings_failed += 1);
+        self.tell(Event::LandingFailed {
+            shard,
+            why: "the checksum is another".to_owned(),
+        });
     }
 
     /// The coordinator's process ends where it is, and begins anew.
@@ -266,6 +307,7 @@ impl World {
         self.effects = VecDeque::new();
         self.landings.clear();
         self.publishing.clear();
+        self.hands.clear();
         self.late.clear();
         self.epoch = Epoch(self.epoch.0 + 1);
         self.say(|| format!("epoch {}", self.epoch.0));

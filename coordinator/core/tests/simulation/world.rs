@@ -1,9 +1,10 @@
 //! A seed's world: what it consists of, and how its time goes by.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 
 use fastrand::Rng;
-use trc2npy_coordinator_core::{Core, Effect, Epoch, Event, JobId, Millis, SessionId, Shard};
+use trc2npy_coordinator_core::{Core, Effect, Epoch, Event, Grant, JobId, LeaseId, Millis, SessionId, Shard};
 
 use crate::disk::{Journal, Storage};
 use crate::jobs::{Job, Jobs};
@@ -56,9 +57,12 @@ impl Counts {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a mood of its own")]
 pub(crate) struct World {
     pub(crate) random: Rng,
     talks: bool,
+    /// Longest step of time that is not a leap, in ms.
+    pace: u64,
     pub(crate) calm: bool,
     /// Effects that need not wait for records do not.
     pub(crate) hasty: bool,
@@ -80,6 +84,8 @@ pub(crate) struct World {
     /// Connections that the coordinator takes for alive, with the worker's position.
     pub(crate) sessions: BTreeMap<SessionId, usize>,
     pub(crate) last_session: u64,
+    /// Leases that the core takes to be in the hands of a worker.
+    pub(crate) hands: BTreeMap<LeaseId, (SessionId, Grant)>,
     pub(crate) workers: Vec<Worker>,
     /// What was on its way when connections broke.
     pub(crate) late: Vec<Event>,
@@ -94,6 +100,7 @@ impl World {
             .collect();
         let mut world = Self {
             talks,
+            pace: *random.choice(&[100, 500, 1900]).expect("there are three"),
             calm: false,
             hasty: random.bool(),
             lied: false,
@@ -109,6 +116,7 @@ impl World {
             publishing: Vec::new(),
             sessions: BTreeMap::new(),
             last_session: 0,
+            hands: BTreeMap::new(),
             workers,
             late: Vec::new(),
             counts: Counts::default(),
@@ -158,7 +166,7 @@ impl World {
 
     fn submit(&mut self) {
         let id = JobId(self.jobs.len() as u64 + 1);
-        let job = Job::random(&mut self.random);
+        let job = Job::random(&mut self.random, self.time);
         let spec = job.spec.clone();
         self.say(|| format!("job {id}: {spec:?}"));
         self.jobs.insert(id, job);
@@ -179,7 +187,7 @@ impl World {
             }
             // Not a leap, so that what hangs is found in time.
             _ if self.calm => self.random.u64(200..1900),
-            _ => self.random.u64(1..500),
+            _ => self.random.u64(1..self.pace),
         };
         self.time = self.time + Millis(step);
         self.tell(Event::Tick);
@@ -272,9 +280,9 @@ impl World {
     fn plight(&self) -> String {
         let mut text = String::new();
         for job in self.core.jobs() {
-            text += &format!("\n{job:?}");
+            let _ = write!(text, "\n{job:?}");
             for reason in self.core.explain(job.job, self.raw_time()) {
-                text += &format!("\n  {reason}");
+                let _ = write!(text, "\n  {reason}");
             }
         }
         format!("{text}\n{:?}\n{:?}", self.core.workers(), self.workers)
