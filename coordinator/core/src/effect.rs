@@ -5,8 +5,11 @@ use trc2npy_common::units::RowRange;
 use crate::event::{Grant, Shard};
 use crate::ids::{ChannelIndex, JobId, LeaseId, SessionId};
 
-/// Something to be done, in the order given. What follows a [`Effect::Record`] in one step is done once the record is
-/// durable.
+/// Something to be done, in the order given, over all steps.
+///
+/// Records become durable in that order. [`Effect::Settle`], [`Effect::Discard`], [`Effect::Publish`],
+/// [`Effect::Close`] and [`Effect::Dismiss`] wait until every record before them, in whatever step it came, is durable.
+/// [`Effect::Grant`], [`Effect::Revoke`], [`Effect::Land`] and [`Effect::Disconnect`] need not.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Give a worker a lease.
@@ -23,7 +26,8 @@ pub enum Effect {
         /// Which.
         lease: LeaseId,
     },
-    /// Tell a worker that it need not remember a delivered lease any more.
+    /// Tell a worker that it need not remember a delivered lease any more, or go on with one of an earlier start whose
+    /// rows are there. It leaves the files alone.
     Settle {
         /// Whom.
         session: SessionId,

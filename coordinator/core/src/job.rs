@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trc2npy_common::units::Bytes;
+use trc2npy_common::units::{Bytes, RowRange};
 
 use crate::event::JobSpec;
 use crate::ids::{ChannelIndex, Epoch, LeaseId, Millis, SessionId};
@@ -18,6 +18,31 @@ pub(crate) enum Phase {
     Publishing,
 }
 
+/// Why a worker gets nothing of a job, and until when: a folder that is not mounted now may be tomorrow, and if all
+/// workers were excluded for good by a fault that has passed, the night would be lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Unfit {
+    pub(crate) why: String,
+    pub(crate) until: Millis,
+}
+
+/// Many leases in little memory: most of them follow each other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LeaseSet(BTreeMap<Epoch, Spans>);
+
+impl LeaseSet {
+    pub(crate) fn insert(&mut self, lease: LeaseId) {
+        let attempt = RowRange::new(lease.attempt, lease.attempt.saturating_add(1));
+        self.0.entry(lease.epoch).or_default().insert(attempt);
+    }
+
+    pub(crate) fn has(&self, lease: LeaseId) -> bool {
+        self.0
+            .get(&lease.epoch)
+            .is_some_and(|attempts| attempts.has(lease.attempt))
+    }
+}
+
 /// What is known of a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
@@ -29,15 +54,18 @@ pub(crate) struct Job {
     pub(crate) phase: Phase,
     /// Nobody gets leases of it before: workers may come back with some.
     pub(crate) held_until: Millis,
-    /// Workers that cannot work on it, with what they say.
-    pub(crate) unfit: BTreeMap<SessionId, String>,
+    /// Workers that cannot work on it.
+    pub(crate) unfit: BTreeMap<SessionId, Unfit>,
     /// Of workers that could not read files of it since their last shard: how often, and how many shards the job had
     /// when that began.
     pub(crate) unreadable_on: BTreeMap<SessionId, (u32, u64)>,
     /// Shards that came.
     pub(crate) shards: u64,
-    /// Leases whose shards have landed, by epoch.
-    pub(crate) landed: BTreeMap<Epoch, Spans>,
+    /// Leases whose shards have landed.
+    pub(crate) landed: LeaseSet,
+    /// Leases that were revoked or whose shards are being removed. They never count again, even where their rows are
+    /// open: what is there of their files may be gone a moment later.
+    pub(crate) dropped: LeaseSet,
     /// Shards in succession that could not be written.
     pub(crate) outputs_failed: u32,
     /// Shards in succession that did not land.
@@ -66,7 +94,8 @@ impl Job {
             unfit: BTreeMap::new(),
             unreadable_on: BTreeMap::new(),
             shards: 0,
-            landed: BTreeMap::new(),
+            landed: LeaseSet::default(),
+            dropped: LeaseSet::default(),
             outputs_failed: 0,
             landings_failed: 0,
             unreadable: 0,
@@ -91,8 +120,9 @@ impl Job {
     }
 
     /// Whether a worker sees its files, as far as is known.
-    pub(crate) fn suits(&self, session: SessionId, worker: &Worker) -> bool {
-        self.roots.iter().all(|root| worker.roots.contains(root)) && !self.unfit.contains_key(&session)
+    pub(crate) fn suits(&self, session: SessionId, worker: &Worker, now: Millis) -> bool {
+        let unfit = self.unfit.get(&session).is_some_and(|unfit| unfit.until > now);
+        !unfit && self.roots.iter().all(|root| worker.roots.contains(root))
     }
 
     /// What is in nobody's hands.
@@ -114,13 +144,6 @@ impl Job {
 
     pub(crate) fn is_done(&self) -> bool {
         self.channels.iter().all(Channel::is_done)
-    }
-
-    /// Whether the shard of this lease has landed.
-    pub(crate) fn has_landed(&self, lease: LeaseId) -> bool {
-        self.landed
-            .get(&lease.epoch)
-            .is_some_and(|attempts| attempts.has(lease.attempt))
     }
 
     /// What one lease's worker does a second, over all of them.

@@ -33,10 +33,12 @@ pub(crate) struct Lease {
     pub(crate) step: Step,
     /// Input bytes done.
     pub(crate) done: Bytes,
-    /// Of its worker when that was last told, or until an orphan's worker is back.
+    /// Until then it must get on, or an orphan's worker come back.
     pub(crate) deadline: Millis,
     /// As it looks now.
     pub(crate) end: Millis,
+    /// Nobody gets a second attempt before.
+    pub(crate) no_second_before: Millis,
     /// It gives no sign of getting on.
     pub(crate) stalled: bool,
 }

@@ -13,6 +13,9 @@ use crate::placement::{self, Condition};
 /// Shards of it in succession that were not what their checksums say, before it gets no more leases.
 const BAD_SHARDS: u32 = 3;
 
+/// Rest of a worker that could not write a shard; doubles from time to time.
+pub(crate) const OUTPUT_REST: Millis = Millis::seconds(5);
+
 /// The order in which workers get leases: the fastest first, the oldest first among equals.
 pub(crate) type Rank = (Reverse<u64>, SessionId);
 
@@ -76,7 +79,7 @@ impl Worker {
             delivered: Bytes(0),
             rests_until: Millis(0),
             rests_why: String::new(),
-            output_rest: Millis::seconds(5),
+            output_rest: OUTPUT_REST,
             bad_shards: 0,
             bad_shard_why: String::new(),
             dismissed: false,

@@ -47,11 +47,8 @@ impl Care {
 
     /// Nothing is known that would matter.
     pub(crate) fn is_none(&self, now: Millis) -> bool {
-        self.not_before <= now
-            && Self {
-                not_before: Millis::default(),
-                ..self.clone()
-            } == Self::default()
+        let written = self.settled || self.take_unreadable || self.tries > 0;
+        self.not_before <= now && !written && self.lost.is_empty()
     }
 
     /// An attempt has ended with its process.

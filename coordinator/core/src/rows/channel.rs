@@ -8,7 +8,7 @@ use trc2npy_common::units::{Bytes, RowRange};
 use super::care::Care;
 use super::cost::Cost;
 use super::spans::Spans;
-use crate::event::ChannelSpec;
+use crate::event::{ChannelSpec, Terms};
 use crate::ids::{LeaseId, Millis, SessionId};
 
 /// How many rows, and what they cost.
@@ -67,6 +67,27 @@ pub(crate) struct Landing {
     pub(crate) recorded: bool,
     /// No file was opened for it.
     pub(crate) given_up: bool,
+}
+
+impl Held {
+    /// What is known of the rows.
+    pub(crate) fn cares(&self) -> impl Iterator<Item = &Care> {
+        self.pieces.iter().filter_map(|(_, care)| care.as_deref())
+    }
+
+    /// What a lease of all of them may be asked: what holds for some of them only is not.
+    pub(crate) fn terms(&self) -> Terms {
+        let each = self
+            .pieces
+            .iter()
+            .map(|(_, care)| care.as_ref().map(|care| care.terms()).unwrap_or_default());
+        let both = |one: Terms, other: Terms| Terms {
+            settled: one.settled && other.settled,
+            take_unreadable: one.take_unreadable && other.take_unreadable,
+            give_up: one.give_up && other.give_up,
+        };
+        each.reduce(both).unwrap_or_default()
+    }
 }
 
 impl Hands {
@@ -270,6 +291,10 @@ impl Channel {
         }
         let care = care.filter(|care| !care.is_none(now));
         let later = care.as_ref().map(|care| care.not_before).filter(|&time| time > now);
+        let care = care.map(|mut care| {
+            care.not_before = later.unwrap_or_default();
+            care
+        });
         let amount = self.amount(rows);
         if later.is_some() {
             self.rows_waiting += amount;
@@ -278,16 +303,16 @@ impl Channel {
         }
         self.rows_open += amount;
         let RowRange { mut start, mut end } = rows;
-        // Rows without a history grow together again; those with one keep the bounds in which they had it.
-        if care.is_none() {
-            if let Some((before, part)) = self.open.range(..start).next_back()
+        // Rows that are alike grow together again; those that have ended a process keep the bounds in which they did.
+        if care.as_ref().is_none_or(|care| care.lost.is_empty()) {
+            if let Some((&before, part)) = self.open.range(..start).next_back()
                 && part.end == start
-                && part.care.is_none()
+                && part.care == care
             {
-                start = *before;
+                start = before;
             }
             if let Some(after) = self.open.get(&end)
-                && after.care.is_none()
+                && after.care == care
             {
                 let its_end = after.end;
                 self.open.remove(&end);

@@ -10,6 +10,7 @@ use crate::job::Phase;
 use crate::lease::Lease;
 use crate::placement;
 use crate::rows::{Hands, Landing, Pieces};
+use crate::worker::OUTPUT_REST;
 
 /// Shards in succession that may fail to land, whoever made them, before the job fails.
 const LANDINGS_FAILED: u32 = 6;
@@ -50,6 +51,7 @@ impl Core {
                     channel.hold(shard.rows, Hands::One(shard.lease));
                 }
                 self.note_open(shard.job);
+                self.note_shard(session, shard.job);
                 self.land(shard, Some(session), false, false);
             }
             Worth::Landing => self.await_landing(session, shard.job, shard.channel, shard.rows),
@@ -67,7 +69,7 @@ impl Core {
             return Worth::Nothing;
         };
         // Also the rows of a shard of which only an earlier start knew are not to lose their files.
-        if job.has_landed(shard.lease) || (shard.lease.epoch < self.epoch && channel.is_committed(shard.rows)) {
+        if job.landed.has(shard.lease) || (shard.lease.epoch < self.epoch && channel.is_committed(shard.rows)) {
             return Worth::Landed;
         }
         if let Some(held) = channel.held(shard.rows) {
@@ -77,7 +79,7 @@ impl Core {
                 _ => Worth::Nothing,
             };
         }
-        let known = self.leases.contains_key(&shard.lease);
+        let known = self.leases.contains_key(&shard.lease) || job.dropped.has(shard.lease);
         if !known && self.was_granted(shard.lease) && channel.is_open(shard.rows) {
             Worth::Open
         } else {
@@ -94,8 +96,14 @@ impl Core {
         if holds {
             self.end_attempt(shard.lease, |_, pieces| pieces);
         }
-        self.effects.push(Effect::Discard(shard));
+        self.discard(shard);
         self.settle(Some(session), shard.lease);
+    }
+
+    /// Has a shard's files removed.
+    pub(super) fn discard(&mut self, shard: Shard) {
+        self.note_dropped(shard.job, shard.lease);
+        self.effects.push(Effect::Discard(shard));
     }
 
     fn take_live(&mut self, session: SessionId, shard: Shard, work: Work) {
@@ -120,13 +128,20 @@ impl Core {
             worker.delivered += lease.bytes;
         }
         self.refresh(session);
+        self.note_shard(session, lease.job);
         if let Some(job) = self.jobs.get_mut(&lease.job) {
-            job.shards += 1;
-            job.unreadable_on.remove(&session);
             job.cost += lease.bytes;
             // A worker's word, and thus of any size.
             job.read += Bytes(work.bytes.0.min(lease.bytes.0));
             job.took = job.took + work.took;
+        }
+    }
+
+    /// A worker has read files of a job.
+    fn note_shard(&mut self, session: SessionId, job: JobId) {
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.shards += 1;
+            job.unreadable_on.remove(&session);
         }
     }
 
@@ -200,8 +215,7 @@ impl Core {
         job.unreadable = job.unreadable.saturating_add(found.unreadable);
         job.outputs_failed = 0;
         job.landings_failed = 0;
-        let attempts = RowRange::new(shard.lease.attempt, shard.lease.attempt + 1);
-        job.landed.entry(shard.lease.epoch).or_default().insert(attempts);
+        job.landed.insert(shard.lease);
         if let Some(channel) = job.channel_mut(shard.channel) {
             channel.commit(shard.rows);
             channel.bad_rows = channel.bad_rows.saturating_add(found.bad_rows);
@@ -216,7 +230,10 @@ impl Core {
         }
         self.settle(landing.maker, shard.lease);
         if let Some(worker) = landing.maker.and_then(|session| self.workers.get_mut(&session)) {
-            worker.bad_shards = 0;
+            if !worker.makes_bad_shards() {
+                worker.bad_shards = 0;
+            }
+            worker.output_rest = OUTPUT_REST;
         }
         if unreadable > allowed {
             let why = format!(
@@ -239,7 +256,7 @@ impl Core {
                 rows: shard.rows,
             }));
         }
-        self.effects.push(Effect::Discard(shard));
+        self.discard(shard);
         self.settle(landing.maker, shard.lease);
         self.open_rows(shard.job, shard.channel, pieces);
         if let Some(session) = landing.maker {

@@ -9,6 +9,7 @@ use super::leases::each_care;
 use crate::effect::Ending;
 use crate::event::Fault;
 use crate::ids::{JobId, LeaseId, Millis, SessionId};
+use crate::job::Unfit;
 use crate::lease::Lease;
 use crate::rows::Pieces;
 
@@ -18,6 +19,8 @@ const RETURNED: Millis = Millis::seconds(1);
 const OUTPUT_MOST: Millis = Millis::seconds(60);
 /// Outputs in succession that may fail, on whatever workers, before the job does.
 const OUTPUTS_FAILED: u32 = 6;
+/// How long a worker gets nothing of a job on which it cannot work.
+const UNFIT: Millis = Millis::seconds(300);
 /// Leases in succession whose files a worker cannot read, while others deliver, before it gets no more of the job.
 const UNREADABLE_HERE: u32 = 3;
 
@@ -57,8 +60,10 @@ impl Core {
     }
 
     fn make_unfit(&mut self, job: JobId, session: SessionId, why: String) {
+        let until = self.now() + UNFIT;
         if let Some(job) = self.jobs.get_mut(&job) {
-            job.unfit.insert(session, why);
+            job.unfit.insert(session, Unfit { why, until });
+            job.unreadable_on.remove(&session);
         }
     }
 

@@ -76,7 +76,7 @@ impl Core {
     fn choose(&self, session: SessionId, worker: &Worker) -> Option<Choice> {
         let now = self.now();
         for id in &self.open {
-            let Some(job) = self.jobs.get(id).filter(|job| job.suits(session, worker)) else {
+            let Some(job) = self.jobs.get(id).filter(|job| job.suits(session, worker, now)) else {
                 continue;
             };
             let room = placement::room(worker.disk_free, worker.bytes, job.unfinished());
@@ -114,12 +114,13 @@ impl Core {
     /// Whether there is a worker for rows that some could not read, which has not tried them.
     fn others_may(&self, job: &Job, care: &Care, now: Millis) -> bool {
         self.workers.iter().any(|(&session, worker)| {
-            worker.stays(now) && job.suits(session, worker) && !care.failed_on.contains(&worker.name)
+            worker.stays(now) && job.suits(session, worker, now) && !care.failed_on.contains(&worker.name)
         })
     }
 
     /// Whether a worker may have a second attempt of a lease.
     fn may_second(&self, session: SessionId, worker: &Worker, first: LeaseId) -> bool {
+        let now = self.now();
         let Some(lease) = self.leases.get(&first) else {
             return false;
         };
@@ -127,12 +128,10 @@ impl Core {
             return false;
         };
         let held = job.channel(lease.channel).and_then(|channel| channel.held(lease.rows));
-        let failed = held.is_none_or(|held| {
-            let cares = held.pieces.iter().filter_map(|(_, care)| care.as_ref());
-            cares.into_iter().any(|care| care.failed_on.contains(&worker.name))
-        });
+        let failed = held.is_none_or(|held| held.cares().any(|care| care.failed_on.contains(&worker.name)));
         let room = placement::room(worker.disk_free, worker.bytes, job.unfinished());
-        lease.holder != Holder::Worker(session) && !failed && job.suits(session, worker) && lease.bytes <= room
+        let idle = lease.holder != Holder::Worker(session) && lease.no_second_before <= now;
+        idle && !failed && job.suits(session, worker, now) && lease.bytes <= room
     }
 
     fn second_pays(&self, session: SessionId, worker: &Worker, first: LeaseId) -> bool {
@@ -164,7 +163,7 @@ impl Core {
         let Some(lease) = self.leases.get(&first) else {
             return false;
         };
-        let choice = Choice {
+        let mut choice = Choice {
             job: lease.job,
             channel: lease.channel,
             rows: lease.rows,
@@ -180,6 +179,8 @@ impl Core {
         else {
             return false;
         };
+        // What has come of others since may ask for more than the first attempt was asked.
+        choice.terms = held.terms();
         held.hands = Hands::Two(first, id);
         self.index(first);
         self.grant(session, id, &choice);
@@ -217,6 +218,7 @@ impl Core {
             done: Bytes(0),
             deadline: now + patience(Step::Preparing),
             end: now,
+            no_second_before: now,
             stalled: false,
         };
         lease.look_ahead(now, worker.speed, (job.read, job.cost));

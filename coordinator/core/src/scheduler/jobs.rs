@@ -24,7 +24,7 @@ impl Core {
                     channel.hold(shard.rows, Hands::One(shard.lease));
                     self.land(shard, None, true, false);
                 }
-                _ => self.effects.push(Effect::Discard(shard)),
+                _ => self.discard(shard),
             }
         }
         // Looked at again when the workers have had their time.

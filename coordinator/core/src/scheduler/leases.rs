@@ -9,6 +9,9 @@ use crate::lease::{Holder, Lease};
 use crate::placement::patience;
 use crate::rows::{Care, Cost, Hands, Pieces};
 
+/// When a second attempt has ended without a shard, the next one is not made before.
+const AGAIN: Millis = Millis::seconds(10);
+
 impl Core {
     /// Adds a lease of rows that are held with it among the hands.
     pub(super) fn add_lease(&mut self, id: LeaseId, lease: Lease) {
@@ -87,11 +90,18 @@ impl Core {
         self.now() + patience(lease.step)
     }
 
-    /// Ends an attempt without a shard. The rows stay with the other attempt, where there is one; else they are open
-    /// again. `change` writes into their history what there is to write.
+    /// Ends an attempt without a shard. The rows stay with the other attempt, where there is one that gets on; else they
+    /// are open again. `change` writes into their history what there is to write.
     pub(super) fn end_attempt(&mut self, id: LeaseId, change: impl FnOnce(&Cost, Pieces) -> Pieces) {
         let Some(lease) = self.remove_lease(id) else { return };
-        let other = self.other_attempt(id, &lease);
+        let mut other = self.other_attempt(id, &lease);
+        // One that hangs would keep the rows from being tried in another way.
+        if let Some(hangs) = other.filter(|other| self.leases.get(other).is_some_and(|other| other.stalled))
+            && let Some(hanging) = self.remove_lease(hangs)
+        {
+            self.revoke(hangs, &hanging);
+            other = None;
+        }
         let Some(channel) = self
             .jobs
             .get_mut(&lease.job)
@@ -99,16 +109,41 @@ impl Core {
         else {
             return;
         };
-        if let Some(other) = other {
-            if let Some((cost, held)) = channel.held_with_cost(lease.rows) {
-                held.hands = Hands::One(other);
-                held.pieces = change(cost, std::mem::take(&mut held.pieces));
+        let Some(other) = other else {
+            if let Some(held) = channel.release(lease.rows) {
+                let pieces = change(&channel.cost, held.pieces);
+                self.open_rows(lease.job, lease.channel, pieces);
             }
-            self.index(other);
-        } else if let Some(held) = channel.release(lease.rows) {
-            let pieces = change(&channel.cost, held.pieces);
-            self.open_rows(lease.job, lease.channel, pieces);
+            return;
+        };
+        if let Some((cost, held)) = channel.held_with_cost(lease.rows) {
+            held.pieces = change(cost, std::mem::take(&mut held.pieces));
         }
+        self.leave_to(other, &lease);
+    }
+
+    /// Takes back one of two attempts; the other keeps the rows.
+    pub(super) fn take_back(&mut self, id: LeaseId) {
+        let Some(lease) = self.remove_lease(id) else { return };
+        self.revoke(id, &lease);
+        if let Some(other) = self.other_attempt(id, &lease) {
+            self.leave_to(other, &lease);
+        }
+    }
+
+    fn leave_to(&mut self, other: LeaseId, ended: &Lease) {
+        let no_second_before = self.now() + AGAIN;
+        let channel = self
+            .jobs
+            .get_mut(&ended.job)
+            .and_then(|job| job.channel_mut(ended.channel));
+        if let Some(held) = channel.and_then(|channel| channel.held_mut(ended.rows)) {
+            held.hands = Hands::One(other);
+        }
+        if let Some(other) = self.leases.get_mut(&other).filter(|other| !other.stalled) {
+            other.no_second_before = no_second_before;
+        }
+        self.index(other);
     }
 
     /// Makes released rows open.
@@ -144,13 +179,23 @@ impl Core {
 
     /// Tells the worker of a lease to drop it; the lease is removed already.
     pub(super) fn revoke(&mut self, id: LeaseId, lease: &Lease) {
-        if let Some(session) = lease.session() {
-            self.tell_to_drop(session, id);
+        match lease.session() {
+            Some(session) => self.tell_to_drop(session, lease.job, id),
+            None => self.note_dropped(lease.job, id),
         }
     }
 
-    pub(super) fn tell_to_drop(&mut self, session: SessionId, lease: LeaseId) {
+    pub(super) fn tell_to_drop(&mut self, session: SessionId, job: JobId, lease: LeaseId) {
+        self.note_dropped(job, lease);
         self.effects.push(Effect::Revoke { session, lease });
+    }
+
+    pub(super) fn note_dropped(&mut self, job: JobId, lease: LeaseId) {
+        if self.was_granted(lease)
+            && let Some(job) = self.jobs.get_mut(&job)
+        {
+            job.dropped.insert(lease);
+        }
     }
 
     /// Tells a worker, where it is still there, that a delivered lease can be forgotten.

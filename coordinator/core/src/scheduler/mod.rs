@@ -54,6 +54,8 @@ pub struct Core {
     look_at_all: bool,
     /// Workers that have become able in this step.
     ready: BTreeSet<SessionId>,
+    /// Draining workers of which something has changed in this step.
+    leaving: BTreeSet<SessionId>,
     effects: Vec<Effect>,
 }
 
@@ -77,6 +79,7 @@ impl Core {
             swept: Millis(0),
             look_at_all: false,
             ready: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             effects: Vec::new(),
         }
     }
@@ -92,6 +95,7 @@ impl Core {
         self.take(event);
         self.sweep(tick);
         self.place();
+        self.dismiss();
         debug_assert_eq!(self.check(), Ok(()));
         std::mem::take(&mut self.effects)
     }

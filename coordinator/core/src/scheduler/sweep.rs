@@ -69,20 +69,17 @@ impl Core {
         lease.stalled = true;
         let lease = lease.clone();
         let other = self.other_attempt(id, &lease);
-        // Of two that do not get on, the older one makes room for a third; one alone is taken back in the end.
-        let stuck = other.filter(|other| self.leases.get(other).is_some_and(|other| other.stalled));
-        let taken_back = match (stuck, other) {
-            (Some(other), _) => Some(other.min(id)),
-            (None, None) if !first_time => Some(id),
-            _ => None,
-        };
         self.set_deadline(id, self.now() + TAKEN_BACK);
         self.index(id);
-        if let Some(back) = taken_back
-            && let Some(lease) = self.leases.get(&back).cloned()
-        {
-            self.revoke(back, &lease);
-            self.end_attempt(back, |_, pieces| pieces);
+        match other {
+            // Of two that do not get on, the older one makes room for a third.
+            Some(other) if self.leases.get(&other).is_some_and(|other| other.stalled) => self.take_back(other.min(id)),
+            Some(_) => {}
+            None if first_time => {}
+            None => {
+                self.revoke(id, &lease);
+                self.end_attempt(id, |_, pieces| pieces);
+            }
         }
     }
 }

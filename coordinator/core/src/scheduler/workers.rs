@@ -20,7 +20,7 @@ impl Core {
         self.slots += u64::from(hello.slots);
         for &grant in &hello.in_hand {
             if !self.reattach(session, grant) {
-                self.tell_to_drop(session, grant.lease);
+                self.tell_to_drop(session, grant.job, grant.lease);
             }
         }
         self.refresh(session);
@@ -31,7 +31,11 @@ impl Core {
         let Some(job) = self.jobs.get_mut(&grant.job) else {
             return false;
         };
-        if job.has_landed(grant.lease) {
+        let epoch = self.epoch;
+        let landed = job.channel(grant.channel).is_some_and(|channel| {
+            job.landed.has(grant.lease) || (grant.lease.epoch < epoch && channel.is_committed(grant.rows))
+        });
+        if landed {
             self.settle(Some(session), grant.lease);
             return true;
         }
@@ -74,10 +78,11 @@ impl Core {
         let (Some(job), Some(worker)) = (self.jobs.get_mut(&grant.job), self.workers.get(&session)) else {
             return false;
         };
+        let dropped = job.dropped.has(grant.lease);
         let Some(channel) = job.channel_mut(grant.channel) else {
             return false;
         };
-        if !channel.is_open(grant.rows) {
+        if dropped || !channel.is_open(grant.rows) {
             return false;
         }
         channel.hold(grant.rows, Hands::One(grant.lease));
@@ -94,6 +99,7 @@ impl Core {
             done: Bytes(0),
             deadline: now + patience(Step::Preparing),
             end: now,
+            no_second_before: now,
             stalled: false,
         };
         lease.look_ahead(now, None, (job.read, job.cost));
@@ -152,7 +158,7 @@ impl Core {
         }
     }
 
-    /// Keeps a worker's place among those that may get leases, and lets it go when it drains and has nothing left.
+    /// Keeps a worker's place among those that may get leases, or that may go when nothing is left for them.
     pub(super) fn refresh(&mut self, session: SessionId) {
         let Some(worker) = self.workers.get_mut(&session) else {
             return;
@@ -170,11 +176,24 @@ impl Core {
         if rank.is_some() {
             self.ready.insert(session);
         }
-        let idle = worker.leases.is_empty() && worker.unsettled == 0;
-        if worker.is_draining() && idle && !worker.dismissed {
-            worker.dismissed = true;
-            self.effects.push(Effect::Dismiss(session));
+        if worker.is_draining() {
+            self.leaving.insert(session);
+        } else {
+            worker.dismissed = false;
         }
-        worker.dismissed &= worker.is_draining();
+    }
+
+    /// Lets those go that drain and have nothing left. At the end of a step: what they are told in it comes before.
+    pub(super) fn dismiss(&mut self) {
+        while let Some(session) = self.leaving.pop_first() {
+            let Some(worker) = self.workers.get_mut(&session) else {
+                continue;
+            };
+            let idle = worker.leases.is_empty() && worker.unsettled == 0;
+            if idle && worker.is_draining() && !worker.dismissed {
+                worker.dismissed = true;
+                self.effects.push(Effect::Dismiss(session));
+            }
+        }
     }
 }

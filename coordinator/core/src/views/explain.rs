@@ -51,7 +51,11 @@ impl Core {
         }
         if self.workers.is_empty() {
             reasons.push(Reason::NoWorkers { rows });
-        } else if !self.workers.iter().any(|(&session, worker)| job.suits(session, worker)) {
+        } else if !self
+            .workers
+            .iter()
+            .any(|(&session, worker)| job.suits(session, worker, now))
+        {
             reasons.push(Reason::NoneFit { rows });
         }
         let older = self.jobs.range(..id).filter(|(_, older)| older.has_open()).count() as u64;
@@ -149,8 +153,11 @@ fn why_idle(job: &Job, session: SessionId, worker: &Worker, now: Millis) -> Opti
     if !missing.is_empty() {
         return Some(Idle::RootsMissing(missing));
     }
-    if let Some(why) = job.unfit.get(&session) {
-        return Some(Idle::Unfit(why.clone()));
+    if let Some(unfit) = job.unfit.get(&session).filter(|unfit| unfit.until > now) {
+        return Some(Idle::Unfit {
+            why: unfit.why.clone(),
+            rest: unfit.until.since(now),
+        });
     }
     if let Some(idle) = super::idleness(worker, now) {
         return Some(idle);

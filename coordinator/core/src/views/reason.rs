@@ -122,8 +122,13 @@ pub enum Idle {
     Busy(u64),
     /// The job's roots that it has not mapped.
     RootsMissing(Vec<String>),
-    /// It cannot work on the job; its own words.
-    Unfit(String),
+    /// It cannot work on the job.
+    Unfit {
+        /// Its own words.
+        why: String,
+        /// It is asked again in so much time.
+        rest: Millis,
+    },
     /// Too little is free where it writes shards.
     DiskFull(Bytes),
     /// It has failed on all rows that nobody has.
@@ -223,7 +228,13 @@ impl fmt::Display for Idle {
             Self::Busy(1) => write!(f, "it is busy with 1 lease"),
             Self::Busy(leases) => write!(f, "it is busy with {leases} leases"),
             Self::RootsMissing(roots) => write!(f, "it has not mapped {}", roots.join(", ")),
-            Self::Unfit(why) => write!(f, "it cannot work on this job: {why}"),
+            Self::Unfit { why, rest } => {
+                write!(
+                    f,
+                    "it cannot work on this job, and is asked again in {}: {why}",
+                    seconds(*rest)
+                )
+            }
             Self::DiskFull(free) => write!(f, "too little is free where it writes shards: {free}"),
             Self::FailedOnAll => write!(f, "it could not read the files of the rows that are left"),
         }
