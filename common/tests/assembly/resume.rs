@@ -1,0 +1,1 @@
+//! Interruptions: what is committed is never made again, whoever goes on.
