@@ -8,4 +8,4 @@ mod resume;
 mod same_bytes;
 mod shards;
 
-use lab::{Lab, Outputs, Work};
+use lab::{Lab, Work};

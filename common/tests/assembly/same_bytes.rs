@@ -5,7 +5,7 @@ use trc2npy_common::options::{Dtype, Ragged};
 use trc2npy_synth::{Bits, ByteOrder, RunSpec};
 
 use super::lab::{converted, must_equal, outputs, tree};
-use super::*;
+use super::{Lab, Work};
 
 /// Two folders of two channels: sequences, both widths and orders, whole, broken and missing files.
 fn mixed(lab: &Lab) {
