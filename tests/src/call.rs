@@ -19,6 +19,11 @@ impl Call {
         Self::of_command(Command::new(tools::binary()), subcommand)
     }
 
+    /// The same, of the build that tests can make crash.
+    pub fn of_test_build(subcommand: &str) -> Self {
+        Self::of_command(Command::new(tools::test_binary()), subcommand)
+    }
+
     /// The same, started by another program, which is given the binary's path and arguments.
     pub fn launched_by(program: impl AsRef<OsStr>, args: &[impl AsRef<OsStr>], subcommand: &str) -> Self {
         let mut command = Command::new(program);

@@ -64,8 +64,13 @@ impl Cluster {
 
     /// The same with another mapping.
     pub fn worker_with(&self, name: &str, mapping: &str) -> Call {
+        self.as_worker(Call::of("worker"), name, mapping)
+    }
+
+    /// What makes a call of `worker` one of this cluster.
+    pub fn as_worker(&self, call: Call, name: &str, mapping: &str) -> Call {
         let address = self.address();
-        Call::of("worker").args(["--coordinator", &address, "--root", mapping, "--name", name, "--cpus", "1"])
+        call.args(["--coordinator", &address, "--root", mapping, "--name", name, "--cpus", "1"])
     }
 
     /// A coordinator that listens.

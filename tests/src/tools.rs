@@ -60,6 +60,23 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// A `trc2npy` that can be made to crash on a file, or to speak another protocol (a build with debug assertions):
+/// `TRC2NPY_TEST_BIN`, else the one of the dev profile.
+///
+/// # Panics
+/// Where there is none, saying how to get it.
+pub fn test_binary() -> PathBuf {
+    let name = format!("trc2npy{}", env::consts::EXE_SUFFIX);
+    let debug = || profile_folder().with_file_name("debug").join(name);
+    let path = env::var_os("TRC2NPY_TEST_BIN").map_or_else(debug, PathBuf::from);
+    assert!(
+        path.exists(),
+        "{}: not built; run tests/run, or `cargo build -p trc2npy`",
+        path.display()
+    );
+    path
+}
+
 /// The folder of real LeCroy files, where `TRC2NPY_REAL_FILES` or a `shared/trc-samples` beside the workspace has them.
 pub fn samples() -> Option<PathBuf> {
     let named = env::var_os("TRC2NPY_REAL_FILES").map(|path| workspace().join(path));

@@ -1,4 +1,5 @@
-//! For tests alone: a decoder that crashes on a file of a given name. Compiled with the feature `fault-injection` only.
+//! For tests alone: a decoder that crashes on a file of a given name. Compiled with debug assertions only: never
+//! into a program that is given away.
 //!
 //! `TRC2NPY_TEST_CRASH=panic:NAME` makes decoding that file panic, `abort:NAME` ends the process.
 

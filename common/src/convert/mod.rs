@@ -5,7 +5,7 @@
 mod assembly;
 mod budget;
 mod error;
-#[cfg(feature = "fault-injection")]
+#[cfg(debug_assertions)]
 mod faults;
 mod file;
 mod freshness;

@@ -330,7 +330,7 @@ impl<'p> RangeConverter<'p> {
         if let (Some(change), true) = (&changed, whole) {
             return Err(FileFault::Halt(Halt::Changed(change.clone())));
         }
-        #[cfg(feature = "fault-injection")]
+        #[cfg(debug_assertions)]
         super::faults::maybe_crash(&self.name);
         let maps = io.maps(stamp.size, local);
         let result = self.scratch.decode(job, &file, stamp.size, maps, out);

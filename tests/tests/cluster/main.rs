@@ -4,3 +4,5 @@ mod basics;
 #[cfg(unix)]
 mod chaos;
 mod common;
+#[cfg(unix)]
+mod errors;
