@@ -46,7 +46,7 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     };
     // Without it a signal ends the program at once: others make its rows then.
     let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
-    log(&format!("worker {}, {}", config.name, screen::counted(config.threads as u64, "lease at a time")));
+    log(&format!("worker {}, {} at a time", config.name, screen::counted(config.threads as u64, "lease")));
     match trc2npy_worker::run(config, &control) {
         Ok(Ended::Drained) => log("ended: what was in hand is done"),
         Ok(Ended::Dismissed) => log("ended: the coordinator has drained this worker"),

@@ -121,7 +121,7 @@ fn a_worker_that_sees_another_storage_makes_nothing_and_the_others_do_it() {
     lost.says("connected to");
     submit(&lab, &[]);
     lost.says("map the root data to the storage that the coordinator has under this name (--root data=PATH)");
-    poll("the reason in explain", || explained(&lab).contains("worker lost").then_some(()));
+    poll("the reason in explain", || explained(&lab).contains("lost gets nothing").then_some(()));
     let workers = lab.cluster.client("workers").run();
     workers.must_say(&["lost"]);
     let right = lab.cluster.start_worker("right");
@@ -178,7 +178,7 @@ fn a_worker_that_may_not_write_gives_its_rows_to_others() {
         folders.extend(fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
     }
     let Some(mut readonly) = as_others(&lab, "readonly") else { return };
-    readonly.says("ermission denied");
+    readonly.says("access denied");
     let right = lab.cluster.start_worker("right");
     wait(&lab).must_succeed();
     must_equal(&lab.path("npy"), &reference);
