@@ -210,7 +210,7 @@ pub enum PlanError {
         why: String,
     },
     /// `--rows` or `--every` that takes nothing.
-    #[error("{selection} takes no good trace of channel {channel}, which has {}; choose other rows", units::counted(*rows, "row"))]
+    #[error("{selection} takes no row of channel {channel}, which has {}; choose other rows", units::counted(*rows, "row"))]
     NoSuchRows {
         /// The channel.
         channel: Channel,
