@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -22,6 +23,8 @@ use crate::screen;
 const DEFAULT_FILE: &str = "trc2npy.toml";
 /// What is asked of one call, not a setting to keep.
 const ACTIONS: [&str; 5] = ["help", "config", "print-config", "dry-run", "json"];
+/// Options that are one choice: the layer that makes it leaves none to those below, also not with the other option.
+const ONE_CHOICE: [&str; 2] = ["samples", "time"];
 /// The positional arguments' key in the file, those of `convert`.
 const INPUT: &str = "input";
 
@@ -68,7 +71,11 @@ pub(crate) type Settled = Vec<Setting>;
 
 /// The environment variable of a setting; none for actions and arguments without a name.
 pub(super) fn variable(arg: &Arg) -> Option<String> {
-    setting_name(arg).map(|name| format!("{PREFIX}{}", name.replace('-', "_").to_uppercase()))
+    setting_name(arg).map(variable_of)
+}
+
+fn variable_of(setting: &str) -> String {
+    format!("{PREFIX}{}", setting.replace('-', "_").to_uppercase())
 }
 
 fn setting_name(arg: &Arg) -> Option<&str> {
@@ -77,8 +84,8 @@ fn setting_name(arg: &Arg) -> Option<&str> {
 
 /// Reads all layers. The settings are empty for subcommands that take none from the file.
 pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> {
-    let matches = parse(argv)?;
     let command = command();
+    let (matches, environment) = parse_above_file(argv)?;
     let Some((options, given)) = matches.subcommand().and_then(|(name, given)| {
         let layered = super::LAYERED.contains(&name);
         Some((command.find_subcommand(name).filter(|_| layered)?, given))
@@ -95,12 +102,14 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
         return Ok((matches, settled));
     };
 
+    let chosen = ONE_CHOICE.iter().any(|name| is_set(given, name));
     let missing = |name: &str| {
         let id = options
             .get_arguments()
             .find(|arg| key_of(arg) == Some(name))
             .map(Arg::get_id);
-        id.is_some_and(|id| !is_set(given, id.as_str()))
+        let settled = chosen && ONE_CHOICE.contains(&name);
+        id.is_some_and(|id| !settled && !is_set(given, id.as_str()))
     };
     let used: BTreeMap<&str, &Value> = file
         .values
@@ -108,11 +117,21 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
         .filter(|(name, _)| missing(name))
         .map(|(name, value)| (name.as_str(), value))
         .collect();
+    let [first, second] = ONE_CHOICE;
+    if used.contains_key(first) && used.contains_key(second) {
+        return Err(Failure::Options(format!(
+            "{}: {first} and {second} cannot be used together: keep one of them",
+            file.path.display()
+        )));
+    }
     // Each alone first: what fails is then this key's value.
     for (name, value) in &used {
-        parse(&with(argv, [(*name, *value)])).map_err(|error| file.refuse(name, error))?;
+        parse(&with(argv, [(*name, *value)]), environment).map_err(|error| file.refuse(name, error))?;
     }
-    let matches = parse(&with(argv, used.iter().map(|(name, value)| (*name, *value))))?;
+    let matches = parse(
+        &with(argv, used.iter().map(|(name, value)| (*name, *value))),
+        environment,
+    )?;
     let (_, given) = matches.subcommand().expect("the same subcommand as before");
     let settled = settle(options, given, Some((&file.path, &used)));
     Ok((matches, settled))
@@ -125,8 +144,45 @@ fn all_options(command: &Command) -> impl Iterator<Item = &Arg> {
     layered.flat_map(Command::get_arguments)
 }
 
-fn parse(argv: &[OsString]) -> Result<ArgMatches, Failure> {
-    command().try_get_matches_from(argv).map_err(name_the_variable)
+/// How much of the environment counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Environment {
+    Whole,
+    /// All but [`ONE_CHOICE`].
+    WithoutChoice,
+}
+
+/// Reads the command line and, where that leaves it a say, the environment.
+fn parse_above_file(argv: &[OsString]) -> Result<(ArgMatches, Environment), Failure> {
+    let matches = parse(argv, Environment::WithoutChoice)?;
+    let Some((name, given)) = matches.subcommand() else {
+        return Ok((matches, Environment::Whole));
+    };
+    if !super::LAYERED.contains(&name) || ONE_CHOICE.iter().any(|name| is_set(given, name)) {
+        return Ok((matches, Environment::WithoutChoice));
+    }
+    let variables = ONE_CHOICE.map(variable_of);
+    if variables.iter().all(|name| std::env::var_os(name).is_some()) {
+        return Err(Failure::Options(format!(
+            "environment variables {} cannot be used together: unset one of them",
+            variables.join(" and ")
+        )));
+    }
+    parse(argv, Environment::Whole).map(|matches| (matches, Environment::Whole))
+}
+
+fn parse(argv: &[OsString], environment: Environment) -> Result<ArgMatches, Failure> {
+    let unheard = |arg: Arg| match arg.get_long() {
+        Some(name) if ONE_CHOICE.contains(&name) => arg.env(Resettable::Reset),
+        _ => arg,
+    };
+    let command = match environment {
+        Environment::Whole => command(),
+        Environment::WithoutChoice => super::LAYERED.iter().fold(command(), |command, name| {
+            command.mut_subcommand(name, |subcommand| subcommand.mut_args(unheard))
+        }),
+    };
+    command.try_get_matches_from(argv).map_err(name_the_variable)
 }
 
 /// A wrong value from the environment looks like one from the command line: says where it stands.
@@ -165,11 +221,9 @@ fn name_the_variable(error: clap::Error) -> Failure {
 fn first_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let body = text.strip_prefix("error: ").unwrap_or(&text);
-    let end = body
-        .find("\n\nFor more information")
-        .or_else(|| body.find("\n\nUsage:"))
-        .unwrap_or(body.len());
-    body[..end].trim_end().to_owned()
+    let frame = ["\n\nUsage:", "\n\nFor more information"];
+    let end = frame.iter().filter_map(|part| body.find(part)).min();
+    body[..end.unwrap_or(body.len())].trim_end().to_owned()
 }
 
 fn is_set(matches: &ArgMatches, id: &str) -> bool {
