@@ -45,10 +45,16 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     let awake = options.comfort.stay_awake("converts .trc files");
     let converted = job.convert(&display, None, &stop_on_ctrl_c(&display));
     drop(awake);
-    let ended = converted.map_err(Failure::from).and_then(|converted| {
-        ending.add(&converted);
-        tell(&converted, &job.settings, &display, argv)
-    });
+    let ended = match converted {
+        Ok(converted) => {
+            ending.add(&converted);
+            tell(&converted, &job.settings, &display, argv)
+        }
+        Err(error) => {
+            ending.add_failed();
+            Err(error.into())
+        }
+    };
     Ok(on_finish.end(ended, &ending))
 }
 
