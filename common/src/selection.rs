@@ -164,7 +164,9 @@ pub enum NoWindow {
         record: u32,
     },
     /// The two times lie before, behind or between the samples.
-    #[error("--time '{span}': no sample lies there; its rows reach from {from:.4e} s to {to:.4e} s")]
+    #[error(
+        "--time '{span}': no sample lies there; its rows reach from {from:.4e} s to {to:.4e} s; choose times in between"
+    )]
     NoneThere {
         /// As asked.
         span: Span<Picoseconds>,
@@ -274,7 +276,7 @@ pub enum BadSelection {
     #[error("not a time: {0:?} (write for example -1us, 2.5ms, 0, 40ns)")]
     Time(String),
     /// No number.
-    #[error("not a number: {0:?}")]
+    #[error("not a number: {0:?} (rows and samples are counted from 0)")]
     Number(String),
     /// Not two of them.
     #[error("not a span: {0:?} (write START:END, START: or :END; END itself is not taken)")]

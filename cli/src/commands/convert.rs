@@ -213,7 +213,7 @@ pub(super) fn tell(
     let interrupted = outcomes.iter().any(|outcome| outcome.state == State::Interrupted);
     let again = screen::command_line(argv);
     if display.is_json() {
-        Event::End(&end_record(converted, &again)).emit();
+        Event::End(&end_record(converted, &again)).emit()?;
     } else {
         for outcome in outcomes {
             warn(outcome);

@@ -50,7 +50,7 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
         .into_iter()
         .chain(arguments.clone())
         .collect();
-    screen::show(&format!(
+    screen::tell(&format!(
         "A run of two channels, {} .trc files, {}: {}\n\n$ {}",
         count(spec.file_count()),
         Bytes(spec.total_bytes()),
@@ -74,13 +74,13 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
         screen::remark("interrupted; the same command goes on");
         return Ok(INTERRUPTED.into());
     }
-    screen::show(&screen::summary(outcome, &job.settings.name))?;
+    screen::tell(&screen::summary(outcome, &job.settings.name))?;
 
     for (channel, number) in outcome.channels.iter().zip(CHANNELS) {
         check(&spec, &run, number, &channel.path)?;
     }
     let rows = counted(spec.file_count(), "row");
-    screen::show(&format!(
+    screen::tell(&format!(
         "\nChecked: all {rows}, decoded once more from the .trc files, agree bit for bit with the arrays.\n\n{}",
         plotting(
             &outcome.channels[0].path,

@@ -11,11 +11,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use super::command;
+use super::mistakes::first_line;
+use super::{command, mistakes};
 use crate::failure::Failure;
 use crate::screen;
 
@@ -139,7 +139,7 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
 
 /// The options of all subcommands that read the file and the environment: what one of them knows is no mistake in the
 /// other, to which it means nothing.
-fn all_options(command: &Command) -> impl Iterator<Item = &Arg> {
+pub(super) fn all_options(command: &Command) -> impl Iterator<Item = &Arg> {
     let layered = super::LAYERED.iter().filter_map(|name| command.find_subcommand(name));
     layered.flat_map(Command::get_arguments)
 }
@@ -182,48 +182,9 @@ fn parse(argv: &[OsString], environment: Environment) -> Result<ArgMatches, Fail
             command.mut_subcommand(name, |subcommand| subcommand.mut_args(unheard))
         }),
     };
-    command.try_get_matches_from(argv).map_err(name_the_variable)
-}
-
-/// A wrong value from the environment looks like one from the command line: says where it stands.
-fn name_the_variable(error: clap::Error) -> Failure {
-    let mut command = command();
-    // Until then an argument does not know how it is written.
-    command.build();
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let variable = text(ContextKind::InvalidArg)
-        .zip(text(ContextKind::InvalidValue))
-        .and_then(|(shown, value)| {
-            let arg = all_options(&command).find(|arg| arg.to_string() == shown)?;
-            let name = arg.get_env()?.to_str()?.to_owned();
-            // A flag would have won; that it holds the same wrong text as the variable matters to nobody.
-            let held = std::env::var(&name).ok()?;
-            held.split(',').any(|part| part == value).then_some(name)
-        });
-    if error.kind() == ErrorKind::InvalidUtf8 {
-        let is_odd = |name: &&OsStr| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
-        let mut names = all_options(&command).filter_map(Arg::get_env);
-        if let Some(name) = names.find(is_odd) {
-            let name = name.display();
-            return Failure::Options(format!("environment variable {name}: its value is not Unicode"));
-        }
-    }
-    match variable {
-        Some(name) => Failure::Options(format!("environment variable {name}: {}", first_line(&error))),
-        None => Failure::Usage(error),
-    }
-}
-
-/// What clap says, without its frame.
-fn first_line(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let body = text.strip_prefix("error: ").unwrap_or(&text);
-    let frame = ["\n\nUsage:", "\n\nFor more information"];
-    let end = frame.iter().filter_map(|part| body.find(part)).min();
-    body[..end.unwrap_or(body.len())].trim_end().to_owned()
+    command
+        .try_get_matches_from(argv)
+        .map_err(|error| mistakes::explained(error, argv))
 }
 
 fn is_set(matches: &ArgMatches, id: &str) -> bool {

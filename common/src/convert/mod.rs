@@ -199,7 +199,7 @@ impl Ready {
         let settings = &run.settings;
         // What no memory is enough for is refused before anything is written.
         let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
-        let mut workspace = Workspace::open(out, plan, &run.request, settings)?;
+        let mut workspace = Workspace::open(out, plan, run)?;
         let outcome = Outcome {
             out: out.to_owned(),
             state: State::Finished,

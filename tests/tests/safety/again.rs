@@ -120,7 +120,8 @@ fn unfinished_work_is_gone_on_with_however_its_inputs_are_written() {
     fs::remove_dir_all(conversion.out()).unwrap();
     leave_half_done(&conversion);
     let other = conversion.clone().args(["--dtype", "int16"]);
-    let asked = format!("trc2npy convert {}\n", bench.run.display());
+    let out = conversion.out().display();
+    let asked = format!("trc2npy convert {} --out {out}\n", bench.run.display());
     other
         .run()
         .must_end_with(1)
