@@ -202,6 +202,7 @@ fn short_rows_can_end_before_the_samples_that_are_taken() {
 /// Rows none of which a channel has, only bad files or files of another length than the rest: still the part of everything.
 #[test]
 fn rows_that_say_nothing_of_their_channel_are_the_part_of_everything() {
+    type Case<'a> = (&'a Path, &'a str, &'a [(u64, u64)]);
     let root = scratch();
     let ragged = root.path().join("ragged");
     write_run(&RunSpec::new(6, 300), &ragged);
@@ -229,7 +230,7 @@ fn rows_that_say_nothing_of_their_channel_are_the_part_of_everything() {
             file.write_to(&path, false).unwrap();
         }
     }
-    let cases: [(&Path, &str, &[(u64, u64)]); 4] = [
+    let cases: [Case<'_>; 4] = [
         (&ragged, "--ragged=pad", &[(6, 12), (11, 12), (3, 9)]),
         (&ragged, "--ragged=bad", &[(6, 12), (0, 1)]),
         (&ragged, "--ragged=truncate", &[(0, 3), (6, 12)]),

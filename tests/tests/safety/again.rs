@@ -61,7 +61,7 @@ fn an_output_that_somebody_changed_is_not_replaced_unasked() {
     let array = conversion.out().join("C1--Trace.npy");
     fs::write(&array, "a result of my own").unwrap();
     conversion.run().must_end_with(1).must_say(&[
-        "C1--Trace.npy is not as this command left it (16096 bytes, now 18)",
+        "C1--Trace.npy is not as this command left it (16,096 bytes, now 18)",
         "--overwrite",
     ]);
     assert_eq!(fs::read(&array).unwrap(), b"a result of my own");

@@ -48,7 +48,8 @@ fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_bac
     let (bytes, time) = (fs::read(&file).unwrap(), time_of(&file));
     let longer = [&bytes[..], b"more"].concat();
     let hour = Duration::from_hours(1);
-    let sizes = [bytes.len(), longer.len()].map(|size| size.to_string());
+    // As people read them: 40,346.
+    let sizes = [bytes.len(), longer.len()].map(|size| format!("{},{:03}", size / 1000, size % 1000));
     let changes: [Change<'_>; 4] = [
         (
             "longer",
@@ -58,7 +59,7 @@ fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_bac
         (
             "cut",
             &|| write_keeping_time(&file, &bytes[..5000]),
-            &[&sizes[0], "5000"],
+            &[&sizes[0], "5,000"],
         ),
         ("written again", &|| set_time(&file, time + hour), &["--trust-size"]),
         ("gone", &|| fs::remove_file(&file).unwrap(), &["gone: 1 file"]),
