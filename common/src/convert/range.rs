@@ -344,7 +344,8 @@ impl<'p> RangeConverter<'p> {
             Err(FileFault::Short { at }) => match Stamp::of(&file) {
                 Ok(now) if now.size < stamp.size && whole => Err(FileFault::Halt(Halt::Changed(format!(
                     "it shrank from {} to {} bytes while it was read",
-                    stamp.size.0, now.size.0
+                    count(stamp.size.0),
+                    count(now.size.0)
                 )))),
                 Ok(now) if now.size < stamp.size => Err(FileFault::Bad {
                     status: Status::Truncated,
