@@ -212,6 +212,16 @@ fn rows_that_say_nothing_of_their_channel_are_the_part_of_everything() {
         ..RunSpec::new(6, 250)
     };
     write_run(&short, &ragged);
+    // Only the short ones have a partner.
+    let halves = root.path().join("halves");
+    write_run(&RunSpec::new(6, 300), &halves);
+    write_run(&short, &halves);
+    let partner = RunSpec {
+        start: 6,
+        channels: vec![2],
+        ..RunSpec::new(6, 300)
+    };
+    write_run(&partner, &halves);
     let holes = root.path().join("holes");
     fs::create_dir(&holes).unwrap();
     for index in 0..20 {
@@ -230,17 +240,19 @@ fn rows_that_say_nothing_of_their_channel_are_the_part_of_everything() {
             file.write_to(&path, false).unwrap();
         }
     }
-    let cases: [Case<'_>; 4] = [
+    let cases: [Case<'_>; 5] = [
         (&ragged, "--ragged=pad", &[(6, 12), (11, 12), (3, 9)]),
         (&ragged, "--ragged=bad", &[(6, 12), (0, 1)]),
         (&ragged, "--ragged=truncate", &[(0, 3), (6, 12)]),
+        (&halves, "--ragged=pad --events=complete", &[(0, 6), (2, 4)]),
         (&holes, "--events=union", &[(5, 6), (5, 8), (9, 10), (7, 11), (0, 1)]),
     ];
     for (at, (run, option, selections)) in cases.into_iter().enumerate() {
         let whole = root.path().join(format!("whole{at}"));
         let convert = |out: &Path, options: &[String]| {
             let ended = Convert::new([run], out)
-                .args(["--settle", "0s", option])
+                .args(["--settle", "0s"])
+                .args(option.split(' '))
                 .args(options)
                 .run();
             assert!(
