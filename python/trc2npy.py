@@ -64,12 +64,12 @@ class OutputError(ValueError):
 
 def load(
     path: Union[str, "PathLike[str]"],
-    channels: Optional[Sequence[str]] = None,
+    channels: Union[str, Sequence[str], None] = None,
     name: Optional[str] = None,
 ) -> Run:
     """Opens the outputs in a folder, or in the folders directly below it (`r009/C1`, `r009/C2`).
 
-    channels: only these, as `["C1"]`; all where it is left out.
+    channels: only these, as `["C1"]` or `"C1"`; all where it is left out.
     name: as `--name` was given (`"{channel}--codes.npy"`), where a folder holds several arrays of a channel.
 
     Raises OutputError where there is nothing, where a channel is not finished, or where files do not fit together.
@@ -77,6 +77,10 @@ def load(
     folder = Path(path)
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; name the one that was given to --out")
+    if isinstance(channels, str):
+        channels = [channels]
+    if channels is not None and len(channels) == 0:
+        raise OutputError(f"{folder}: channels=[] names none; leave it out for all of them")
     told = _told_in(folder, "*.json") or _told_in(folder, "*/*.json")
     found: Dict[str, Channel] = {}
     for file, about in told.items():
@@ -86,9 +90,11 @@ def load(
         if channels is not None and channel not in channels:
             continue
         if channel in found:
+            other = found[channel].path
+            choose = "" if other.name == _array_of(file).name else ', or choose with name="{channel}--Trace.npy"'
             raise OutputError(
-                f"{folder}: two arrays of channel {channel}, {found[channel].path} and {_array_of(file)}; "
-                'name the folder of one run, or choose with name="{channel}--Trace.npy"'
+                f"{folder}: two arrays of channel {channel}, {other} and {_array_of(file)}; "
+                f"name the folder of one run{choose}"
             )
         found[channel] = Channel(channel, _array_of(file), about)
     lacking = [channel for channel in channels or [] if channel not in found]
@@ -124,6 +130,9 @@ class Run(Mapping[str, "Channel"]):
 
     def __repr__(self) -> str:
         return f"<trc2npy run {self.path}: {', '.join(map(repr, self._channels.values()))}>"
+
+    def __reduce__(self) -> Any:
+        return Run, (self.path.absolute(), self._channels)
 
     @property
     def events(self) -> int:
@@ -167,7 +176,7 @@ class Channel:
         shape = tuple(self._told("shape", list))
         #: The array as it lies in the file, (rows, samples): float32 volts, or the stored codes. Mapped read-only.
         self.data: npt.NDArray[Any] = _open(path, shape, np.dtype(self._told("dtype", str)))
-        index_path = path.with_name(path.name[: -len(".npy")] + ".index.npy")
+        index_path = _index_of(path)
         if not index_path.exists():
             raise OutputError(
                 f"{index_path}: not there: without it nobody knows which rows of {path.name} are good; "
@@ -182,8 +191,14 @@ class Channel:
         #: The options that decide about values: `options["baseline"]["points"]`, `options["events"]`, ...
         self.options: Dict[str, Any] = self._told("options", dict)
 
+        self._check_list()
+
     def __len__(self) -> int:
         return len(self.data)
+
+    def __reduce__(self) -> Any:
+        # Mapped anew where it arrives: a pickled map would be all of its samples.
+        return Channel, (self.name, self.path.absolute(), self.json)
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.data.shape[0]} rows of {self.data.shape[1]} samples, {self.data.dtype}>"
@@ -213,13 +228,22 @@ class Channel:
     @cached_property
     def files(self) -> List[str]:
         """The source files in row order; the index's column `file` counts them from 0."""
-        path = self.path.with_name(self.path.name[: -len(".npy")] + ".files.txt")
+        path = self._list_path
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{path}: cannot be read: {error.strerror}; the same command makes it again") from error
         # Not splitlines: it also parts at characters that can stand in a name.
-        return text.split("\n")[:-1]
+        lines = text.split("\n")[:-1]
+        numbers = self.index["file"]
+        used = numbers[numbers != _NO_FILE]
+        expected = int(used.max()) + 1 if used.size else 0
+        if len(lines) != expected:
+            count = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
+            raise OutputError(
+                f"{path}: it has {count}, {expected:,} are expected by the index; give the command that made it again"
+            )
+        return lines
 
     def time(self, rows: Rows) -> npt.NDArray[np.float64]:
         """The time axis in seconds, 0 at the trigger; each row has its own, since its first sample lies elsewhere.
@@ -236,14 +260,16 @@ class Channel:
     def volts(self, rows: Rows) -> npt.NDArray[np.float32]:
         """The samples in volts (`unit`), float32, the baseline taken off where there is one.
 
-        One row: (samples,); several: (rows, samples). NaN in bad rows and behind the end of padded ones.
+        One row: (samples,); several: (rows, samples). NaN in bad rows and behind the end of padded ones. A copy, which may
+        be changed.
 
         Of an array of codes without a baseline they are, bit for bit, what a float32 array would hold; with one they
         are computed in float64 and can differ from it in the last digit.
         """
+        rows = _rows(rows)
         data = self.data[rows]
         if not self.has_codes:
-            return np.asarray(data, dtype=np.float32)
+            return np.array(data, dtype=np.float32)
         records = self._records(rows)
         gain, offset = (np.asarray(records[name])[..., np.newaxis] for name in ("gain", "offset"))
         if self.options["baseline"]["points"] > 0:
@@ -276,7 +302,23 @@ class Channel:
         )
 
     def _records(self, rows: Rows) -> Any:
-        return self.index[rows]
+        return self.index[_rows(rows)]
+
+    @property
+    def _list_path(self) -> Path:
+        return self.path.with_name(self.path.name[: -len(".npy")] + ".files.txt")
+
+    def _check_list(self) -> None:
+        """A list that is cut short, before anything relies on it. One that is not there is missed where it is used."""
+        told = self.json.get("files")
+        if not isinstance(told, dict) or not self._list_path.exists():
+            return
+        size = self._list_path.stat().st_size
+        if size != told.get("bytes"):
+            raise OutputError(
+                f"{self._list_path}: cut short or changed: {told.get('bytes')} bytes expected, {size:,} bytes found; "
+                "give the command that made it again"
+            )
 
     def _told(self, key: str, kind: type) -> Any:
         value = self.json.get(key)
@@ -312,6 +354,20 @@ class Row:
     segment: int
 
 
+def _rows(rows: Any) -> Any:
+    """What numpy is to take from the first axis alone: it would read the tuple (0, 1) as sample 1 of row 0."""
+    if isinstance(rows, slice):
+        return rows
+    chosen = np.asarray(rows)
+    if chosen.ndim == 0 and chosen.dtype.kind in "iu":
+        return int(chosen)
+    if chosen.ndim == 1 and chosen.size == 0:
+        return chosen.astype(np.intp)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iub":
+        raise IndexError(f"rows are a number, a slice, a list of numbers or a mask, not {rows!r}")
+    return chosen
+
+
 def _told_in(folder: Path, pattern: str) -> Dict[Path, Dict[str, Any]]:
     """The channels' JSONs, by their files; others (`report.json`) are passed over."""
     told: Dict[Path, Dict[str, Any]] = {}
@@ -324,6 +380,10 @@ def _told_in(folder: Path, pattern: str) -> Dict[Path, Dict[str, Any]]:
             raise OutputError(f"{path}: cannot be read: {error}; give the command that made it again") from error
         form = about.get("format") if isinstance(about, dict) else None
         if not isinstance(form, str) or not form.startswith("trc2npy channel"):
+            if _array_of(path).exists() and _index_of(_array_of(path)).exists():
+                raise OutputError(
+                    f"{path}: not the JSON of a channel, though its array is there; give the command that made it again"
+                )
             continue
         if form not in _FORMATS:
             raise OutputError(f"{path}: of the form {form!r}, this trc2npy.py reads {_FORMATS[-1]!r}; take the newer one")
@@ -333,6 +393,10 @@ def _told_in(folder: Path, pattern: str) -> Dict[Path, Dict[str, Any]]:
 
 def _array_of(file: Path) -> Path:
     return file.with_name(file.name[: -len(".json")] + ".npy")
+
+
+def _index_of(array: Path) -> Path:
+    return array.with_name(array.name[: -len(".npy")] + ".index.npy")
 
 
 def _json_name(template: str, channel: str) -> str:
@@ -361,7 +425,7 @@ def _open(path: Path, shape: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         raise OutputError(f"{path}: not there, though its JSON is; give the command that made it again")
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         size = path.stat().st_size
         raise OutputError(
             f"{path}: cannot be mapped: {error} ({size:,} bytes); give the command that made it again"

@@ -118,7 +118,7 @@ fn a_dry_run_refuses_what_the_conversion_would_refuse() {
     let (_, told) = run(folder.path(), "convert r s --out out --dry-run", 2);
     assert!(told.contains("--out out/{run}") && told.contains("--join"), "{told}");
     let (_, told) = run(folder.path(), "convert r --out out --dry-run --memory-limit 1kB", 2);
-    assert!(told.contains("--memory-limit 1.0 kB: at least"), "{told}");
+    assert!(told.contains("--memory-limit of 1,000 bytes: at least"), "{told}");
 }
 
 #[test]

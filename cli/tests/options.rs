@@ -81,6 +81,108 @@ fn each_layer_wins_over_the_one_below() {
     assert_setting(&all, "out", "-", "default");
 }
 
+/// Samples by number and by time are one choice: whichever is made above leaves none below.
+#[test]
+fn a_choice_that_two_options_make_is_the_upper_layers() {
+    let folder = TempDir::new().unwrap();
+    let file = |text: &str| fs::write(folder.path().join("trc2npy.toml"), text).unwrap();
+    let convert = |words: &[&str]| trc2npy(folder.path(), &[&["convert"], words].concat());
+    let from_file = "trc2npy.toml";
+    for (text, variable, words, name, value, origin) in [
+        (
+            "samples = \"1:2\"",
+            None,
+            &["--time", "0:"][..],
+            "time",
+            "0:",
+            "command line",
+        ),
+        (
+            "time = \"1:2\"",
+            None,
+            &["--samples", "3:4"],
+            "samples",
+            "3:4",
+            "command line",
+        ),
+        (
+            "",
+            Some(("TRC2NPY_TIME", "0:")),
+            &["--samples", "3:4"],
+            "samples",
+            "3:4",
+            "command line",
+        ),
+        // What does not count is not looked at.
+        (
+            "",
+            Some(("TRC2NPY_TIME", "soon")),
+            &["--samples", "3:4"],
+            "samples",
+            "3:4",
+            "command line",
+        ),
+        (
+            "samples = \"1:2\"",
+            Some(("TRC2NPY_TIME", "0:")),
+            &[],
+            "time",
+            "0:",
+            "TRC2NPY_TIME",
+        ),
+        (
+            "time = \"1:2\"",
+            Some(("TRC2NPY_SAMPLES", "3:")),
+            &[],
+            "samples",
+            "3:",
+            "TRC2NPY_SAMPLES",
+        ),
+        ("time = \"1:2\"", None, &["--rows", "3:4"], "time", "1:2", from_file),
+        (
+            "samples = \"1:2\"",
+            Some(("TRC2NPY_TIME", "0:")),
+            &["--samples", "5:6"],
+            "samples",
+            "5:6",
+            "command line",
+        ),
+    ] {
+        file(text);
+        let mut command = convert(words);
+        command.envs(variable);
+        let all = settings(&mut command);
+        assert_setting(&all, name, value, origin);
+        let other = if name == "time" { "samples" } else { "time" };
+        assert_setting(&all, other, "-", "default");
+    }
+    // In one layer they are a contradiction, of which the layer is told.
+    let refused = |command: &mut Command, words: &[&str]| {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let told = told(&output);
+        for word in words {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+        told
+    };
+    file("");
+    refused(
+        &mut convert(&["--samples", "1:2", "--time", "0:"]),
+        &["'--samples <A:B>' cannot be used with '--time <A:B>'"],
+    );
+    let told = refused(
+        convert(&[]).env("TRC2NPY_SAMPLES", "1:2").env("TRC2NPY_TIME", "0:"),
+        &["TRC2NPY_SAMPLES and TRC2NPY_TIME cannot be used together"],
+    );
+    assert!(!told.contains("Usage"), "{told}");
+    file("samples = \"1:2\"\ntime = \"0:\"");
+    refused(
+        &mut convert(&[]),
+        &["trc2npy.toml: samples and time cannot be used together"],
+    );
+}
+
 #[test]
 fn inputs_of_the_command_line_replace_those_of_the_file() {
     let folder = TempDir::new().unwrap();
@@ -158,22 +260,6 @@ fn every_setting_can_come_from_the_environment() {
         all.len(),
         values.len() + 2,
         "a setting is not in this test's list: {all:?}"
-    );
-}
-
-#[test]
-fn samples_and_times_exclude_one_another_whoever_sets_them() {
-    let folder = TempDir::new().unwrap();
-    let all = settings(trc2npy(folder.path(), &["convert"]).env("TRC2NPY_TIME", "-1us:2us"));
-    let time = all.iter().find(|[name, ..]| name == "time").unwrap();
-    assert_eq!(time, &["time", "-1us:2us", "TRC2NPY_TIME"]);
-    fs::write(folder.path().join("trc2npy.toml"), "samples = \"1:5\"\n").unwrap();
-    let mut both = trc2npy(folder.path(), &["convert", "--time=0:1us", "--print-config"]);
-    let said = both.assert().code(2).get_output().stderr.clone();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(
-        said.contains("trc2npy.toml: samples") && said.contains("cannot be used with"),
-        "{said}"
     );
 }
 

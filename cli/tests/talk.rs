@@ -48,6 +48,15 @@ fn quiet_says_what_is_bad_alone() {
         .get_output()
         .clone();
     assert_eq!(said(&verify), (String::new(), String::new()));
+    for words in [
+        &["demo", "-q"][..],
+        &["man", "man1", "-q"],
+        &["convert", "run", "--out", "out", "-qq"],
+    ] {
+        let output = trc2npy(good.path(), words).assert().success().get_output().clone();
+        assert_eq!(said(&output), (String::new(), String::new()), "{words:?}");
+    }
+    assert!(good.path().join("man1/trc2npy.1").exists() && good.path().join("trc2npy-demo/npy").exists());
     let batch = trc2npy(good.path(), &["batch", ".", "--idle", "0", "-q", "--out", "npy/{run}"]);
     let output = { batch }.assert().success().get_output().clone();
     assert_eq!(said(&output), (String::new(), String::new()));
@@ -72,6 +81,55 @@ fn quiet_says_what_is_bad_alone() {
     trc2npy(bad.path(), &[&convert[..], &["-q", "-v"]].concat())
         .assert()
         .code(2);
+}
+
+/// A text that is not Unicode cannot be read, and clap alone does not say which.
+#[cfg(unix)]
+#[test]
+fn a_word_that_is_not_unicode_is_named() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let lab = lab("");
+    let odd = OsStr::from_bytes(b"echo \xff");
+    let mut command = trc2npy(lab.path(), &["convert", "run", "--out", "out", "--on-finish"]);
+    let (_, stderr) = said(&command.arg(odd).assert().code(2).get_output().clone());
+    assert!(stderr.starts_with("error: not Unicode: 'echo \u{fffd}'"), "{stderr}");
+}
+
+/// Where stdout takes nothing, the work is done and the end says what could not be said.
+#[cfg(target_os = "linux")] // /dev/full
+#[test]
+fn a_full_standard_output_is_an_error_and_the_work_is_done() {
+    let lab = lab("");
+    let tree = lab.path().join("tree");
+    for run in ["a", "b"] {
+        let spec = ["synth", "--files", "3", "--samples", "300", "-q"];
+        trc2npy(lab.path(), &spec).arg(tree.join(run)).assert().success();
+    }
+    let convert = ["convert", "run", "--out"];
+    let batch = ["batch", "tree", "--idle", "0", "-v", "--out"];
+    for (words, out, array) in [
+        (&convert[..], "out", "out/C1--Trace.npy"),
+        (&batch, "npy/{run}", "npy/b/C1--Trace.npy"),
+    ] {
+        for style in ["json", "none"] {
+            let mut call = std::process::Command::new(env!("CARGO_BIN_EXE_trc2npy"));
+            let full = fs::File::options().write(true).open("/dev/full").unwrap();
+            call.current_dir(lab.path())
+                .args(words)
+                .args([out, "--progress", style])
+                .stdout(full);
+            let output = call.output().unwrap();
+            let (_, stderr) = said(&output);
+            assert_eq!(output.status.code(), Some(1), "{words:?} {style}: {stderr}");
+            assert!(
+                stderr.contains("cannot write to the standard output"),
+                "{words:?} {style}: {stderr}"
+            );
+            assert!(lab.path().join(array).exists(), "{stderr}");
+            fs::remove_file(lab.path().join(array)).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -80,6 +80,18 @@ impl RowSelection {
         RowRange::new(self.before(rows.start), self.before(rows.end))
     }
 
+    /// As a sentence holds it: a span that ends in a colon needs quotes there.
+    pub fn quoted(&self) -> String {
+        let Self { start, end, every } = self;
+        let end = end.map_or_else(String::new, |end| end.to_string());
+        let every = if every.get() > 1 {
+            format!(" --every {every}")
+        } else {
+            String::new()
+        };
+        format!("--rows '{start}:{end}'{every}")
+    }
+
     /// What number the array's row `taken` would have if all rows were taken.
     pub fn row(&self, taken: u64) -> u64 {
         self.start + taken * self.every.get()
@@ -144,7 +156,7 @@ pub struct Axis<'u> {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NoWindow {
     /// More than there are.
-    #[error("--samples {span}: its rows have {} samples; choose a smaller end", count((*record).into()))]
+    #[error("--samples '{span}': its rows have {} samples; choose a smaller end", count((*record).into()))]
     Beyond {
         /// As asked.
         span: Span<u32>,
@@ -152,7 +164,9 @@ pub enum NoWindow {
         record: u32,
     },
     /// The two times lie before, behind or between the samples.
-    #[error("--time {span}: no sample lies there; its rows reach from {from:.4e} s to {to:.4e} s")]
+    #[error(
+        "--time '{span}': no sample lies there; its rows reach from {from:.4e} s to {to:.4e} s; choose times in between"
+    )]
     NoneThere {
         /// As asked.
         span: Span<Picoseconds>,
@@ -262,7 +276,7 @@ pub enum BadSelection {
     #[error("not a time: {0:?} (write for example -1us, 2.5ms, 0, 40ns)")]
     Time(String),
     /// No number.
-    #[error("not a number: {0:?}")]
+    #[error("not a number: {0:?} (rows and samples are counted from 0)")]
     Number(String),
     /// Not two of them.
     #[error("not a span: {0:?} (write START:END, START: or :END; END itself is not taken)")]

@@ -45,6 +45,23 @@ impl Lab {
         Call::of("batch").args([&lab]).args(usual).args(args).run()
     }
 
+    /// A batch that has done `p06/r005`, waits for a file of `p06/r006` and has still to do `p07/r005`; that file, and what
+    /// it will hold.
+    #[cfg(unix)]
+    fn start_and_wait(&self) -> (trc2npy_tests::Running, PathBuf, Vec<u8>) {
+        write_run(&RunSpec::new(20, 20_000), &self.path("lab/p06/r006"));
+        let short = self.path("lab/p06/r006/C1--Trace--00007.trc");
+        let whole = fs::read(&short).unwrap();
+        fs::write(&short, &whole[..9_000]).unwrap();
+        let out = self.path("lab-npy/p06/r006");
+        let waiting = ["--idle", "0", "--settle", "10m"];
+        let batch = Call::of("batch").args([self.path("lab")]).args(IN_SMALL_RANGES);
+        let mut running = batch.args(waiting).start();
+        let waits = running.poll("19 rows", |_| (trc2npy_tests::committed_rows(&out) == 19).then_some(()));
+        assert!(waits.is_some(), "{}", running.wait());
+        (running, short, whole)
+    }
+
     /// Fails where the arrays of a run are not those that `convert` makes of its folders.
     fn must_be_converted(&self, run: &str, folders: &[&str]) {
         let apart = TempDir::new().unwrap();
@@ -53,6 +70,10 @@ impl Lab {
         must_equal(&self.path("lab-npy").join(run), &outputs(apart.path()));
     }
 }
+
+/// So that the rows before a file that is waited for are safe on the disk.
+#[cfg(unix)]
+const IN_SMALL_RANGES: [&str; 4] = ["--range-size", "80kB", "--sync-every", "1"];
 
 /// The line of each run: what became of it, rows, bad rows.
 fn lines(ended: &Ended) -> Vec<[String; 4]> {
@@ -296,28 +317,8 @@ fn wrong_folders_are_refused_with_what_is_there() {
 #[test]
 fn an_interrupted_batch_goes_on_where_it_stopped() {
     use rustix::process::Signal;
-    use trc2npy_tests::committed_rows;
     let lab = Lab::new();
-    let spec = RunSpec::new(20, 20_000);
-    write_run(&spec, &lab.path("lab/p06/r006"));
-    let short = lab.path("lab/p06/r006/C1--Trace--00007.trc");
-    let whole = fs::read(&short).unwrap();
-    fs::write(&short, &whole[..9_000]).unwrap();
-    let out = lab.path("lab-npy/p06/r006");
-    let args = [
-        "--range-size",
-        "80kB",
-        "--sync-every",
-        "1",
-        "--idle",
-        "0",
-        "--settle",
-        "10m",
-    ];
-    let mut running = Call::of("batch").args([lab.path("lab")]).args(args).start();
-    // It waits for the file that is cut short.
-    let waits = running.poll("19 rows", |_| (committed_rows(&out) == 19).then_some(()));
-    assert!(waits.is_some(), "{}", running.wait());
+    let (running, short, whole) = lab.start_and_wait();
     running.signal(Signal::INT);
     let ended = running.wait();
     ended.must_end_with(130).must_say(&[
@@ -326,7 +327,7 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
     ]);
     assert_eq!(lines(&ended)[1], ["p06/r006", "interrupted", "-", "-"]);
     fs::write(&short, &whole).unwrap();
-    let again = lab.batch(&args[..4]);
+    let again = lab.batch(&IN_SMALL_RANGES);
     must_be(
         again.must_succeed(),
         &[
@@ -336,6 +337,32 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
         ],
     );
     lab.must_be_converted("p06/r006", &["p06/r006"]);
+}
+
+/// What another call works on is neither failed nor done.
+#[cfg(unix)]
+#[test]
+fn a_run_that_another_batch_works_on_is_left_for_later() {
+    use rustix::process::Signal;
+    let lab = Lab::new();
+    let (running, ..) = lab.start_and_wait();
+    let second = lab.batch(&IN_SMALL_RANGES);
+    must_be(
+        second.must_succeed(),
+        &[
+            ["p06/r005", "done before", "12", "0"],
+            ["p06/r006", "left for later", "-", "-"],
+            ["p07/r005", "converted", "5", "0"],
+        ],
+    );
+    let holder = format!("in use by process {}", running.pid());
+    second.must_say(&[
+        "note: p06/r006: ",
+        &holder,
+        "3 runs: 1 converted, 1 done before, 1 left for later",
+    ]);
+    running.signal(Signal::INT);
+    running.wait().must_end_with(130);
 }
 
 #[cfg(target_os = "linux")] // Root is kept from what only others could be kept from.

@@ -11,7 +11,7 @@ use trc2npy_tests::{Convert, run_python, scratch, two_folders, workspace, write_
 
 /// Opens outputs with the reader, decodes the sources with the oracle's own code, and compares row by row.
 const JUDGE: &str = r#"
-import json, sys, warnings
+import copy, json, pickle, sys, warnings
 from argparse import Namespace
 from pathlib import Path
 warnings.simplefilter("error")
@@ -71,9 +71,21 @@ for name, wanted in rows.items():
         np.testing.assert_allclose(time[k], axis, rtol=0, atol=1e-6 * dt)
         wanted_time = trace.times[row.segment]
         assert abs(int((told.trigger_time - wanted_time).astype("i8"))) <= 1 and times[k] == told.trigger_time
-    for rows_of in (slice(1, 4), [2, 0], np.array([1, 1]), np.arange(len(channel)) % 2 == 0):
-        np.testing.assert_array_equal(channel.volts(rows_of), volts[rows_of])
-        np.testing.assert_array_equal(channel.time(rows_of), time[rows_of])
+    every_other = np.arange(len(channel)) % 2 == 0
+    for rows_of, meant in ((slice(1, 4), [1, 2, 3]), ([2, 0], [2, 0]), ((0, 1), [0, 1]), ((2,), [2]), (range(3), [0, 1, 2]),
+                           (np.array([1, 1]), [1, 1]), ([], np.zeros(0, int)), ((), np.zeros(0, int)), (np.array(2), 2),
+                           (np.int64(1), 1), (every_other, np.flatnonzero(every_other)),
+                           (list(every_other), np.flatnonzero(every_other))):
+        np.testing.assert_array_equal(channel.volts(rows_of), volts[meant])
+        np.testing.assert_array_equal(channel.time(rows_of), time[meant])
+        mine = channel.volts(rows_of)
+        mine -= 1
+        np.testing.assert_array_equal(channel.volts(rows_of), volts[meant], "what was given is not a copy")
+    for odd in ([[0, 1]], True, None, ..., 1.5, "C1", np.ones(channel.data.shape, bool)):
+        for method in (channel.volts, channel.time):
+            try: method(odd)
+            except IndexError as error: assert "a number, a slice" in str(error), (odd, error)
+            else: raise AssertionError(f"{odd!r} is taken for rows")
     assert channel.files == list(dict.fromkeys(row.file.label for row in wanted if row.file))
 events = run.events
 for k in (0, events - 1, -1):
@@ -87,6 +99,16 @@ for k in (events, -events - 1):
     except IndexError as error: assert str(events) in str(error)
     else: raise AssertionError(k)
 assert checked and "rows of" in repr(run)
+# Sent to another process they are mapped there: no sample travels.
+for sent in (run, run["C1"]):
+    assert run["C1"].good is not None
+    packed = pickle.dumps(sent)
+    assert all(channel.data[:1].tobytes() not in packed for channel in run.values()), len(packed)
+    for back in (pickle.loads(packed), copy.deepcopy(sent)):
+        channel = back["C1"] if isinstance(back, trc2npy.Run) else back
+        assert isinstance(channel.data, np.memmap) and not channel.data.flags.writeable
+        np.testing.assert_array_equal(channel.data, run["C1"].data)
+        assert channel.index.tobytes() == run["C1"].index.tobytes()
 print(checked, bad)
 "#;
 
@@ -260,6 +282,12 @@ refused("no JSON, channel named", lambda: (spoilt / "C1--Trace.json").unlink(), 
 refused("no array", lambda: (spoilt / "C2--Trace.npy").unlink(), "C2--Trace.npy: not there", again)
 refused("array cut short", lambda: cut("C1--Trace.npy", 8000), "C1--Trace.npy: cannot be mapped", "8,000 bytes", again)
 refused("index cut short", lambda: cut("C1--Trace.index.npy", 4400), "C1--Trace.index.npy: cannot be mapped", again)
+refused("array empty", lambda: cut("C1--Trace.npy", 0), "C1--Trace.npy: cannot be mapped", "(0 bytes)", again)
+refused("index empty", lambda: cut("C1--Trace.index.npy", 0), "C1--Trace.index.npy: cannot be mapped", again)
+refused("header cut short", lambda: cut("C1--Trace.npy", 60), "C1--Trace.npy: cannot be mapped", again)
+refused("list cut short", lambda: cut("C1--Trace.files.txt", 50), "C1--Trace.files.txt: cut short", "50 bytes", again)
+refused("list empty", lambda: cut("C1--Trace.files.txt", 0), "C1--Trace.files.txt: cut short", again)
+refused("other JSON", lambda: (spoilt / "C1--Trace.json").write_text("[]"), "C1--Trace.json: not the JSON of a channel", again)
 refused("JSON cut short", lambda: cut("C1--Trace.json", 300), "C1--Trace.json: cannot be read", again)
 refused("other shape", lambda: change("shape", [7, 300]), "(6, 300)", "(7, 300)", "different conversions", again)
 refused("other type", lambda: change("dtype", "<i2"), "float32", "int16", again)
@@ -268,6 +296,30 @@ refused("no options", lambda: change("options", None), "'options' is None", agai
 refused("other index", lambda: np.save(spoilt / "C1--Trace.index.npy", np.zeros(6)), "its type is float64", again)
 refused("no such channel", lambda: None, "no C7", "C1 (C1--Trace.json), C2 (C2--Trace.json)", channels=["C1", "C7"])
 refused("nothing", lambda: [path.unlink() for path in spoilt.glob("*.*") if path.is_file()], "no channel is complete")
+refused("no channel asked for", lambda: None, "channels=[] names none", channels=[])
+assert list(trc2npy.load(out, channels="C2")) == ["C2"]
+def old_list():
+    change("files", None); cut("C1--Trace.files.txt", 50)
+def use(spoil, *expected):
+    shutil.rmtree(spoilt, ignore_errors=True)
+    shutil.copytree(out, spoilt)
+    spoil()
+    try: trc2npy.load(spoilt)["C1"].row(5)
+    except trc2npy.OutputError as error:
+        for text in expected: assert text in str(error), (text, str(error))
+    else: raise AssertionError("not noticed")
+use(lambda: (spoilt / "C1--Trace.files.txt").unlink(), "C1--Trace.files.txt: cannot be read")
+use(old_list, "C1--Trace.files.txt: it has ", again)
+def same_length():
+    path = spoilt / "C1--Trace.files.txt"
+    path.write_bytes(b"x" * (path.stat().st_size - 1) + b"\n")
+use(same_length, "C1--Trace.files.txt: it has 1 line", again)
+def two_runs():
+    shutil.rmtree(spoilt)
+    for name in ("a", "b"): shutil.copytree(out, spoilt / name)
+refused("two runs", two_runs, "two arrays of channel C1", "name the folder of one run")
+try: trc2npy.load(spoilt)
+except trc2npy.OutputError as error: assert "name=" not in str(error), str(error)
 def bare():
     shutil.rmtree(spoilt); spoilt.mkdir()
 refused("empty", bare, "no outputs of trc2npy here", "--out")

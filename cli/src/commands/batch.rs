@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 use trc2npy_common::convert::{ConvertError, Outcome, State, Stop};
+use trc2npy_common::fs::LockError;
 use trc2npy_common::plan::{self, FoundRun, FoundRuns, PlanError};
 use trc2npy_common::resources::Machine;
 
@@ -144,7 +146,7 @@ enum Became {
     DoneBefore,
     Failed,
     Interrupted,
-    /// It may still be recorded.
+    /// It may still be recorded, or another call works on it.
     Left,
 }
 
@@ -184,6 +186,8 @@ struct Batch<'a> {
     bad_rows: u64,
     /// Runs with bad rows.
     bad_runs: Vec<String>,
+    /// Why a line could not be shown.
+    unsaid: Option<io::Error>,
 }
 
 impl<'a> Batch<'a> {
@@ -201,18 +205,24 @@ impl<'a> Batch<'a> {
             rows: 0,
             bad_rows: 0,
             bad_runs: Vec::new(),
+            unsaid: None,
         }
     }
 
     fn convert(mut self, found: &Found, ending: &mut Ending, argv: &[OsString]) -> Result<u8, Failure> {
         if !self.display.is_json() && !found.runs.is_empty() {
-            screen::tell(&line(self.width, "run", "", ["rows", "bad rows", "seconds"]))?;
+            self.note(screen::tell(&line(
+                self.width,
+                "run",
+                "",
+                ["rows", "bad rows", "seconds"],
+            )));
         }
         for (run, out) in &found.runs {
             if self.stop.requested() {
                 break;
             }
-            self.convert_one(run, out, ending)?;
+            self.convert_one(run, out, ending);
         }
         for folder in &found.unreadable {
             ending.add_failed();
@@ -221,6 +231,9 @@ impl<'a> Batch<'a> {
         let interrupted =
             self.stop.requested() && (self.count(Became::Interrupted) > 0 || self.became.len() < found.runs.len());
         self.summarise(found, interrupted, &screen::command_line(argv))?;
+        if let Some(error) = self.unsaid {
+            return Err(error.into());
+        }
         Ok(if interrupted {
             INTERRUPTED
         } else if self.count(Became::Failed) > 0 || !found.unreadable.is_empty() {
@@ -232,7 +245,7 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn convert_one(&mut self, run: &FoundRun, out: &Path, ending: &mut Ending) -> Result<(), Failure> {
+    fn convert_one(&mut self, run: &FoundRun, out: &Path, ending: &mut Ending) {
         let began = Instant::now();
         if may_be_recorded(&run.folders, self.options.idle) {
             let what = format!(
@@ -259,6 +272,10 @@ impl<'a> Batch<'a> {
                 let error = converted.failures.pop().map(|failure| failure.error);
                 (converted.outcomes.pop(), error)
             }
+            // It gets done all the same, or will be found unfinished the next time.
+            Err(ConvertError::Lock(error @ LockError::Held { .. })) => {
+                return self.tell(run, Became::Left, None, began, &[("note", error.to_string())]);
+            }
             Err(error) => {
                 ending.add_failed();
                 (None, Some(error))
@@ -272,11 +289,11 @@ impl<'a> Batch<'a> {
                     State::Interrupted => Became::Interrupted,
                 };
                 let said = said_of(&outcome, anew);
-                self.tell(run, became, Some(&outcome), began, &said)
+                self.tell(run, became, Some(&outcome), began, &said);
             }
             (None, error) => {
                 let error = error.map(|error| explained(&error, anew)).unwrap_or_default();
-                self.tell(run, Became::Failed, None, began, &[("error", error)])
+                self.tell(run, Became::Failed, None, began, &[("error", error)]);
             }
         }
     }
@@ -289,7 +306,7 @@ impl<'a> Batch<'a> {
         outcome: Option<&Outcome>,
         began: Instant,
         said: &[(&str, String)],
-    ) -> Result<(), Failure> {
+    ) {
         self.became.push(became);
         let finished = outcome.filter(|outcome| outcome.state != State::Interrupted);
         let channels = || finished.into_iter().flat_map(|outcome| &outcome.channels);
@@ -312,21 +329,23 @@ impl<'a> Batch<'a> {
                 .iter()
                 .map(|(kind, text)| json!({"kind": kind, "text": text}))
                 .collect();
-            Event::Run(&record).emit();
-            return Ok(());
+            self.note(Event::Run(&record).emit());
+            return;
         }
         let number = |number: u64| finished.map_or_else(|| "-".to_owned(), |_| count(number));
         let numbers = [number(rows), number(bad), format!("{seconds:.1}")];
-        screen::tell(&line(
-            self.width,
-            &run.place,
-            became.word(),
-            numbers.each_ref().map(String::as_str),
-        ))?;
+        let numbers = numbers.each_ref().map(String::as_str);
+        self.note(screen::tell(&line(self.width, &run.place, became.word(), numbers)));
         for (kind, text) in said {
             screen::remark(&format!("{kind}: {}: {text}", run.place));
         }
-        Ok(())
+    }
+
+    /// Stdout that takes no more (a full disk behind it) is an error in the end, and no reason to leave runs undone.
+    fn note(&mut self, said: io::Result<()>) {
+        if let Err(error) = said {
+            self.unsaid.get_or_insert(error);
+        }
     }
 
     fn count(&self, what: Became) -> usize {
@@ -360,7 +379,7 @@ impl<'a> Batch<'a> {
                 "bad_rows": self.bad_rows,
                 "command": again,
             }))
-            .emit();
+            .emit()?;
             return Ok(());
         }
         screen::tell(&format!(

@@ -47,10 +47,16 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     let awake = options.comfort.stay_awake("converts .trc files");
     let converted = job.convert(&display, None, &stop_on_ctrl_c(&display));
     drop(awake);
-    let ended = converted.map_err(Failure::from).and_then(|converted| {
-        ending.add(&converted);
-        tell(&converted, &job.settings, &display, argv)
-    });
+    let ended = match converted {
+        Ok(converted) => {
+            ending.add(&converted);
+            tell(&converted, &job.settings, &display, argv)
+        }
+        Err(error) => {
+            ending.add_failed();
+            Err(error.into())
+        }
+    };
     Ok(on_finish.end(ended, &ending))
 }
 
@@ -215,7 +221,7 @@ pub(super) fn tell(
     let interrupted = outcomes.iter().any(|outcome| outcome.state == State::Interrupted);
     let again = screen::command_line(argv);
     if display.is_json() {
-        Event::End(&end_record(converted, &again)).emit();
+        Event::End(&end_record(converted, &again)).emit()?;
     } else {
         for outcome in outcomes {
             warn(outcome);

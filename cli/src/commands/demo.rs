@@ -48,7 +48,7 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
     if !is_written(&spec, &run) {
         spec.write(&run, &|_| ControlFlow::Continue(()))?;
     }
-    screen::show(&format!(
+    screen::tell(&format!(
         "A run of two channels, {} .trc files, {}: {}\n\n\
          A coordinator and two workers in this process convert it, as a lab's machines would together:\n\n{}",
         count(spec.file_count()),
@@ -80,14 +80,14 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
             message: job.error,
         });
     }
-    screen::show(&jobs::summary(&job))?;
+    screen::tell(&jobs::summary(&job))?;
 
     let arrays = CHANNELS.map(|number| out.join(format!("C{number}--Trace.npy")));
     for (array, number) in arrays.iter().zip(CHANNELS) {
         check(&spec, &run, number, array)?;
     }
     let rows = counted(spec.file_count(), "row");
-    screen::show(&format!(
+    screen::tell(&format!(
         "\nChecked: all {rows}, decoded once more from the .trc files, agree bit for bit with the arrays.\n\n{}",
         plotting(&arrays[0], &arrays[0].with_extension("index.npy"))
     ))?;

@@ -44,7 +44,7 @@ impl Ending {
         self.failed += converted.failures.len() + converted.not_begun.len();
     }
 
-    /// Adds a run that failed before the engine could count it.
+    /// Adds a run that failed, or a call that was refused, before the engine could count runs.
     pub(crate) fn add_failed(&mut self) {
         self.failed += 1;
     }

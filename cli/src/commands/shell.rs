@@ -37,7 +37,7 @@ fn write_page(dir: &Path, command: &clap::Command) -> Result<(), Failure> {
     let mut text = Vec::new();
     page.render(&mut text)?;
     fs::write(&path, text).map_err(|source| storage("write", &path, source))?;
-    Ok(screen::show(&path.display().to_string())?)
+    Ok(screen::tell(&path.display().to_string())?)
 }
 
 fn storage(doing: &'static str, path: &Path, source: std::io::Error) -> Failure {

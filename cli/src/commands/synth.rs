@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use trc2npy_common::fs::StorageError;
 use trc2npy_common::units::Bytes;
 use trc2npy_synth::{Broken, RunError};
 
@@ -59,7 +60,8 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Spec(_) => Self::Options(error.to_string()),
-            RunError::Exists(_) | RunError::Io { .. } | RunError::Stopped => Self::work(1, &error),
+            RunError::Io { path, error } => Self::work(1, &StorageError::new("write", &path, error)),
+            RunError::Exists(_) | RunError::Stopped => Self::work(1, &error),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     drop(following);
     let found = found?;
     if display.is_json() {
-        Event::End(&as_json(&request, &found)).emit();
+        Event::End(&as_json(&request, &found)).emit()?;
     } else if options.json {
         screen::show_json(&as_json(&request, &found))?;
     } else if found.agrees() && !found.interrupted {

@@ -219,7 +219,7 @@ pub(crate) struct SelectionOptions {
     pub(crate) samples: Option<Span<u32>>,
 
     /// Only the samples between these times from the trigger, as -1us:5us (s, ms, us, ns, ps)
-    #[arg(long, value_name = "A:B", value_parser = time_span, allow_hyphen_values = true)]
+    #[arg(long, value_name = "A:B", value_parser = time_span)]
     pub(crate) time: Option<Span<Picoseconds>>,
 
     /// Which of a file's two arrays; only extrema and complex records have a second
@@ -254,7 +254,7 @@ pub(crate) struct ValueOptions {
     pub(crate) dtype: Dtype,
 
     /// Take off each row the level of its first N samples; 0: nothing
-    #[arg(long, value_name = "N", value_parser = samples, allow_negative_numbers = true, default_value = "0")]
+    #[arg(long, value_name = "N", value_parser = samples, default_value = "0")]
     pub(crate) baseline: u32,
 
     /// How that level is found
@@ -278,7 +278,7 @@ pub(crate) struct BadInputOptions {
     pub(crate) mixed: Mixed,
 
     /// A short file younger than this may still be written: it is tried again at the end
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true, default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(crate) settle: Duration,
 }
 
@@ -286,7 +286,7 @@ pub(crate) struct BadInputOptions {
 #[command(next_help_heading = "Resources")]
 pub(crate) struct ResourceOptions {
     /// Threads that read, decode and write [default: physical cores]
-    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Memory for plan, buffers and mapped input, as 4GiB [default: a quarter of what is free, at most 4 GiB]

@@ -10,11 +10,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use super::command;
+use super::mistakes::first_line;
+use super::{command, mistakes};
 use crate::failure::Failure;
 use crate::screen;
 
@@ -22,6 +23,8 @@ use crate::screen;
 const DEFAULT_FILE: &str = "trc2npy.toml";
 /// What is asked of one call, not a setting to keep.
 const ACTIONS: [&str; 5] = ["help", "config", "print-config", "dry-run", "json"];
+/// Options that are one choice: the layer that makes it leaves none to those below, also not with the other option.
+const ONE_CHOICE: [&str; 2] = ["samples", "time"];
 /// The positional arguments' key in the file, those of `convert`.
 const INPUT: &str = "input";
 
@@ -68,7 +71,11 @@ pub(crate) type Settled = Vec<Setting>;
 
 /// The environment variable of a setting; none for actions and arguments without a name.
 pub(super) fn variable(arg: &Arg) -> Option<String> {
-    setting_name(arg).map(|name| format!("{PREFIX}{}", name.replace('-', "_").to_uppercase()))
+    setting_name(arg).map(variable_of)
+}
+
+fn variable_of(setting: &str) -> String {
+    format!("{PREFIX}{}", setting.replace('-', "_").to_uppercase())
 }
 
 fn setting_name(arg: &Arg) -> Option<&str> {
@@ -77,8 +84,8 @@ fn setting_name(arg: &Arg) -> Option<&str> {
 
 /// Reads all layers. The settings are empty for subcommands that take none from the file.
 pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> {
-    let matches = parse(argv)?;
     let command = command();
+    let (matches, environment) = parse_above_file(argv)?;
     let Some((options, given)) = matches.subcommand().and_then(|(name, given)| {
         let layered = super::LAYERED.contains(&name);
         Some((command.find_subcommand(name).filter(|_| layered)?, given))
@@ -95,12 +102,14 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
         return Ok((matches, settled));
     };
 
+    let chosen = ONE_CHOICE.iter().any(|name| is_set(given, name));
     let missing = |name: &str| {
         let id = options
             .get_arguments()
             .find(|arg| key_of(arg) == Some(name))
             .map(Arg::get_id);
-        id.is_some_and(|id| !is_set(given, id.as_str()))
+        let settled = chosen && ONE_CHOICE.contains(&name);
+        id.is_some_and(|id| !settled && !is_set(given, id.as_str()))
     };
     let used: BTreeMap<&str, &Value> = file
         .values
@@ -108,11 +117,21 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
         .filter(|(name, _)| missing(name))
         .map(|(name, value)| (name.as_str(), value))
         .collect();
+    let [first, second] = ONE_CHOICE;
+    if used.contains_key(first) && used.contains_key(second) {
+        return Err(Failure::Options(format!(
+            "{}: {first} and {second} cannot be used together: keep one of them",
+            file.path.display()
+        )));
+    }
     // Each alone first: what fails is then this key's value.
     for (name, value) in &used {
-        parse(&with(argv, [(*name, *value)])).map_err(|error| file.refuse(name, error))?;
+        parse(&with(argv, [(*name, *value)]), environment).map_err(|error| file.refuse(name, error))?;
     }
-    let matches = parse(&with(argv, used.iter().map(|(name, value)| (*name, *value))))?;
+    let matches = parse(
+        &with(argv, used.iter().map(|(name, value)| (*name, *value))),
+        environment,
+    )?;
     let (_, given) = matches.subcommand().expect("the same subcommand as before");
     let settled = settle(options, given, Some((&file.path, &used)));
     Ok((matches, settled))
@@ -120,56 +139,52 @@ pub(super) fn read(argv: &[OsString]) -> Result<(ArgMatches, Settled), Failure> 
 
 /// The options of all subcommands that read the file and the environment: what one of them knows is no mistake in the
 /// other, to which it means nothing.
-fn all_options(command: &Command) -> impl Iterator<Item = &Arg> {
+pub(super) fn all_options(command: &Command) -> impl Iterator<Item = &Arg> {
     let layered = super::LAYERED.iter().filter_map(|name| command.find_subcommand(name));
     layered.flat_map(Command::get_arguments)
 }
 
-fn parse(argv: &[OsString]) -> Result<ArgMatches, Failure> {
-    command().try_get_matches_from(argv).map_err(name_the_variable)
+/// How much of the environment counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Environment {
+    Whole,
+    /// All but [`ONE_CHOICE`].
+    WithoutChoice,
 }
 
-/// A wrong value from the environment looks like one from the command line: says where it stands.
-fn name_the_variable(error: clap::Error) -> Failure {
-    let mut command = command();
-    // Until then an argument does not know how it is written.
-    command.build();
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
-        _ => None,
+/// Reads the command line and, where that leaves it a say, the environment.
+fn parse_above_file(argv: &[OsString]) -> Result<(ArgMatches, Environment), Failure> {
+    let matches = parse(argv, Environment::WithoutChoice)?;
+    let Some((name, given)) = matches.subcommand() else {
+        return Ok((matches, Environment::Whole));
     };
-    let variable = text(ContextKind::InvalidArg)
-        .zip(text(ContextKind::InvalidValue))
-        .and_then(|(shown, value)| {
-            let arg = all_options(&command).find(|arg| arg.to_string() == shown)?;
-            let name = arg.get_env()?.to_str()?.to_owned();
-            // A flag would have won; that it holds the same wrong text as the variable matters to nobody.
-            let held = std::env::var(&name).ok()?;
-            held.split(',').any(|part| part == value).then_some(name)
-        });
-    if error.kind() == ErrorKind::InvalidUtf8 {
-        let is_odd = |name: &&OsStr| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
-        let mut names = all_options(&command).filter_map(Arg::get_env);
-        if let Some(name) = names.find(is_odd) {
-            let name = name.display();
-            return Failure::Options(format!("environment variable {name}: its value is not Unicode"));
-        }
+    if !super::LAYERED.contains(&name) || ONE_CHOICE.iter().any(|name| is_set(given, name)) {
+        return Ok((matches, Environment::WithoutChoice));
     }
-    match variable {
-        Some(name) => Failure::Options(format!("environment variable {name}: {}", first_line(&error))),
-        None => Failure::Usage(error),
+    let variables = ONE_CHOICE.map(variable_of);
+    if variables.iter().all(|name| std::env::var_os(name).is_some()) {
+        return Err(Failure::Options(format!(
+            "environment variables {} cannot be used together: unset one of them",
+            variables.join(" and ")
+        )));
     }
+    parse(argv, Environment::Whole).map(|matches| (matches, Environment::Whole))
 }
 
-/// What clap says, without its frame.
-fn first_line(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let body = text.strip_prefix("error: ").unwrap_or(&text);
-    let end = body
-        .find("\n\nFor more information")
-        .or_else(|| body.find("\n\nUsage:"))
-        .unwrap_or(body.len());
-    body[..end].trim_end().to_owned()
+fn parse(argv: &[OsString], environment: Environment) -> Result<ArgMatches, Failure> {
+    let unheard = |arg: Arg| match arg.get_long() {
+        Some(name) if ONE_CHOICE.contains(&name) => arg.env(Resettable::Reset),
+        _ => arg,
+    };
+    let command = match environment {
+        Environment::Whole => command(),
+        Environment::WithoutChoice => super::LAYERED.iter().fold(command(), |command, name| {
+            command.mut_subcommand(name, |subcommand| subcommand.mut_args(unheard))
+        }),
+    };
+    command
+        .try_get_matches_from(argv)
+        .map_err(|error| mistakes::explained(error, argv))
 }
 
 fn is_set(matches: &ArgMatches, id: &str) -> bool {

@@ -6,6 +6,7 @@ mod cluster;
 mod convert;
 mod inspect;
 mod layers;
+mod mistakes;
 mod parsers;
 mod preview;
 mod shell;
@@ -17,6 +18,7 @@ mod verify;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::Str;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use batch::BatchOptions;
@@ -233,7 +235,21 @@ pub(crate) fn command() -> Command {
             })
         })
     });
-    layered.mut_subcommand("batch", |batch| batch.mut_arg("out", |out| out.help(of_place)))
+    layered
+        .mut_subcommand("batch", |batch| batch.mut_arg("out", |out| out.help(of_place)))
+        .mut_subcommands(|subcommand| subcommand.mut_args(numbers))
+}
+
+/// The values' names that stand for numbers: one below zero is a wrong value, not an option that nobody knows.
+const NUMBERS: [&str; 8] = ["A:B", "BYTES", "LIST", "N", "SECONDS", "SHARE", "SIZE", "TIME"];
+
+fn numbers(arg: Arg) -> Arg {
+    let is_number = |names: &[Str]| names.iter().any(|name| NUMBERS.contains(&name.as_str()));
+    if arg.get_value_names().is_some_and(is_number) {
+        arg.allow_hyphen_values(true)
+    } else {
+        arg
+    }
 }
 
 fn switches(convert: Command) -> Command {

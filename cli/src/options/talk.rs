@@ -7,7 +7,11 @@ use super::parsers::{Choice, choice};
 use crate::screen::Talk;
 
 const COLORS: &[Choice<ColorChoice>] = &[
-    ("auto", "on a terminal, unless NO_COLOR is set", ColorChoice::Auto),
+    (
+        "auto",
+        "on a terminal, unless NO_COLOR, CLICOLOR=0 or TERM=dumb is set; with CLICOLOR_FORCE everywhere",
+        ColorChoice::Auto,
+    ),
     ("always", "everywhere", ColorChoice::Always),
     ("never", "nowhere", ColorChoice::Never),
 ];
@@ -20,11 +24,11 @@ pub(crate) struct TalkOptions {
     color: ColorChoice,
 
     /// Say nothing but warnings, errors and bad rows
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, overrides_with = "quiet")]
     quiet: bool,
 
     /// Say also what is as it should be
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, overrides_with = "verbose", conflicts_with = "quiet")]
     verbose: bool,
 }
 

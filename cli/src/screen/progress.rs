@@ -1,5 +1,6 @@
 //! Progress while a conversion runs: a bar, plain lines, JSON lines or nothing, drawn by a thread of its own.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -67,9 +68,14 @@ pub(crate) enum Event<'a> {
 
 impl Event<'_> {
     /// Writes the line. Where the reader has gone the conversion goes on without it.
-    pub(crate) fn emit(&self) {
+    pub(crate) fn emit(&self) -> io::Result<()> {
         let line = serde_json::to_string(self).expect("numbers and texts can always be written as JSON");
-        let _ = show(&line);
+        show(&line)
+    }
+
+    /// Writes a line that is only for whoever watches: what the work comes to is said, or fails to be, at its end.
+    fn emit_in_passing(&self) {
+        let _ = self.emit();
     }
 }
 
@@ -108,7 +114,7 @@ impl Display {
     /// A sentence between the progress: above the bar, as a line, or as an event.
     pub(crate) fn note(&self, text: &str) {
         if self.is_json() {
-            Event::Note { text }.emit();
+            Event::Note { text }.emit_in_passing();
         } else {
             self.bar.suspend(|| remark(text));
         }
@@ -153,13 +159,13 @@ impl Display {
             match self.style {
                 Style::Bar => self.draw_bar(&progress, &pace, run),
                 Style::Plain => remark(&plain_line(&progress, &pace, run)),
-                Style::Json => progress_event(at, progress, &pace, run).emit(),
+                Style::Json => progress_event(at, progress, &pace, run).emit_in_passing(),
                 Style::None => {}
             }
         }
         // Whoever reads along learns how far it came, however short it was.
         if self.style == Style::Json {
-            progress_event(start.elapsed(), watch.read(), &pace, run).emit();
+            progress_event(start.elapsed(), watch.read(), &pace, run).emit_in_passing();
         }
         self.bar.finish_and_clear();
         // The next one to be followed begins as this one did.

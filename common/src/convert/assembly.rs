@@ -111,7 +111,7 @@ impl Assembly {
         if reopened && workspace::is_begun(out, &run.request, &run.settings) {
             run.settings.overwrite = Overwrite::Never;
         }
-        let mut workspace = Workspace::open(out, plan, &run.request, &run.settings)?;
+        let mut workspace = Workspace::open(out, plan, &run)?;
         let mut times = Times {
             planning,
             ..Times::default()

@@ -7,6 +7,7 @@ use crate::fs::{LockError, StorageError};
 use crate::plan::{PlanError, PlanFileError};
 use crate::roots::RootError;
 use crate::trc::FieldSet;
+use crate::units::count;
 
 /// What stopped a conversion. Whatever was converted before is kept, and the same command goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +32,10 @@ pub enum ConvertError {
         source: PlanFileError,
     },
     /// Not enough memory allowed to work at all.
-    #[error("--memory-limit {limit}: at least {needed} are needed for this run (plan and one thread)")]
+    #[error(
+        "--memory-limit of {} bytes: at least {} are needed for this run (plan and one thread); write --memory-limit {}MiB",
+        count(limit.0), count(needed.0), needed.0.div_ceil(1 << 20)
+    )]
     MemoryLimit {
         /// What was allowed.
         limit: crate::units::Bytes,
@@ -63,8 +67,8 @@ pub enum ConvertError {
     },
     /// A file that the same command made has changed since.
     #[error(
-        "{path} is not as this command left it ({left} bytes, now {found}); move it away, or add --overwrite to replace it",
-        path = path.display()
+        "{path} is not as this command left it ({} bytes, now {}); move it away, or add --overwrite to replace it",
+        count(*left), count(*found), path = path.display()
     )]
     NotAsLeft {
         /// The file in the way.

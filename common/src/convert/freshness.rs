@@ -8,6 +8,7 @@ use super::range::RangeOptions;
 use crate::fs::Stamp;
 use crate::plan::FileEntry;
 use crate::status::Status;
+use crate::units::count;
 
 /// Fails where the file is not what it was when it was opened, with the stamp `opened`.
 pub(super) fn check_unchanged(
@@ -46,7 +47,8 @@ pub(super) fn changed_since(planned: &FileEntry, now: Stamp, trust_size: bool) -
     if planned.size != now.size {
         return Some(format!(
             "its size was {} bytes and is {} now",
-            planned.size.0, now.size.0
+            count(planned.size.0),
+            count(now.size.0)
         ));
     }
     let moved = planned.stamp().time_apart(&now).is_some();

@@ -207,7 +207,7 @@ impl Ready {
         let settings = &run.settings;
         // What no memory is enough for is refused before anything is written.
         let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
-        let mut workspace = Workspace::open(out, plan, &run.request, settings)?;
+        let mut workspace = Workspace::open(out, plan, run)?;
         if workspace.stage != Stage::Done {
             let left = workspace.remove_job_folders(None);
             workspace.notes.extend(left);

@@ -19,7 +19,6 @@ use crate::options::ByteOptions;
 use crate::outputs::{Description, ListPart, Part};
 use crate::plan::{ChannelPlan, Plan};
 use crate::trc::{FieldSet, Header};
-use crate::units::Bytes;
 
 /// The JSON comes last: it marks the channel complete.
 pub(super) const PARTS: [&str; 4] = ["npy", "index.npy", "files.txt", "json"];
@@ -152,8 +151,6 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
     );
     let reference = Header::parse(&channel.reference.head)
         .expect("a plan's reference header was parsed when the plan was made or read");
-    let mut reference_file = String::new();
-    plan.file_label(channel, Bytes(channel.reference.file).as_usize(), &mut reference_file);
     let options = ByteOptions {
         baseline: channel.baseline(&plan.options),
         ..plan.options.clone()
@@ -175,7 +172,7 @@ fn channel_json(plan: &Plan, channel: &ChannelPlan, workspace: &Workspace) -> Ve
         data,
         index,
         files: Some(files),
-        reference_file,
+        reference_file: plan.reference_label(channel),
         fields: Description::fields_of(&reference),
         varying_fields: in_order
             .iter()

@@ -21,7 +21,7 @@ use crate::options::OnBadFile;
 use crate::plan::{ChannelPlan, Element, FileEntry, Plan};
 use crate::status::{Status, StatusCounts};
 use crate::trc::{FieldSet, Header, Variation};
-use crate::units::{Bytes, RowRange};
+use crate::units::{Bytes, RowRange, count};
 
 /// How often a file is tried before its storage is believed to be broken.
 const TRIES: u32 = 3;
@@ -352,11 +352,16 @@ impl<'p> RangeConverter<'p> {
             Err(FileFault::Short { at }) => match Stamp::of(&file) {
                 Ok(now) if now.size < stamp.size && whole => Err(FileFault::Halt(Halt::Changed(format!(
                     "it shrank from {} to {} bytes while it was read",
-                    stamp.size.0, now.size.0
+                    count(stamp.size.0),
+                    count(now.size.0)
                 )))),
                 Ok(now) if now.size < stamp.size => Err(FileFault::Bad {
                     status: Status::Truncated,
-                    why: format!("cut short: {} bytes expected, {} found", stamp.size.0, now.size.0),
+                    why: format!(
+                        "cut short: {} bytes expected, {} found",
+                        count(stamp.size.0),
+                        count(now.size.0)
+                    ),
                     young: true,
                 }),
                 Ok(_) => Err(FileFault::Storage(std::io::Error::other(format!(

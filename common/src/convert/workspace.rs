@@ -17,21 +17,15 @@ use super::target::{Target, prepare};
 use crate::channel::Channel;
 use crate::fs::{self, Lock, StorageError};
 use crate::npy;
-use crate::plan::{ChannelPlan, Plan, PlanRequest};
+use crate::plan::{ChannelPlan, Plan};
 use crate::units::Bytes;
 use earlier::Earlier;
+pub(super) use identity::words;
 
 /// The folder's name inside the output folder.
 const FOLDER: &str = ".trc2npy";
 const PLAN: &str = "plan.bin";
 const JOURNAL: &str = "journal";
-
-/// The command in words, as one would type it; without what does not decide about bytes.
-pub(super) fn words(run: &ConvertRun) -> Vec<String> {
-    let mut words = identity::words(&run.request, &run.settings);
-    words.extend(["--out".to_owned(), run.out.clone()]);
-    words
-}
 
 /// How far an earlier run of the same command came.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -69,12 +63,8 @@ pub(super) struct Workspace {
 
 impl Workspace {
     /// Takes the output folder for itself, and either goes on with what the same command left there or begins.
-    pub(super) fn open(
-        out: &Path,
-        plan: Plan,
-        request: &PlanRequest,
-        settings: &Settings,
-    ) -> Result<Self, ConvertError> {
+    pub(super) fn open(out: &Path, plan: Plan, run: &ConvertRun) -> Result<Self, ConvertError> {
+        let ConvertRun { request, settings, .. } = run;
         let state = out.join(FOLDER);
         let mine = state.join(identity::key(request, settings));
         if let Some(found) = Earlier::of_command(&state, &mine, &plan, settings)?
@@ -109,7 +99,7 @@ impl Workspace {
             plan: plan.id.to_string(),
             overwrite: settings.overwrite.others(),
             arrays: arrays(&plan, settings),
-            settings: identity::describe(request, settings),
+            settings: identity::describe(run),
         };
         let journal = Journal::create(&mine.join(JOURNAL), &opened)?;
         let begun = Resumed {

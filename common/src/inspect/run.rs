@@ -169,13 +169,16 @@ fn report(planned: PlannedRun, opened: u64) -> RunReport {
 
 fn describe(plan: &Plan, channel: &ChannelPlan) -> ChannelReport {
     let reference = Header::parse(&channel.reference.head).expect("the planner parsed the reference header");
-    let reference_at = Bytes(channel.reference.file).as_usize();
     let header = |at: usize| header_of(plan, channel, at);
-    let layout = channel.layout(channel.files.get(reference_at).layout);
     let last = channel.files.len() - 1;
-    let shape = reference.shape().unwrap_or(Shape {
-        segments: layout.segments,
-        samples: layout.samples,
+    let shape = reference.shape().unwrap_or_else(|_| {
+        let folder = plan.patterns[channel.reference.pattern.0 as usize].folder;
+        let at = channel.files.find(&plan.patterns, folder, channel.reference.index);
+        let planned = at.map(|at| channel.layout(channel.files.get(at).layout));
+        Shape {
+            segments: planned.map_or(1, |layout| layout.segments),
+            samples: planned.map_or(channel.samples, |layout| layout.samples),
+        }
     });
     ChannelReport {
         channel: channel.channel,

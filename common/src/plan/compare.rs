@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::channel::Channel;
 use crate::fs::Stamp;
-use crate::units::{Bytes, RowRange, counted};
+use crate::units::{Bytes, RowRange, count, counted};
 
 use super::error::PlanError;
 use super::findings::Examples;
@@ -322,7 +322,7 @@ impl<'a> Comparing<'a> {
             return;
         }
         let change = if planned.size != now.size {
-            format!("{} bytes planned, {} found", planned.size.0, now.size.0)
+            format!("{} bytes planned, {} found", count(planned.size.0), count(now.size.0))
         } else if let (Some(apart), false) = (planned.time_apart(&now), self.trust_size) {
             let later = if now.mtime_ns > planned.mtime_ns {
                 "later"

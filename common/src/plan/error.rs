@@ -107,7 +107,7 @@ pub enum PlanError {
         second: String,
     },
     /// A channel of which nothing is known.
-    #[error("channel {channel}: none of {} can be used of which {tried} were opened; {}: {reason}; without one good file nothing is known of the channel (--channels leaves it out)", units::counted(*files, "file"), first.display())]
+    #[error("channel {channel}: no file can be used ({}, {tried} opened); {}: {reason}; without one good file nothing is known of the channel (--channels leaves it out)", units::counted(*files, "file"), first.display())]
     NoReadableHeader {
         /// The channel.
         channel: Channel,
@@ -210,7 +210,7 @@ pub enum PlanError {
         why: String,
     },
     /// `--rows` or `--every` that takes nothing.
-    #[error("{selection} takes no good trace of channel {channel}, which has {}; choose other rows", units::counted(*rows, "row"))]
+    #[error("{selection} takes no row of channel {channel}, which has {}; choose other rows", units::counted(*rows, "row"))]
     NoSuchRows {
         /// The channel.
         channel: Channel,

@@ -266,8 +266,8 @@ impl Plan {
         if channel.checked_bytes().is_none() {
             return Err(format!("{} rows of {} samples", channel.rows, channel.samples));
         }
-        if usize::try_from(channel.reference.file).map_or(true, |file| file >= files.len()) {
-            return Err("its reference file is not there".to_owned());
+        if channel.reference.pattern.0 as usize >= self.patterns.len() {
+            return Err("a reference file of a name that is not there".to_owned());
         }
         if channel
             .layouts

@@ -247,9 +247,20 @@ impl Plan {
     /// parts, control characters and backslashes escaped.
     pub fn file_label(&self, channel: &ChannelPlan, i: usize, out: &mut String) {
         let file = channel.files.get(i);
+        self.label(file.pattern, file.index, out);
+    }
+
+    /// The label of the file that stands for a channel.
+    pub fn reference_label(&self, channel: &ChannelPlan) -> String {
+        let mut label = String::new();
+        self.label(channel.reference.pattern, channel.reference.index, &mut label);
+        label
+    }
+
+    fn label(&self, pattern: PatternId, index: u64, out: &mut String) {
         let mut name = std::mem::take(out);
-        self.patterns[file.pattern.0 as usize].write_name(file.index, &mut name);
-        let label = &self.folder_of(file.pattern).label;
+        self.patterns[pattern.0 as usize].write_name(index, &mut name);
+        let label = &self.folder_of(pattern).label;
         // The name's buffer is reused where nothing needs escaping, which is to say always.
         if !needs_escape(label) && !needs_escape(&name) {
             name.insert(0, '/');
@@ -379,11 +390,13 @@ impl ChannelPlan {
 }
 
 /// The first file of a channel whose header parses and whose bytes bear it out (where there is none: whose header
-/// parses), with that header.
+/// parses), with that header. That of the whole channel, whichever of its rows are taken: the file can be without any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
-    /// Position in the channel's [`FileTable`].
-    pub file: u64,
+    /// The form of its name, and its folder.
+    pub pattern: PatternId,
+    /// The number in its name.
+    pub index: u64,
     /// The file's first bytes ([`crate::trc::HEAD_BYTES`], or all of a shorter file).
     pub head: Vec<u8>,
 }

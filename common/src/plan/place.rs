@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::channel::Channel;
 use crate::selection::{Axis, RowSelection, Selection};
 use crate::trc::Header;
 use crate::units::{Bytes, RowRange};
@@ -13,7 +12,6 @@ use super::events::{EventFile, Lacking, Placed, Sink, join};
 use super::findings::{Examples, Finding, Findings, SelectedRows, SelectedSamples};
 use super::gather::Candidate;
 use super::inputs::RunFolders;
-use super::layouts::Resolved;
 use super::model::{ChannelPlan, FileEntry, FileTable, LayoutId, LeftOut, PatternId, Reference};
 use super::planner::ReadChannel;
 use super::probe::{Names, read_head};
@@ -43,9 +41,11 @@ pub(super) fn place(
             read.files.iter().map(of).collect()
         })
         .collect();
+    let selection = request.options.selection.rows;
     let mut tables = Tables {
         names,
-        selection: request.options.selection.rows,
+        selection,
+        rowless: vec![Vec::new(); files.len()],
         channels: &mut channels,
         done: files
             .iter()
@@ -54,7 +54,9 @@ pub(super) fn place(
         lacking: BTreeMap::new(),
     };
     let rows = join(&files, events, &mut tables);
-    let Tables { done, lacking, .. } = tables;
+    let Tables {
+        done, lacking, rowless, ..
+    } = tables;
     drop(files);
     if rows.iter().all(|&rows| rows == 0) {
         return Err(PlanError::NoRows {
@@ -62,30 +64,19 @@ pub(super) fn place(
             why: "no event is in all channels; use --events union, or choose --channels".to_owned(),
         });
     }
-    let selection = request.options.selection.rows;
     let taken: Vec<u64> = rows.iter().map(|&rows| selection.before(rows)).collect();
     note_lacking(&channels, &rows, &taken, lacking, findings);
-    let finished = channels.into_iter().zip(done).zip(&taken).zip(&rows);
-    let finished: Result<Vec<ChannelPlan>, PlanError> = finished
-        .map(|(((read, table), &taken), &of)| {
-            if table.is_empty() {
-                return Err(PlanError::NoSuchRows {
-                    channel: read.channel,
-                    selection: selection.to_string(),
-                    rows: of,
-                });
-            }
-            let channel = read.channel;
-            finish_channel(read, table, taken, names, request).map_err(|error| match error {
-                // The channel has good files; of those that are taken none is.
-                PlanError::NoReadableHeader { .. } if !selection.is_all() => PlanError::NoSuchRows {
-                    channel,
-                    selection: selection.to_string(),
-                    rows: of,
-                },
-                other => other,
-            })
-        })
+    let none = (0..channels.len()).find(|&at| taken[at] == 0 && !selection.is_all());
+    if let Some(at) = none {
+        return Err(PlanError::NoSuchRows {
+            channel: channels[at].channel,
+            selection: selection.quoted(),
+            rows: rows[at],
+        });
+    }
+    let placed = channels.into_iter().zip(done).zip(rowless).zip(&taken);
+    let finished: Result<Vec<ChannelPlan>, PlanError> = placed
+        .map(|(((read, table), rowless), &taken)| finish_channel(read, table, &rowless, taken, names, request))
         .collect();
     let finished = finished?;
     note_selection(&finished, &rows, request.options.selection, findings);
@@ -98,7 +89,7 @@ fn note_selection(channels: &[ChannelPlan], of: &[u64], selection: Selection, fi
         if plan.rows < of || selection.rows.end.is_some_and(|end| end > of) {
             findings.all.push(Finding::SelectedRows(SelectedRows {
                 channel: plan.channel,
-                selection: selection.rows.to_string(),
+                selection: selection.rows.quoted(),
                 rows: plan.rows,
                 of,
                 beyond: selection.rows.end.is_some_and(|end| end > of),
@@ -140,17 +131,18 @@ fn note_lacking(
 fn finish_channel(
     read: ReadChannel,
     files: FileTable,
+    rowless: &[usize],
     rows: u64,
     names: Names<'_>,
     request: &PlanRequest,
 ) -> Result<ChannelPlan, PlanError> {
+    let (reference, header) = reference(&read, rowless, names)?;
     let mut left_out = LeftOut::default();
     let mut sorted = read.left_out;
     sorted.sort_unstable_by_key(|file| names.key(file));
     for file in sorted {
         left_out.push(PatternId(file.pattern), file.index);
     }
-    let (reference, header) = reference(&read.resolved, read.channel, read.reference, &files, names)?;
     let axis = Axis {
         offset: header.horiz_offset(),
         interval: header.horiz_interval(),
@@ -189,27 +181,38 @@ fn finish_channel(
     Ok(plan)
 }
 
-/// The header that stands for the channel: that of `chosen`, or, where that file has no rows, of the first that has.
-fn reference(
-    resolved: &Resolved,
-    channel: Channel,
-    chosen: (u32, u64),
-    files: &FileTable,
-    names: Names<'_>,
-) -> Result<(Reference, Header), PlanError> {
-    let chosen = files.find(names.patterns, chosen.0, chosen.1);
-    let others = (0..files.len()).filter(|&i| {
-        let layout = resolved.layouts[files.get(i).layout.0 as usize];
-        layout.width.is_some() && layout.samples == resolved.samples
-    });
+/// The header that stands for the channel: that of the file chosen when they were read, or, where the join of events
+/// gives it no rows, of the first that has some. Which of the rows are taken does not count: what is taken is a part of
+/// what everything would have given.
+fn reference(read: &ReadChannel, rowless: &[usize], names: Names<'_>) -> Result<(Reference, Header), PlanError> {
+    let resolved = &read.resolved;
+    let of = |at: usize| resolved.layouts[resolved.layout(&read.files[at]) as usize];
+    let has_rows = |at: &usize| rowless.binary_search(at).is_err();
+    let chosen = read
+        .files
+        .binary_search_by_key(&read.reference, |file| names.key(file))
+        .ok();
+    let readable = || (0..read.files.len()).filter(|&at| has_rows(&at) && of(at).width.is_some());
+    let usual = readable().filter(|&at| of(at).samples == resolved.samples);
+    let others = readable().filter(|&at| of(at).samples != resolved.samples);
+    let best = chosen.filter(has_rows).into_iter().chain(usual).chain(others);
     let mut tried = 0;
     let mut trouble = None;
-    for i in chosen.into_iter().chain(others) {
-        let path = names.path_of(files.get(i).pattern, files.get(i).index);
+    // Where only bad files have rows, what is known of the channel is still what the chosen one says.
+    for at in best.chain(chosen) {
+        let file = &read.files[at];
+        let path = names.path(file);
         tried += 1;
         let reason = match read_head(&path) {
             Ok(head) => match Header::parse(&head) {
-                Ok(header) => return Ok((Reference { file: i as u64, head }, header)),
+                Ok(header) => {
+                    let reference = Reference {
+                        pattern: PatternId(file.pattern),
+                        index: file.index,
+                        head,
+                    };
+                    return Ok((reference, header));
+                }
                 Err(error) => error.to_string(),
             },
             Err(error) => error.to_string(),
@@ -218,8 +221,8 @@ fn reference(
     }
     let (first, reason) = trouble.unwrap_or_else(|| (PathBuf::new(), "no file has rows".to_owned()));
     Err(PlanError::NoReadableHeader {
-        channel,
-        files: files.len() as u64,
+        channel: read.channel,
+        files: read.files.len() as u64,
         tried,
         first,
         reason,
@@ -232,6 +235,8 @@ struct Tables<'a> {
     selection: RowSelection,
     channels: &'a mut [ReadChannel],
     done: Vec<FileTable>,
+    /// Of each channel the positions of the files that have no rows even where all are taken (`--events complete`).
+    rowless: Vec<Vec<usize>>,
     lacking: BTreeMap<Option<usize>, Examples<String>>,
 }
 
@@ -239,6 +244,9 @@ impl Sink for Tables<'_> {
     fn place(&mut self, placed: Placed) {
         let read = &mut self.channels[placed.channel];
         let file = read.files[placed.file];
+        if placed.rows == 0 {
+            self.rowless[placed.channel].push(placed.file);
+        }
         let selection = self.selection;
         let before = RowRange::new(placed.first_row, placed.first_row + u64::from(placed.rows));
         let taken = selection.taken(before);

@@ -42,7 +42,8 @@ pub(super) fn channel_of(files: &[(u64, u32, u64)], rows: u64) -> ChannelPlan {
         first_sample: 0,
         element: Element::Float32,
         reference: Reference {
-            file: 0,
+            pattern: PatternId(0),
+            index: 0,
             head: vec![1, 2, 3],
         },
         layouts,

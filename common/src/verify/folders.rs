@@ -73,12 +73,14 @@ impl SourceFolders {
     /// Finds the folders of a channel's sources. Fails where not even the first source's folder is there.
     pub(super) fn find(at: &SourcesAt, output: &ChannelOutput) -> Result<Self, SourcesError> {
         let mut lines = output.list.lines_of();
-        let first = lines.get(0)?.unwrap_or_default().to_owned();
+        // Rows that are all missing events have no source; what stands for the channel has its header from one all the same.
+        let reference = &output.description.reference_file;
+        let first = lines.get(0)?.unwrap_or(reference).to_owned();
         let folders = match at {
             SourcesAt::Recorded => Self::recorded(output.paths.folder())?,
             SourcesAt::Below(folder) => {
                 let last = output.list.lines().saturating_sub(1);
-                let last = lines.get(last)?.unwrap_or_default();
+                let last = lines.get(last)?.unwrap_or(reference);
                 Self::below(folder, &first, last)
             }
         };

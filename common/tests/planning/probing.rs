@@ -55,7 +55,7 @@ fn bad_files_keep_their_place_and_are_reported() {
     let width = |i: usize| channel.layout(channel.files.get(i).layout).width;
     assert_eq!((width(0), width(5), width(9)), (None, None, None));
     assert_eq!(width(7), Some(SampleWidth::Sixteen));
-    assert_eq!(channel.reference.file, 1, "the first that can be read");
+    assert_eq!(channel.reference.index, 1, "the first that can be read");
     assert_eq!(channel.reference.head, sweep(10).to_bytes());
     let bad = finding(&run, |finding| match finding {
         Finding::BadFiles {

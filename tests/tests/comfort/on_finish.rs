@@ -104,6 +104,7 @@ fn bad_rows_and_failures_are_told() {
         &bench.path("failed"),
         &[("OUTCOME", "failed"), ("EXIT_CODE", "1"), ("ROWS", "0"), ("OUT", "")],
     );
+    must_be_told(&bench.path("failed"), &[("RUNS", "0"), ("FAILED_RUNS", "1")]);
     let message = &told(&bench.path("failed"))["MESSAGE"];
     assert!(message.contains("was not made by this command"), "{message}");
     // Said before the command is run, which may shut the computer down.
@@ -113,7 +114,7 @@ fn bad_rows_and_failures_are_told() {
     convert("stopped", &["--overwrite", "--on-bad-file", "fail"]).must_end_with(1);
     must_be_told(
         &bench.path("stopped"),
-        &[("OUTCOME", "failed"), ("RUNS", "0"), ("FAILED_RUNS", "0")],
+        &[("OUTCOME", "failed"), ("RUNS", "0"), ("FAILED_RUNS", "1")],
     );
 }
 

@@ -11,9 +11,14 @@ fn command_lines() {
     page.run("run", 3, |_| {});
     page.says("no command", &[]);
     page.says("a command that is none", &["convrt", "run"]);
+    page.says("help of a command that is none", &["help", "convrt"]);
+    page.says("options that batch has not", &["batch", "run", "--recursive"]);
+    page.says("options that batch has not", &["batch", "run", "--join=yes"]);
     let convert = |words: &[&'static str]| [&["convert", "run", "--out", "out"], words].concat();
     for (title, words) in [
         ("a misspelt option", &["--base-line", "20"][..]),
+        ("an option that lacks a letter", &["--ot", "there"]),
+        ("the beginning of an option", &["--chan", "1"]),
         ("an option that is none", &["--wavelength", "3"]),
         ("an option without its value", &["--baseline"]),
         ("a value for a switch", &["--join=perhaps"]),
@@ -31,6 +36,10 @@ fn command_lines() {
         ("a name with a folder", &["--name", "a/{channel}.npy"]),
         ("a span that is none", &["--rows", "7"]),
         ("an empty span", &["--samples", "5:5"]),
+        ("samples before the first", &["--samples", "-1:5"]),
+        ("rows before the first", &["--rows", "-5:"]),
+        ("a size below nothing", &["--memory-limit", "-5MB"]),
+        ("a time before now", &["--settle", "-5s"]),
         ("samples and times", &["--samples", "0:5", "--time", "0:1us"]),
         ("json without a dry run", &["--json"]),
     ] {
@@ -51,7 +60,16 @@ fn variables_and_files() {
     ] {
         page.says_with(title, &[(name, value)], &convert);
     }
+    page.says_with(
+        "samples and times",
+        &[
+            ("TRC2NPY_SAMPLES", OsStr::new("0:5")),
+            ("TRC2NPY_TIME", OsStr::new("0:1us")),
+        ],
+        &convert,
+    );
     for (title, text) in [
+        ("samples and times", "samples = \"0:5\"\ntime = \"0:1us\""),
         ("not TOML", "dtype = int16"),
         ("a misspelt key", "base-line = 20"),
         ("a key that is none", "wavelength = 3"),

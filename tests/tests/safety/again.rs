@@ -61,7 +61,7 @@ fn an_output_that_somebody_changed_is_not_replaced_unasked() {
     let array = conversion.out().join("C1--Trace.npy");
     fs::write(&array, "a result of my own").unwrap();
     conversion.run().must_end_with(1).must_say(&[
-        "C1--Trace.npy is not as this command left it (16096 bytes, now 18)",
+        "C1--Trace.npy is not as this command left it (16,096 bytes, now 18)",
         "--overwrite",
     ]);
     assert_eq!(fs::read(&array).unwrap(), b"a result of my own");
@@ -120,7 +120,8 @@ fn unfinished_work_is_gone_on_with_however_its_inputs_are_written() {
     fs::remove_dir_all(conversion.out()).unwrap();
     leave_half_done(&conversion);
     let other = conversion.clone().args(["--dtype", "int16"]);
-    let asked = format!("trc2npy convert {}\n", bench.run.display());
+    let out = conversion.out().display();
+    let asked = format!("trc2npy convert {} --out {out}\n", bench.run.display());
     other
         .run()
         .must_end_with(1)

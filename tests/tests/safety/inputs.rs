@@ -48,7 +48,7 @@ fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_bac
     let (bytes, time) = (fs::read(&file).unwrap(), time_of(&file));
     let longer = [&bytes[..], b"more"].concat();
     let hour = Duration::from_hours(1);
-    let sizes = [bytes.len(), longer.len()].map(|size| size.to_string());
+    let sizes = [bytes.len(), longer.len()].map(parted);
     let changes: [Change<'_>; 4] = [
         (
             "longer",
@@ -58,7 +58,7 @@ fn inputs_that_changed_since_the_plan_are_refused_by_name_until_they_are_put_bac
         (
             "cut",
             &|| write_keeping_time(&file, &bytes[..5000]),
-            &[&sizes[0], "5000"],
+            &[&sizes[0], "5,000"],
         ),
         ("written again", &|| set_time(&file, time + hour), &["--trust-size"]),
         ("gone", &|| fs::remove_file(&file).unwrap(), &["gone: 1 file"]),
@@ -126,10 +126,10 @@ fn a_file_that_changes_while_others_are_converted_stops_the_run_by_name() {
     let out = conversion.out();
     let file = bench.file(1, 19);
     let (bytes, time) = (fs::read(&file).unwrap(), time_of(&file));
-    let size = bytes.len().to_string();
+    let size = parted(bytes.len());
     let changes: [(&dyn Fn(), &[&str]); 4] = [
         (&|| fs::remove_file(&file).unwrap(), &["it is gone"]),
-        (&|| write_keeping_time(&file, &bytes[..5000]), &[&size, "5000"]),
+        (&|| write_keeping_time(&file, &bytes[..5000]), &[&size, "5,000"]),
         (&|| set_time(&file, SystemTime::UNIX_EPOCH), &["--trust-size"]),
         (
             // A folder in its place can be opened like a file, and not be read.
@@ -222,7 +222,7 @@ fn a_file_that_is_cut_while_it_is_read_or_mapped_is_named_and_no_process_dies() 
                         fs::File::options()
                             .write(true)
                             .open(&last)
-                            .and_then(|file| file.set_len(left))
+                            .and_then(|file| file.set_len(left as u64))
                             .unwrap();
                     }
                     running.signal(Signal::CONT);
@@ -233,8 +233,8 @@ fn a_file_that_is_cut_while_it_is_read_or_mapped_is_named_and_no_process_dies() 
                         .must_end_with(1)
                         .must_say(&[&format!("error: r005/{name}: "), "put the planned file back"]);
                     let told = [
-                        format!("shrank from {} to {left} bytes", bytes.len()),
-                        format!("is {left} now"),
+                        format!("shrank from {} to {} bytes", parted(bytes.len()), parted(left)),
+                        format!("is {} now", parted(left)),
                     ];
                     assert!(told.iter().any(|text| ended.stderr.contains(text)), "{ended}");
                     assert!(outputs(out).is_empty());
@@ -299,6 +299,14 @@ fn unreadable_files_are_bad_rows_and_too_many_of_them_stop_the_run() {
     // The storage is mended, and the same command brings every row.
     conversion.run().must_succeed();
     must_equal(out, &reference);
+}
+
+/// A size as people read it: `12,040,346`.
+fn parted(size: usize) -> String {
+    let digits = size.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(|group| str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
 }
 
 /// How long the conversions below wait for a short file.

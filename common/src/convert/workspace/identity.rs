@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::convert::{NameTemplate, Settings};
+use crate::convert::{ConvertRun, NameTemplate, Settings};
 use crate::plan::PlanRequest;
 
 /// Names a command by all that decides about its bytes: its inputs, its choices, and what the arrays are called. How a
@@ -49,7 +49,8 @@ fn place(input: &Path) -> PathBuf {
 }
 
 /// The command in words, without what does not decide about bytes and without the output folder.
-pub(super) fn words(request: &PlanRequest, settings: &Settings) -> Vec<String> {
+pub(in crate::convert) fn words(run: &ConvertRun) -> Vec<String> {
+    let ConvertRun { request, out, settings } = run;
     let mut words = vec!["trc2npy".to_owned(), "convert".to_owned()];
     words.extend(request.inputs.iter().map(|input| input.display().to_string()));
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
@@ -72,12 +73,20 @@ pub(super) fn words(request: &PlanRequest, settings: &Settings) -> Vec<String> {
     );
     let flags = request.options.flags();
     words.extend(flags.iter().flat_map(|flag| flag.split(' ')).map(str::to_owned));
+    words.extend(["--out".to_owned(), out.clone()]);
     words
 }
 
-/// The same in a line for people.
-pub(super) fn describe(request: &PlanRequest, settings: &Settings) -> String {
-    words(request, settings).join(" ")
+/// The same in a line for people, to be given again. Double quotes are what every shell understands.
+pub(super) fn describe(run: &ConvertRun) -> String {
+    let quoted = |word: String| {
+        if word.contains(char::is_whitespace) {
+            format!("\"{word}\"")
+        } else {
+            word
+        }
+    };
+    words(run).into_iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -138,9 +147,16 @@ mod tests {
 
     #[test]
     fn a_command_is_told_as_one_would_type_it() {
-        let mut request = PlanRequest::new(vec!["run/r005".into(), "run/r006".into()], 1);
-        let settings = Settings::for_tests();
-        assert_eq!(describe(&request, &settings), "trc2npy convert run/r005 run/r006");
+        let mut run = ConvertRun {
+            request: PlanRequest::new(vec!["run/r005".into(), "run/r006".into()], 1),
+            out: "my arrays/{run}".to_owned(),
+            settings: Settings::for_tests(),
+        };
+        assert_eq!(
+            describe(&run),
+            "trc2npy convert run/r005 run/r006 --out \"my arrays/{run}\""
+        );
+        let request = &mut run.request;
         request.join = true;
         request.options.dtype = Dtype::Int8;
         request.options.baseline.points = 500;
@@ -148,9 +164,9 @@ mod tests {
         request.options.selection.rows.start = 7;
         request.options.selection.array = WaveArray::Second;
         assert_eq!(
-            describe(&request, &settings),
+            describe(&run),
             "trc2npy convert run/r005 run/r006 --join --dtype int8 --baseline 500 --baseline-method median --rows 7: \
-             --array 2"
+             --array 2 --out \"my arrays/{run}\""
         );
     }
 }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::model::PatternId;
 use super::super::testing::plan_of;
 use super::*;
 
@@ -93,7 +94,7 @@ fn a_plan_that_contradicts_itself_is_refused() {
         ("no file's name", |plan| {
             plan.patterns[0].prefix = "../../etc/".to_owned();
         }),
-        ("reference", |plan| plan.channels[0].reference.file = 3),
+        ("reference", |plan| plan.channels[0].reference.pattern = PatternId(2)),
         ("without samples", |plan| plan.channels[0].samples = 0),
         ("channels out of order", |plan| plan.channels.swap(0, 1)),
         ("files out of order", |plan| plan.channels[0].files.indices.swap(0, 1)),
