@@ -175,13 +175,14 @@ impl Stitcher {
             let bytes = &mut buffer[..Bytes(piece.len).as_usize()];
             read(piece.from, bytes)?;
             sum.update(bytes);
-            let copied = if inside && piece.whole_pages {
-                fs::copy_inside(&file, piece.from, to, piece.to, piece.len)
-            } else {
-                0
-            };
-            inside &= !piece.whole_pages || copied == piece.len;
-            fs::write_all_at(to, &bytes[Bytes(copied).as_usize()..], piece.to + copied)
+            if inside && piece.whole_pages {
+                // Where it fails once it is not tried again.
+                inside = fs::copy_inside(&file, piece.from, to, piece.to, piece.len) == piece.len;
+                if inside {
+                    continue;
+                }
+            }
+            fs::write_all_at(to, bytes, piece.to)
                 .map_err(|source| StitchError::Output(StorageError::new("write", to_path, source)))?;
         }
         let found = Checksum::from(&sum);

@@ -23,7 +23,6 @@ fn mixed(lab: &Lab) {
 }
 
 fn assembled(lab: &Lab, run: &ConvertRun, seed: u64) -> Outcome {
-    println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let assembly = lab.open(run);
     let work = Work::open(&assembly, &mut random);
@@ -38,7 +37,9 @@ fn shards_of_any_cut_in_any_order_give_the_bytes_of_convert() {
     let expected = lab.reference(&run);
     assert_eq!(expected.len(), 8);
     for _ in 0..4 {
-        let outcome = assembled(&lab, &run, fastrand::u64(..));
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let outcome = assembled(&lab, &run, seed);
         assert_eq!(outcome.state, State::Finished);
         assert!(outcome.channels.iter().all(|channel| !channel.bad.is_empty()));
         must_equal(&outputs(&lab.at("out")), &expected);
@@ -77,7 +78,9 @@ fn codes_padded_rows_and_chosen_samples_too() {
     ];
     for run in runs {
         let expected = expected_of(&run);
-        assembled(&lab, &run, fastrand::u64(..));
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        assembled(&lab, &run, seed);
         must_equal(&outputs(run.out.as_ref()), &expected);
     }
 }
