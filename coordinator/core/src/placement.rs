@@ -139,8 +139,8 @@ pub(crate) fn second_pays(now: Millis, end: Millis, bytes: Bytes, speed: Bytes) 
 /// The mean of speeds, the newest weighing most.
 pub(crate) fn speed(before: Option<Bytes>, bytes: Bytes, took: Millis) -> Bytes {
     let newest = u128::from(bytes.0) * 1000 / u128::from(took.0.max(1));
-    let newest = u64::try_from(newest).unwrap_or(u64::MAX).max(1);
-    Bytes(before.map_or(newest, |before| before.0 - before.0 * 3 / 10 + newest / 10 * 3))
+    let mean = before.map_or(newest, |before| (u128::from(before.0) * 7 + newest * 3) / 10);
+    Bytes(u64::try_from(mean).unwrap_or(u64::MAX).max(1))
 }
 
 fn lasts(bytes: Bytes, speed: Bytes) -> Millis {
@@ -151,4 +151,245 @@ fn lasts(bytes: Bytes, speed: Bytes) -> Millis {
 fn moved(speed: Bytes, time: Millis) -> Bytes {
     let bytes = u128::from(speed.0) * u128::from(time.0) / 1000;
     Bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_fifteen_seconds_of_work_within_bounds() {
+        let sizing = Sizing {
+            speed: Some(Bytes::mib(10)),
+            asked: None,
+            remaining: Bytes::gib(1000),
+            slots: 10,
+            room: Bytes(u64::MAX),
+        };
+        let cases = [
+            (sizing, Bytes::mib(150)),
+            (Sizing { speed: None, ..sizing }, Bytes::mib(16)),
+            (
+                Sizing {
+                    speed: Some(Bytes(1)),
+                    ..sizing
+                },
+                Bytes::mib(1),
+            ),
+            (
+                Sizing {
+                    speed: Some(Bytes::gib(1)),
+                    ..sizing
+                },
+                Bytes::gib(4),
+            ),
+            (
+                Sizing {
+                    speed: Some(Bytes(u64::MAX)),
+                    ..sizing
+                },
+                Bytes::gib(4),
+            ),
+            // Two for each slot of what is left.
+            (
+                Sizing {
+                    remaining: Bytes::mib(200),
+                    ..sizing
+                },
+                Bytes::mib(10),
+            ),
+            (
+                Sizing {
+                    remaining: Bytes::mib(200),
+                    slots: 0,
+                    ..sizing
+                },
+                Bytes::mib(100),
+            ),
+            (
+                Sizing {
+                    remaining: Bytes(5),
+                    ..sizing
+                },
+                Bytes::mib(1),
+            ),
+            (
+                Sizing {
+                    room: Bytes::mib(7),
+                    ..sizing
+                },
+                Bytes::mib(7),
+            ),
+            (
+                Sizing {
+                    asked: Some(Bytes::mib(3)),
+                    ..sizing
+                },
+                Bytes::mib(3),
+            ),
+            (
+                Sizing {
+                    asked: Some(Bytes(0)),
+                    ..sizing
+                },
+                Bytes(1),
+            ),
+        ];
+        for (sizing, expected) in cases {
+            assert_eq!(target(&sizing), expected, "{sizing:?}");
+        }
+    }
+
+    #[test]
+    fn room_is_half_of_what_is_free_beside_the_reserve() {
+        let free = |bytes| Some(bytes);
+        assert_eq!(room(None, Bytes::gib(9), Bytes::gib(9)), Bytes(u64::MAX));
+        assert_eq!(room(free(Bytes::gib(5)), Bytes(0), Bytes::gib(9)), Bytes::gib(2));
+        assert_eq!(room(free(Bytes::gib(5)), Bytes::gib(1), Bytes::gib(9)), Bytes::gib(1));
+        assert_eq!(room(free(Bytes::gib(5)), Bytes::gib(3), Bytes::gib(9)), Bytes(0));
+        // A small job on a small disk.
+        assert_eq!(room(free(Bytes::mib(50)), Bytes(0), Bytes::mib(10)), Bytes::mib(20));
+    }
+
+    #[test]
+    fn the_gravest_obstacle_is_named() {
+        let fine = Condition {
+            slots: 2,
+            leases: 1,
+            ..Condition::default()
+        };
+        let cases = [
+            (fine, None),
+            (Condition { leases: 2, ..fine }, Some(Obstacle::Busy)),
+            (Condition { slots: 0, ..fine }, Some(Obstacle::NoSlots)),
+            (
+                Condition {
+                    rest: Millis(1),
+                    slots: 0,
+                    ..fine
+                },
+                Some(Obstacle::Resting),
+            ),
+            (
+                Condition {
+                    memory_pressure: true,
+                    rest: Millis(1),
+                    ..fine
+                },
+                Some(Obstacle::MemoryPressure),
+            ),
+            (
+                Condition {
+                    silence: Millis(15_000),
+                    ..fine
+                },
+                None,
+            ),
+            (
+                Condition {
+                    silence: Millis(15_001),
+                    memory_pressure: true,
+                    ..fine
+                },
+                Some(Obstacle::Silent),
+            ),
+            (
+                Condition {
+                    draining: true,
+                    silence: Millis(15_001),
+                    ..fine
+                },
+                Some(Obstacle::Draining),
+            ),
+        ];
+        for (condition, expected) in cases {
+            assert_eq!(obstacle(&condition), expected, "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_lease_as_it_looks() {
+        let course = Course {
+            now: Millis(10_000),
+            granted: Millis(6000),
+            bytes: Bytes(1000),
+            done: Bytes(250),
+            step: Step::Converting,
+            speed: Some(Bytes(100)),
+        };
+        let cases = [
+            // A quarter in 4 s.
+            (course, 22_000),
+            // 10 s by its worker's speed, of which 4 are over.
+            (
+                Course {
+                    done: Bytes(0),
+                    ..course
+                },
+                16_000,
+            ),
+            // It should have been done long ago: a quarter of its age more.
+            (
+                Course {
+                    done: Bytes(0),
+                    granted: Millis(0),
+                    speed: Some(Bytes(1000)),
+                    ..course
+                },
+                12_500,
+            ),
+            // Nothing is known: as much again.
+            (
+                Course {
+                    done: Bytes(0),
+                    speed: None,
+                    ..course
+                },
+                14_000,
+            ),
+            (
+                Course {
+                    step: Step::Syncing,
+                    ..course
+                },
+                11_000,
+            ),
+            (
+                Course {
+                    done: Bytes(2000),
+                    ..course
+                },
+                10_000,
+            ),
+            (
+                Course {
+                    bytes: Bytes(u64::MAX),
+                    done: Bytes(1),
+                    granted: Millis(0),
+                    ..course
+                },
+                u64::MAX,
+            ),
+        ];
+        for (course, expected) in cases {
+            assert_eq!(expected_end(&course), Millis(expected), "{course:?}");
+        }
+    }
+
+    #[test]
+    fn a_second_attempt_pays_where_it_wins_by_a_quarter_and_a_second() {
+        let pays = |end| second_pays(Millis(1000), Millis(end), Bytes(8000), Bytes(1000));
+        assert!(!pays(12_000));
+        assert!(pays(12_001));
+        assert!(!second_pays(Millis(1000), Millis(u64::MAX), Bytes(u64::MAX), Bytes(0)));
+    }
+
+    #[test]
+    fn speed_follows_the_newest() {
+        assert_eq!(speed(None, Bytes(3000), Millis::seconds(3)), Bytes(1000));
+        assert_eq!(speed(Some(Bytes(1000)), Bytes(6000), Millis::seconds(3)), Bytes(1300));
+        assert_eq!(speed(None, Bytes(5), Millis(0)), Bytes(5000));
+        assert_eq!(speed(None, Bytes(0), Millis(7)), Bytes(1));
+        assert!(speed(Some(Bytes(u64::MAX)), Bytes(u64::MAX), Millis(0)).0 > u64::MAX / 2);
+    }
 }

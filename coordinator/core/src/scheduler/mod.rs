@@ -11,6 +11,8 @@ mod jobs;
 mod leases;
 mod loss;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};

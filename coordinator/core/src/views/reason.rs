@@ -147,65 +147,62 @@ impl fmt::Display for Reason {
                     seconds(*rest)
                 )
             }
-            Self::NoWorkers { rows } => write!(f, "{} wait: no worker is connected", count(*rows)),
-            Self::NoneFit { rows } => {
-                write!(f, "{} wait: no connected worker can work on this job", count(*rows))
-            }
+            Self::NoWorkers { rows } => write!(f, "{}: no worker is connected", wait(*rows)),
+            Self::NoneFit { rows } => write!(f, "{}: no connected worker can work on this job", wait(*rows)),
             Self::OlderJobs { jobs: 1 } => write!(f, "an older job comes first"),
             Self::OlderJobs { jobs } => write!(f, "{jobs} older jobs come first"),
-            Self::StillWriting { rows, rest } => write!(
-                f,
-                "{} wait: their files seemed to be still being written; the next try is in {}",
-                count(*rows),
-                seconds(*rest)
-            ),
-            Self::Unreadable { rows, workers } => write!(
-                f,
-                "{} wait for another worker or a later try: their files could not be read on {}",
-                count(*rows),
-                workers.join(", ")
-            ),
-            Self::Struck { rows } => {
+            Self::StillWriting { rows, rest } => {
+                let rest = seconds(*rest);
                 write!(
                     f,
-                    "{} are tried again in smaller parts: a process ended while it had them",
-                    count(*rows)
+                    "{}: files seemed to be still being written; the next try is in {rest}",
+                    wait(*rows)
+                )
+            }
+            Self::Unreadable { rows, workers } => {
+                let (waiting, workers) = (wait(*rows), workers.join(", "));
+                write!(
+                    f,
+                    "{waiting} for another worker or a later try: files could not be read on {workers}"
+                )
+            }
+            Self::Struck { rows } => {
+                let rows = of(*rows, "is", "are");
+                write!(
+                    f,
+                    "{rows} tried again in smaller parts: a process ended at work on them"
                 )
             }
             Self::Quarantined { rows } => {
+                let rows = of(*rows, "becomes", "become");
+                write!(f, "{rows} bad: three processes ended at work on nothing else")
+            }
+            Self::AwaitingWorker { worker, rows, rest } => {
+                let (rows, rest) = (of(*rows, "is", "are"), seconds(*rest));
                 write!(
                     f,
-                    "{} become bad: three processes ended while they had nothing but these",
-                    count(*rows)
+                    "{rows} kept for {worker}, whose connection broke; it has {rest} more to come back"
                 )
             }
-            Self::AwaitingWorker { worker, rows, rest } => write!(
-                f,
-                "{} are kept for {worker}, whose connection broke; it has {} more to come back",
-                count(*rows),
-                seconds(*rest)
-            ),
             Self::Stalled {
                 worker,
                 rows,
                 age,
                 second,
             } => {
-                let rest = if *second {
-                    "another worker has them too"
+                let (rows, age) = (of(*rows, "does", "do"), seconds(*age));
+                let other = if *second {
+                    "another worker tries too"
                 } else {
-                    "no other worker has taken them yet"
+                    "no other worker has taken over yet"
                 };
-                write!(
-                    f,
-                    "{} do not get on at {worker}, which has had them for {}; {rest}",
-                    count(*rows),
-                    seconds(*age)
-                )
+                write!(f, "{rows} not get on at {worker}, for {age} now; {other}")
             }
-            Self::Working { rows, leases: 1 } => write!(f, "{} are being worked on, in 1 lease", count(*rows)),
-            Self::Working { rows, leases } => write!(f, "{} are being worked on, in {leases} leases", count(*rows)),
-            Self::Landing { rows } => write!(f, "{} are being checked and copied to their place", count(*rows)),
+            Self::Working { rows, leases: 1 } => write!(f, "{} being worked on, in 1 lease", of(*rows, "is", "are")),
+            Self::Working { rows, leases } => {
+                write!(f, "{} being worked on, in {leases} leases", of(*rows, "is", "are"))
+            }
+            Self::Landing { rows } => write!(f, "{} being checked and copied into place", of(*rows, "is", "are")),
             Self::Worker { worker, why } => write!(f, "{worker} gets nothing: {why}"),
         }
     }
@@ -241,7 +238,12 @@ impl fmt::Display for Idle {
     }
 }
 
-fn count(rows: u64) -> String {
+fn wait(rows: u64) -> String {
+    of(rows, "waits", "wait")
+}
+
+/// `1 row waits`, `1,004 rows wait`.
+fn of(rows: u64, one: &str, many: &str) -> String {
     let digits = rows.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -250,7 +252,12 @@ fn count(rows: u64) -> String {
         }
         text.push(digit);
     }
-    text + if rows == 1 { " row" } else { " rows" }
+    let verb = if rows == 1 {
+        format!(" row {one}")
+    } else {
+        format!(" rows {many}")
+    };
+    text + &verb
 }
 
 /// Whole seconds, rounded up: what is left of a wait is never 0.
