@@ -17,7 +17,7 @@ use super::target::{Target, prepare};
 use crate::channel::Channel;
 use crate::fs::{self, Lock, StorageError};
 use crate::npy;
-use crate::plan::{ChannelPlan, Plan};
+use crate::plan::{ChannelPlan, Plan, PlanRequest};
 use crate::units::Bytes;
 use earlier::Earlier;
 pub(super) use identity::words;
