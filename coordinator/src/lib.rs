@@ -100,7 +100,10 @@ impl Coordinator {
         let listeners = runtime
             .block_on(server::bind(&listen))
             .map_err(|(address, source)| CoordinatorError::Listen { address, source })?;
-        let addresses = listeners.iter().map(tokio::net::TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let addresses = listeners
+            .iter()
+            .map(tokio::net::TcpListener::local_addr)
+            .collect::<Result<_, _>>()?;
         let journal = Arc::new(Journal::open(&state)?);
         let (inbox, messages) = Inbox::new();
         let planner = Planner {

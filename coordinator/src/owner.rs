@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tonic::Status;
-use trc2npy_coordinator_core::{Amount, ChannelView, Core, Effect, Event, Found, JobId, JobSpec, JobView, SessionId, Shard};
+use trc2npy_coordinator_core::{
+    Amount, ChannelView, Core, Effect, Event, Found, JobId, JobSpec, JobView, SessionId, Shard,
+};
 use trc2npy_proto::v1;
 
 use crate::clock::{Clock, wall_ms};
@@ -94,7 +96,9 @@ impl Inbox {
             // Nobody may be waiting any more.
             let _ = reply.send(ask(owner));
         })));
-        answer.await.map_err(|_| Status::unavailable("the coordinator is shutting down"))
+        answer
+            .await
+            .map_err(|_| Status::unavailable("the coordinator is shutting down"))
     }
 
     /// The same for a thread.
@@ -127,7 +131,11 @@ struct Speed {
 }
 
 impl Speed {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is never negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, and is never negative"
+    )]
     fn bytes_per_second(&self) -> u64 {
         self.per_second as u64
     }

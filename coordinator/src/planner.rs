@@ -96,8 +96,7 @@ impl Planner {
     /// Goes on with a job that an earlier start has not ended. An error ends it.
     pub(crate) fn restore(&self, id: JobId, record: JobRecord, shards: Vec<Shard>) -> Result<Accepted, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let portable =
-            Plan::read_from(&self.journal.plan_path(&record.plan)).map_err(|error| text(&error))?;
+        let portable = Plan::read_from(&self.journal.plan_path(&record.plan)).map_err(|error| text(&error))?;
         let run = self
             .localised(&record.submission)
             .map_err(|status| status.message().to_owned())?;
@@ -149,7 +148,11 @@ impl Planner {
             range_size: submission.range_size,
             sync_every: submission.sync_every,
             settle: submission.settle,
-            overwrite: if submission.overwrite { Overwrite::Always } else { Overwrite::Never },
+            overwrite: if submission.overwrite {
+                Overwrite::Always
+            } else {
+                Overwrite::Never
+            },
             trust_size: submission.trust_size,
             name: submission
                 .name
@@ -200,7 +203,12 @@ impl Planner {
             submitted_ms: wall_ms(),
             end: None,
             warnings: planned.findings.warnings().map(ToString::to_string).collect(),
-            channels: planned.plan.channels.iter().map(|channel| expected(channel, run)).collect(),
+            channels: planned
+                .plan
+                .channels
+                .iter()
+                .map(|channel| expected(channel, run))
+                .collect(),
         };
         let opened = self.open(planned, run, &local, &record.folder, false, planning);
         opened
@@ -263,7 +271,10 @@ impl Planner {
         };
         let spec = spec(&assembly, &portable, submission, &place)?;
         let covered = |shard: &Shard| {
-            let committed = spec.channels.get(usize::from(shard.channel.0)).map(|channel| &channel.committed);
+            let committed = spec
+                .channels
+                .get(usize::from(shard.channel.0))
+                .map(|channel| &channel.committed);
             committed.is_none_or(|rows| rows.iter().any(|rows| !rows.intersection(shard.rows).is_empty()))
         };
         let shards = shards.into_iter().filter(|shard| !covered(shard)).collect();
@@ -289,12 +300,7 @@ impl Planner {
 }
 
 /// What the core needs to know of a job.
-fn spec(
-    assembly: &Assembly,
-    portable: &Plan,
-    submission: &Submission,
-    folder: &Place,
-) -> Result<JobSpec, RootError> {
+fn spec(assembly: &Assembly, portable: &Plan, submission: &Submission, folder: &Place) -> Result<JobSpec, RootError> {
     let mut roots = portable.roots()?;
     roots.insert(folder.root().clone());
     let channels = portable.channels.iter().map(|channel| ChannelSpec {

@@ -32,7 +32,9 @@ impl Recorder {
                 let records: Vec<Record> = batch.iter().flat_map(|task| task.records.iter().cloned()).collect();
                 let ended = |job: JobId| {
                     let all = batch.iter().flat_map(|task| &task.ended);
-                    all.filter(|(of, _)| *of == job).map(|(_, record)| record.clone()).next_back()
+                    all.filter(|(of, _)| *of == job)
+                        .map(|(_, record)| record.clone())
+                        .next_back()
                 };
                 match journal.record(&records, &ended) {
                     Ok(()) => inbox.post(Message::Durable(batch.iter().map(|task| task.step).collect())),

@@ -51,7 +51,8 @@ pub(crate) async fn serve(
     health.set_serving::<WorkersServer<workers::Service>>().await;
     health.set_serving::<JobsServer<jobs::Service>>().await;
     let Services { inbox, planner, .. } = services;
-    let workers = WorkersServer::new(workers::Service { inbox: inbox.clone() }).max_decoding_message_size(LARGEST_MESSAGE);
+    let workers =
+        WorkersServer::new(workers::Service { inbox: inbox.clone() }).max_decoding_message_size(LARGEST_MESSAGE);
     let jobs = JobsServer::new(jobs::Service {
         inbox: inbox.clone(),
         planner,
@@ -71,7 +72,11 @@ pub(crate) async fn serve(
         let connections = connections.clone();
         start("listen", async move {
             // A connection that could not be taken (too many files are open) is an item, too: the server goes on.
-            while connections.send(listener.accept().await.map(|(stream, _)| stream)).await.is_ok() {}
+            while connections
+                .send(listener.accept().await.map(|(stream, _)| stream))
+                .await
+                .is_ok()
+            {}
         });
     }
     drop(connections);
@@ -92,7 +97,9 @@ fn check(request: Request<()>, tell: &(dyn Fn(&str) + Send + Sync)) -> Result<Re
     match Protocol::ours().check(request.metadata()) {
         Ok(()) => Ok(request),
         Err(mismatch) => {
-            let from = request.remote_addr().map_or(String::new(), |from| format!(" (from {})", from.ip()));
+            let from = request
+                .remote_addr()
+                .map_or(String::new(), |from| format!(" (from {})", from.ip()));
             tell(&format!("{mismatch}{from}"));
             Err(Status::failed_precondition(mismatch.to_string()))
         }

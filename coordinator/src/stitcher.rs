@@ -123,7 +123,10 @@ impl Bench {
                 .iter()
                 .map(|(_, name)| name.map(|name| scope.spawn(move || assembly.land(&name))))
                 .collect();
-            threads.into_iter().map(|thread| thread.map(thread::ScopedJoinHandle::join)).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.map(thread::ScopedJoinHandle::join))
+                .collect()
         });
         for ((shard, _), result) in shards.iter().zip(results) {
             let why = match result {
@@ -203,7 +206,11 @@ pub(crate) fn summaries(outcome: &Outcome) -> Vec<ChannelSummary> {
             .to_string_lossy()
             .into_owned(),
         bytes: channel.bytes.0,
-        bad: channel.bad.iter().map(|(status, rows)| (status.code(), *rows)).collect(),
+        bad: channel
+            .bad
+            .iter()
+            .map(|(status, rows)| (status.code(), *rows))
+            .collect(),
     };
     outcome.channels.iter().map(of).collect()
 }

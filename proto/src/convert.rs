@@ -79,7 +79,11 @@ fn rows(start: u64, end: u64) -> Result<RowRange, WireError> {
     if start < end {
         Ok(RowRange::new(start, end))
     } else {
-        Err(invalid("rows", "a first row before the last", format!("{start}..{end}")))
+        Err(invalid(
+            "rows",
+            "a first row before the last",
+            format!("{start}..{end}"),
+        ))
     }
 }
 
@@ -357,6 +361,12 @@ mod tests {
             assert_eq!(core::Hello::try_from(hello).is_ok(), good, "{name:?}");
         }
         let long = "x".repeat(101);
-        assert!(core::Hello::try_from(v1::Hello { name: long, ..v1::Hello::default() }).is_err());
+        assert!(
+            core::Hello::try_from(v1::Hello {
+                name: long,
+                ..v1::Hello::default()
+            })
+            .is_err()
+        );
     }
 }

@@ -168,14 +168,29 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), shown);
         }
-        for text in ["", ":7070", "pc1:", "pc1:port", "pc1:70000", "http://pc1", "pc 1", "[::1", "pc1/x"] {
+        for text in [
+            "",
+            ":7070",
+            "pc1:",
+            "pc1:port",
+            "pc1:70000",
+            "http://pc1",
+            "pc 1",
+            "[::1",
+            "pc1/x",
+        ] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for (text, loopback) in [("127.0.0.1", true), ("[::1]:1", true), ("0.0.0.0", false), ("192.0.2.1", false)] {
+        for (text, loopback) in [
+            ("127.0.0.1", true),
+            ("[::1]:1", true),
+            ("0.0.0.0", false),
+            ("192.0.2.1", false),
+        ] {
             assert_eq!(text.parse::<Address>().unwrap().is_loopback(), loopback, "{text}");
         }
     }

@@ -27,7 +27,9 @@ impl Protocol {
     pub fn ours() -> Self {
         const OURS: Protocol = Protocol { oldest: 1, newest: 1 };
         if cfg!(debug_assertions)
-            && let Some(claimed) = std::env::var("TRC2NPY_TEST_PROTOCOL").ok().and_then(|text| text.parse().ok())
+            && let Some(claimed) = std::env::var("TRC2NPY_TEST_PROTOCOL")
+                .ok()
+                .and_then(|text| text.parse().ok())
         {
             return claimed;
         }
@@ -49,9 +51,7 @@ impl Protocol {
             theirs: text(HEADER).map(|text| text.chars().take(20).collect()),
             version: text(PROGRAM).map(|text| text.chars().take(20).collect()),
         };
-        let theirs: Self = text(HEADER)
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(mismatch)?;
+        let theirs: Self = text(HEADER).and_then(|text| text.parse().ok()).ok_or_else(mismatch)?;
         let shared = self.oldest.max(theirs.oldest) <= self.newest.min(theirs.newest);
         if shared { Ok(()) } else { Err(mismatch()) }
     }
@@ -134,7 +134,10 @@ mod tests {
         assert!(told.contains("did not say"), "{told}");
         "3-4".parse::<Protocol>().unwrap().announce(&mut headers);
         let told = ours.check(&headers).unwrap_err().to_string();
-        assert!(told.contains("speaks protocol 1,") && told.contains(") 3-4: use the same"), "{told}");
+        assert!(
+            told.contains("speaks protocol 1,") && told.contains(") 3-4: use the same"),
+            "{told}"
+        );
         headers.insert("trc2npy-protocol", "one".parse().unwrap());
         assert!(ours.check(&headers).is_err());
     }

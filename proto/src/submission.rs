@@ -168,7 +168,9 @@ mod tests {
             ("`inputs`", |request| request.inputs.clear()),
             ("`channels`", |request| request.channels = vec!["?".to_owned()]),
             ("`name`", |request| request.name = "../x{channel}.npy".to_owned()),
-            ("`options`", |request| request.options = "{\"dtype\":\"int64\"}".to_owned()),
+            ("`options`", |request| {
+                request.options = "{\"dtype\":\"int64\"}".to_owned()
+            }),
         ];
         for (told, change) in changes {
             let error = error(&change);

@@ -70,7 +70,16 @@ impl Cluster {
     /// What makes a call of `worker` one of this cluster.
     pub fn as_worker(&self, call: Call, name: &str, mapping: &str) -> Call {
         let address = self.address();
-        call.args(["--coordinator", &address, "--root", mapping, "--name", name, "--cpus", "1"])
+        call.args([
+            "--coordinator",
+            &address,
+            "--root",
+            mapping,
+            "--name",
+            name,
+            "--cpus",
+            "1",
+        ])
     }
 
     /// A coordinator that listens.
@@ -95,6 +104,7 @@ impl Cluster {
 
     /// A submit of a folder below the root into another, that waits for the end.
     pub fn submit(&self, run: &str, out: &str) -> Call {
-        self.client("submit").args([&format!("data:{run}"), "--out", &format!("data:{out}"), "--wait"])
+        self.client("submit")
+            .args([&format!("data:{run}"), "--out", &format!("data:{out}"), "--wait"])
     }
 }

@@ -48,7 +48,10 @@ impl Executor {
         let Prepared { plan, folder } = prepared;
         let grant = lease.grant;
         let position = usize::from(grant.channel.0);
-        let channel = plan.channels.get(position).filter(|channel| grant.rows.end <= channel.rows);
+        let channel = plan
+            .channels
+            .get(position)
+            .filter(|channel| grant.rows.end <= channel.rows);
         let Some(channel) = channel else {
             return Err(Fault::Unfit(format!("rows {} are not in the plan", grant.rows)));
         };

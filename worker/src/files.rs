@@ -25,7 +25,11 @@ pub(crate) struct JobFiles {
 pub(crate) async fn fetch(mut client: Client, job: JobId) -> (JobId, Result<JobFiles, String>) {
     let fetched = async {
         let told = |status: tonic::Status| status.message().to_owned();
-        let mut parts = client.get_job(GetJobRequest { job: job.0 }).await.map_err(told)?.into_inner();
+        let mut parts = client
+            .get_job(GetJobRequest { job: job.0 })
+            .await
+            .map_err(told)?
+            .into_inner();
         let cut = || "the coordinator sent less than the plan".to_owned();
         let first = parts.message().await.map_err(told)?.and_then(|part| part.part);
         let Some(job_part::Part::Head(head)) = first else {

@@ -74,7 +74,10 @@ impl Job {
         let head = &self.files.head;
         let plan = Plan::decode(&self.files.plan).map_err(|error| error.to_string())?;
         if plan.id.to_string() != head.plan_id {
-            return Err(format!("the plan is another one than the coordinator's: {} expected, {} found", head.plan_id, plan.id));
+            return Err(format!(
+                "the plan is another one than the coordinator's: {} expected, {} found",
+                head.plan_id, plan.id
+            ));
         }
         let plan = plan.localised(roots).map_err(|error| error.to_string())?;
         let place: Place = format!("{}:{}", head.folder_root, head.folder_path)

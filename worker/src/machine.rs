@@ -50,7 +50,11 @@ impl Gauge {
         });
         let known = memory.total > Bytes(0);
         let room = Bytes(memory.available.0 / A_LEASE.0).as_usize();
-        let slots = if known { self.threads.min(busy + room) } else { self.threads };
+        let slots = if known {
+            self.threads.min(busy + room)
+        } else {
+            self.threads
+        };
         Look {
             slots: u32::try_from(slots).unwrap_or(u32::MAX),
             memory_pressure: self.pressure.update(memory.used_fraction),

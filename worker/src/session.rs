@@ -173,7 +173,11 @@ impl<'c> Session<'c> {
             .await
             .map_err(refused)?
             .into_inner();
-        let first = incoming.message().await.map_err(refused)?.and_then(|message| message.message);
+        let first = incoming
+            .message()
+            .await
+            .map_err(refused)?
+            .and_then(|message| message.message);
         let Some(to_worker::Message::Welcome(welcome)) = first else {
             return Err(Broken::Again("the coordinator did not answer as one".to_owned()));
         };
@@ -203,7 +207,10 @@ impl<'c> Session<'c> {
                     why: status.message().to_owned(),
                 }))
             }
-            _ => Broken::Again(format!("the connection to the coordinator is lost ({})", sentence(status))),
+            _ => Broken::Again(format!(
+                "the connection to the coordinator is lost ({})",
+                sentence(status)
+            )),
         }
     }
 
@@ -305,7 +312,9 @@ impl<'c> Session<'c> {
             Some(to_worker::Message::Grant(grant)) => match Grant::try_from(*grant) {
                 Ok(grant) => self.take(link, grant),
                 Err(error) => {
-                    return ControlFlow::Break(Broken::Again(format!("the coordinator sent a lease that is none: {error}")));
+                    return ControlFlow::Break(Broken::Again(format!(
+                        "the coordinator sent a lease that is none: {error}"
+                    )));
                 }
             },
             Some(to_worker::Message::Revoke(v1::Revoke { lease: Some(lease) })) => self.drop_lease((*lease).into()),
@@ -321,7 +330,10 @@ impl<'c> Session<'c> {
 
     fn take(&mut self, link: &mut Link, grant: Grant) {
         if self.control.asked() != Asked::Nothing {
-            link.send(from_worker::Message::Failed(v1::Failed::new(grant.lease, Fault::Returned)));
+            link.send(from_worker::Message::Failed(v1::Failed::new(
+                grant.lease,
+                Fault::Returned,
+            )));
             return;
         }
         let lease = Lease::new(grant);
@@ -384,7 +396,9 @@ impl<'c> Session<'c> {
     /// Keeps what a thread reports.
     fn note(&mut self, report: Report) {
         let Report { lease, done } = report;
-        let Some(hand) = self.in_hand.get_mut(&lease) else { return };
+        let Some(hand) = self.in_hand.get_mut(&lease) else {
+            return;
+        };
         match done {
             Done::Delivered(work) => {
                 hand.lease.enter(Step::Delivering);
@@ -448,7 +462,9 @@ impl<'c> Session<'c> {
         }
         let threads_let_go = async {
             while self.in_hand.values().any(|hand| hand.end.is_none()) {
-                let Some(report) = self.reports.recv().await else { return };
+                let Some(report) = self.reports.recv().await else {
+                    return;
+                };
                 self.in_hand.remove(&report.lease);
             }
         };

@@ -1,6 +1,7 @@
 //! Asking a coordinator: one connection, one call after the other.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tonic::service::interceptor::InterceptedService;
@@ -16,6 +17,10 @@ use trc2npy_proto::v1::{Job, JobState, WatchRequest};
 
 use crate::failure::Failure;
 use crate::options::CoordinatorAddress;
+
+/// A coordinator may have been started by the line above this one in somebody's script.
+const PATIENCE: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(100);
 
 type Announced = InterceptedService<Channel, Announce>;
 
@@ -33,13 +38,26 @@ impl Client {
 
     pub(crate) fn connect_to(address: &Address) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let channel = runtime.block_on(address.connect()).map_err(|error| Failure::work(1, &error))?;
+        let until = Instant::now() + PATIENCE;
+        let channel = runtime.block_on(async {
+            loop {
+                match address.connect().await {
+                    Err(_) if Instant::now() < until => tokio::time::sleep(AGAIN).await,
+                    answer => return answer,
+                }
+            }
+        });
+        let channel = channel.map_err(|error| Failure::work(1, &error))?;
         Ok(Self { runtime, channel })
     }
 
     /// Makes a call of the jobs' service.
-    pub(crate) fn jobs<T>(&self, call: impl AsyncFnOnce(JobsClient<Announced>) -> Result<T, Status>) -> Result<T, Failure> {
-        let client = JobsClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
+    pub(crate) fn jobs<T>(
+        &self,
+        call: impl AsyncFnOnce(JobsClient<Announced>) -> Result<T, Status>,
+    ) -> Result<T, Failure> {
+        let client =
+            JobsClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
         self.runtime.block_on(call(client)).map_err(failure)
     }
 
@@ -48,7 +66,8 @@ impl Client {
         &self,
         call: impl AsyncFnOnce(FleetClient<Announced>) -> Result<T, Status>,
     ) -> Result<T, Failure> {
-        let client = FleetClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
+        let client =
+            FleetClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
         self.runtime.block_on(call(client)).map_err(failure)
     }
 
@@ -75,7 +94,7 @@ impl Client {
 /// Returns once the stop was asked.
 async fn asked(stop: &Stop) {
     while !stop.requested() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -164,11 +164,21 @@ fn commands(dir: &Path) -> String {
     let root = format!("data={}", dir.display());
     let state = dir.join("state");
     let words: [Vec<OsString>; 3] = [
-        ["coordinator", "--root", &root, "--state", &state.to_string_lossy()].map(OsString::from).to_vec(),
-        ["worker", "--root", &root].map(OsString::from).to_vec(),
-        ["submit", "data:run", "--out", "data:npy", "--baseline", &BASELINE.to_string(), "--watch"]
+        ["coordinator", "--root", &root, "--state", &state.to_string_lossy()]
             .map(OsString::from)
             .to_vec(),
+        ["worker", "--root", &root].map(OsString::from).to_vec(),
+        [
+            "submit",
+            "data:run",
+            "--out",
+            "data:npy",
+            "--baseline",
+            &BASELINE.to_string(),
+            "--watch",
+        ]
+        .map(OsString::from)
+        .to_vec(),
     ];
     words
         .into_iter()

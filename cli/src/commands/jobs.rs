@@ -21,14 +21,26 @@ use crate::screen::{self, Display, count};
 /// `jobs`
 pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
     let client = Client::connect(&options.address)?;
-    let reply = client.jobs(async |mut jobs| jobs.list(ListJobsRequest {}).await)?.into_inner();
+    let reply = client
+        .jobs(async |mut jobs| jobs.list(ListJobsRequest {}).await)?
+        .into_inner();
     if options.json {
         screen::show_json(&reply.jobs.iter().map(record).collect::<Vec<_>>())?;
     } else if reply.jobs.is_empty() {
         screen::show("no job was submitted yet")?;
     } else {
         screen::show(&screen::table(
-            &[">job", "state", ">done", ">rows", ">bad rows", ">MB/s", ">workers", "run", "out"],
+            &[
+                ">job",
+                "state",
+                ">done",
+                ">rows",
+                ">bad rows",
+                ">MB/s",
+                ">workers",
+                "run",
+                "out",
+            ],
             reply.jobs.iter().map(row),
         ))?;
     }
@@ -39,11 +51,23 @@ pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
 pub(crate) fn show(options: &JobOptions) -> Result<ExitCode, Failure> {
     let client = Client::connect(&options.address)?;
     if options.patience.watch || options.patience.wait {
-        let style = if options.json { ProgressStyle::Json } else { ProgressStyle::Auto };
-        return stay(&client, &[options.id], &options.address, &options.patience, &Display::new(style));
+        let style = if options.json {
+            ProgressStyle::Json
+        } else {
+            ProgressStyle::Auto
+        };
+        return stay(
+            &client,
+            &[options.id],
+            &options.address,
+            &options.patience,
+            &Display::new(style),
+        );
     }
     let id = options.id;
-    let job = client.jobs(async |mut jobs| jobs.get(GetRequest { job: id }).await)?.into_inner();
+    let job = client
+        .jobs(async |mut jobs| jobs.get(GetRequest { job: id }).await)?
+        .into_inner();
     if options.json {
         screen::show_json(&record(&job))?;
         return Ok(ExitCode::SUCCESS);
@@ -56,7 +80,9 @@ pub(crate) fn show(options: &JobOptions) -> Result<ExitCode, Failure> {
 pub(crate) fn cancel(options: &OneJobOptions) -> Result<ExitCode, Failure> {
     let client = Client::connect(&options.address)?;
     let id = options.id;
-    let job = client.jobs(async |mut jobs| jobs.cancel(CancelRequest { job: id }).await)?.into_inner();
+    let job = client
+        .jobs(async |mut jobs| jobs.cancel(CancelRequest { job: id }).await)?
+        .into_inner();
     if options.json {
         screen::show_json(&record(&job))?;
         return Ok(ExitCode::SUCCESS);
@@ -159,7 +185,10 @@ fn share(job: &Job) -> String {
     if job.rows == 0 || job.rows_done == job.rows {
         return "100 %".to_owned();
     }
-    format!("{} %", (job.rows_done as f64 / job.rows as f64 * 100.0).min(99.0).floor())
+    format!(
+        "{} %",
+        (job.rows_done as f64 / job.rows as f64 * 100.0).min(99.0).floor()
+    )
 }
 
 fn row(job: &Job) -> Vec<String> {
@@ -189,7 +218,10 @@ fn whole(job: &Job) -> String {
     if job.ended_ms > 0 {
         facts.push(("ended", screen::moment(job.ended_ms)));
     } else {
-        facts.push(("done", format!("{} of {} rows, {}", count(job.rows_done), count(job.rows), share(job))));
+        facts.push((
+            "done",
+            format!("{} of {} rows, {}", count(job.rows_done), count(job.rows), share(job)),
+        ));
         facts.push((
             "now",
             format!(
@@ -230,7 +262,12 @@ pub(super) fn summary(job: &Job) -> String {
     );
     if !job.bad.is_empty() {
         let rows: u64 = job.bad.iter().map(|bad| bad.rows).sum();
-        let _ = writeln!(text, "\nBAD ROWS: {} of {} are not to be used.", count(rows), count(job.rows));
+        let _ = writeln!(
+            text,
+            "\nBAD ROWS: {} of {} are not to be used.",
+            count(rows),
+            count(job.rows)
+        );
         for BadRows { channel, status, rows } in &job.bad {
             let verdict = u8::try_from(*status).ok().and_then(Status::from_code);
             let verdict = verdict.map_or("of an unknown verdict", Status::describe);

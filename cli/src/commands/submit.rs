@@ -74,9 +74,9 @@ pub(super) fn submission(options: &SubmitOptions) -> Result<Submission, Failure>
         ));
     };
     let text = |path: &Path| {
-        path.to_str().map(str::to_owned).ok_or_else(|| {
-            Failure::Options(format!("{}: not Unicode, and so no place on a root", path.display()))
-        })
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Failure::Options(format!("{}: not Unicode, and so no place on a root", path.display())))
     };
     Ok(Submission {
         key: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),

@@ -33,7 +33,9 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
 
 fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     if nice && let Err(error) = resources::give_way() {
-        screen::remark(&format!("warning: --nice: the system refuses it ({error}); going on without"));
+        screen::remark(&format!(
+            "warning: --nice: the system refuses it ({error}); going on without"
+        ));
     }
     let control = Control::new();
     let asked = control.clone();
@@ -46,7 +48,11 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     };
     // Without it a signal ends the program at once: others make its rows then.
     let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
-    log(&format!("worker {}, {} at a time", config.name, screen::counted(config.threads as u64, "lease")));
+    log(&format!(
+        "worker {}, {} at a time",
+        config.name,
+        screen::counted(config.threads as u64, "lease")
+    ));
     match trc2npy_worker::run(config, &control) {
         Ok(Ended::Drained) => log("ended: what was in hand is done"),
         Ok(Ended::Dismissed) => log("ended: the coordinator has drained this worker"),
@@ -99,18 +105,36 @@ fn show(probe: &Probe, config: &WorkerConfig, as_json: bool) -> Result<ExitCode,
     }
     let mut facts = vec![
         ("name".to_owned(), config.name.clone()),
-        ("processor".to_owned(), format!("{}, {} usable", machine.cpu, screen::counted(machine.usable_cores as u64, "core"))),
-        ("memory".to_owned(), format!("{} of {} free, at most {} for plans, buffers and mapped input", probe.memory_available, machine.memory_total, config.memory_limit)),
-        ("leases".to_owned(), if probe.memory_pressure {
-            "none: memory is fuller than --memory-threshold allows".to_owned()
-        } else {
-            format!("{} at a time", probe.slots)
-        }),
+        (
+            "processor".to_owned(),
+            format!(
+                "{}, {} usable",
+                machine.cpu,
+                screen::counted(machine.usable_cores as u64, "core")
+            ),
+        ),
+        (
+            "memory".to_owned(),
+            format!(
+                "{} of {} free, at most {} for plans, buffers and mapped input",
+                probe.memory_available, machine.memory_total, config.memory_limit
+            ),
+        ),
+        (
+            "leases".to_owned(),
+            if probe.memory_pressure {
+                "none: memory is fuller than --memory-threshold allows".to_owned()
+            } else {
+                format!("{} at a time", probe.slots)
+            },
+        ),
     ];
     for (name, path, free) in &probe.roots {
         let free = free.map_or("free space unknown".to_owned(), |free| format!("{free} free"));
         facts.push((format!("root {name}"), format!("{}, {free}", path.display())));
     }
-    screen::show(&screen::facts(facts.iter().map(|(name, fact)| (name.as_str(), fact.clone()))))?;
+    screen::show(&screen::facts(
+        facts.iter().map(|(name, fact)| (name.as_str(), fact.clone())),
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

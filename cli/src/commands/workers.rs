@@ -14,14 +14,25 @@ use crate::screen::{self, count, counted};
 /// `workers`
 pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
     let client = Client::connect(&options.address)?;
-    let reply = client.fleet(async |mut fleet| fleet.list(ListWorkersRequest {}).await)?.into_inner();
+    let reply = client
+        .fleet(async |mut fleet| fleet.list(ListWorkersRequest {}).await)?
+        .into_inner();
     if options.json {
         screen::show_json(&reply.workers.iter().map(record).collect::<Vec<_>>())?;
     } else if reply.workers.is_empty() {
         screen::show("no worker is connected: start trc2npy worker on the machines that see the files")?;
     } else {
         screen::show(&screen::table(
-            &["worker", "state", ">leases", ">cores", ">memory free", ">MB/s a lease", ">done", "why"],
+            &[
+                "worker",
+                "state",
+                ">leases",
+                ">cores",
+                ">memory free",
+                ">MB/s a lease",
+                ">done",
+                "why",
+            ],
             reply.workers.iter().map(row),
         ))?;
     }

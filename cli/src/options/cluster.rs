@@ -8,9 +8,7 @@ use trc2npy_common::convert::Io;
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::Address;
 
-use super::convert::{
-    BadInputOptions, DisplayOptions, InputOptions, OutputOptions, SelectionOptions, ValueOptions,
-};
+use super::convert::{BadInputOptions, DisplayOptions, InputOptions, OutputOptions, SelectionOptions, ValueOptions};
 use super::parsers::{choice, share, threads};
 
 /// The options of `coordinator`.

@@ -22,11 +22,11 @@ use clap::builder::Str;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use batch::BatchOptions;
+pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use cluster::{
     CoordinatorAction, CoordinatorAddress, CoordinatorOptions, DrainOptions, JobOptions, JournalAction, ListOptions,
     MachineOptions, OneJobOptions, Patience, SubmitOptions, WorkerAction, WorkerOptions,
 };
-pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use convert::{
     BadInputOptions, ComfortOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, ValueOptions,
 };

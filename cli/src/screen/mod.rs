@@ -14,7 +14,8 @@ pub(crate) use end::{bad_rows, bad_rows_alone, summary, type_name};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;
 pub(crate) use text::{
-    PREFIXES, clock_time, command_line, count, counted, date, facts, indented, moment, paragraph, python_text, si, table, wrapped,
+    PREFIXES, clock_time, command_line, count, counted, date, facts, indented, moment, paragraph, python_text, si,
+    table, wrapped,
 };
 
 use std::io::{self, Write as _};

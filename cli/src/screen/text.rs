@@ -87,7 +87,9 @@ pub(crate) fn clock_time() -> String {
 
 /// Milliseconds since 1970 as date and time, to the second, in UTC.
 pub(crate) fn moment(ms: u64) -> String {
-    let at = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let at = i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     at.map_or_else(|| format!("{ms} ms"), seconds)
 }
 

@@ -19,7 +19,9 @@ pub fn check(folder: &Path) -> Result<Vec<Finding>, JournalError> {
     let mut database = open(folder)?;
     let mut findings = Vec::new();
     if !database.check_integrity().map_err(|error| failed(error.into()))? {
-        findings.push("its pages did not agree with their checksums and were repaired from the last whole state".to_owned());
+        findings.push(
+            "its pages did not agree with their checksums and were repaired from the last whole state".to_owned(),
+        );
     }
     look(&database, folder, &mut findings).map_err(failed)?;
     Ok(findings)
@@ -37,7 +39,10 @@ fn open(folder: &Path) -> Result<Database, JournalError> {
 
 fn look(database: &Database, folder: &Path, findings: &mut Vec<Finding>) -> Result<(), redb::Error> {
     let transaction = database.begin_read()?;
-    let version = transaction.open_table(META)?.get("version")?.map(|version| version.value());
+    let version = transaction
+        .open_table(META)?
+        .get("version")?
+        .map(|version| version.value());
     if version.is_none_or(|version| version > VERSION) {
         findings.push(format!("its version is {version:?}, up to {VERSION} is known"));
         return Ok(());

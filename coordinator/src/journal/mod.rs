@@ -6,6 +6,8 @@
 
 mod check;
 mod error;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -236,11 +238,7 @@ impl Journal {
     }
 
     /// Records what the core wants remembered, all together; `ended` gives the final record of a job that has ended.
-    pub fn record(
-        &self,
-        records: &[Record],
-        ended: &dyn Fn(JobId) -> Option<JobRecord>,
-    ) -> Result<(), JournalError> {
+    pub fn record(&self, records: &[Record], ended: &dyn Fn(JobId) -> Option<JobRecord>) -> Result<(), JournalError> {
         self.write(|transaction| {
             let mut commits = transaction.open_table(COMMITS)?;
             let mut jobs = transaction.open_table(JOBS)?;
@@ -276,11 +274,12 @@ impl Journal {
         self.record(&[ended], &|_| Some(record.clone()))
     }
 
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
-    ) -> Result<T, JournalError> {
-        let result = self.database.begin_read().map_err(Into::into).and_then(|transaction| read(&transaction));
+    fn read<T>(&self, read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, JournalError> {
+        let result = self
+            .database
+            .begin_read()
+            .map_err(Into::into)
+            .and_then(|transaction| read(&transaction));
         result.map_err(|error| JournalError::new(&self.folder.join(FILE), error))
     }
 

@@ -63,7 +63,11 @@ impl Owner {
             }
         };
         let same = |session: &WorkerSession| session.name == hello.name;
-        let earlier = self.sessions.iter().find(|(_, session)| same(session)).map(|(id, _)| *id);
+        let earlier = self
+            .sessions
+            .iter()
+            .find(|(_, session)| same(session))
+            .map(|(id, _)| *id);
         if let Some(earlier) = earlier {
             self.lose(earlier, Loss::Replaced);
         }
@@ -123,16 +127,18 @@ impl Owner {
     pub(super) fn hear(&mut self, session: SessionId, message: v1::FromWorker) {
         let event = match message.message {
             Some(from_worker::Message::Beat(wire)) => {
-                let Some(known) = self.sessions.get_mut(&session) else { return };
+                let Some(known) = self.sessions.get_mut(&session) else {
+                    return;
+                };
                 known.beat = wire.clone();
                 Beat::try_from(wire).map(|beat| Event::Beat { session, beat })
             }
             Some(from_worker::Message::Delivered(delivered)) => {
                 <(Shard, Work)>::try_from(delivered).map(|(shard, work)| Event::Delivered { session, shard, work })
             }
-            Some(from_worker::Message::Failed(failed)) => <(LeaseId, _)>::try_from(failed).map(|(lease, fault)| {
-                Event::Failed { session, lease, fault }
-            }),
+            Some(from_worker::Message::Failed(failed)) => {
+                <(LeaseId, _)>::try_from(failed).map(|(lease, fault)| Event::Failed { session, lease, fault })
+            }
             Some(from_worker::Message::Goodbye(_)) => {
                 self.lose(session, Loss::Goodbye);
                 return;

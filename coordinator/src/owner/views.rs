@@ -19,7 +19,9 @@ impl Owner {
 
     /// Whether there is still something to be done for it.
     pub(crate) fn is_live(&self, job: JobId) -> bool {
-        self.jobs.get(&job).is_some_and(|entry| entry.live.is_some() && !entry.ending)
+        self.jobs
+            .get(&job)
+            .is_some_and(|entry| entry.live.is_some() && !entry.ending)
     }
 
     pub(crate) fn no_such_job(&self, job: JobId) -> Status {
@@ -47,7 +49,11 @@ impl Owner {
             ..v1::Job::default()
         };
         let ended = record.end.as_ref().filter(|_| entry.live.is_none());
-        job.channels = record.channels.iter().map(|channel| channel_view(channel, ended.is_some())).collect();
+        job.channels = record
+            .channels
+            .iter()
+            .map(|channel| channel_view(channel, ended.is_some()))
+            .collect();
         if let Some(end) = ended {
             job.ended_ms = end.at_ms;
             let state = match &end.ending {

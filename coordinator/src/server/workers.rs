@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 use trc2npy_coordinator_core::JobId;
+use trc2npy_proto::PLAN_PIECE;
 use trc2npy_proto::v1::workers_server::Workers;
 use trc2npy_proto::v1::{FromWorker, GetJobRequest, JobPart, ToWorker, from_worker, job_part};
-use trc2npy_proto::PLAN_PIECE;
 
 use super::start;
 use crate::owner::{Inbox, Joining, Message, Refused};
@@ -36,7 +36,9 @@ impl Workers for Service {
             .await
             .map_err(|_| Status::deadline_exceeded("no hello came"))??;
         let Some(from_worker::Message::Hello(hello)) = first.and_then(|first| first.message) else {
-            return Err(Status::invalid_argument("the first message of a worker must be its hello"));
+            return Err(Status::invalid_argument(
+                "the first message of a worker must be its hello",
+            ));
         };
         let patience = Instant::now() + NAME_FREE_WITHIN;
         let session = loop {

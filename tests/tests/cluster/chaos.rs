@@ -19,7 +19,9 @@ fn seeds() -> Vec<u64> {
         Some(seed) => vec![seed],
         None => {
             let first = fastrand::u64(..u64::from(u32::MAX));
-            (0..number("TRC2NPY_CHAOS_SEEDS").unwrap_or(10)).map(|k| first + k).collect()
+            (0..number("TRC2NPY_CHAOS_SEEDS").unwrap_or(10))
+                .map(|k| first + k)
+                .collect()
         }
     }
 }
@@ -28,7 +30,9 @@ fn seeds() -> Vec<u64> {
 fn chaos_leaves_the_bytes_of_convert() {
     let spec = RunSpec {
         channels: vec![1, 2],
-        bad: ["truncated:3", "garbage:2", "missing:2"].map(|bad| bad.parse().unwrap()).to_vec(),
+        bad: ["truncated:3", "garbage:2", "missing:2"]
+            .map(|bad| bad.parse().unwrap())
+            .to_vec(),
         ..RunSpec::new(1_500, 1_500)
     };
     let lab = Lab::new(&spec);
@@ -91,7 +95,11 @@ impl Machines<'_> {
                 *worker = self.lab.cluster.worker(name).start();
             }
         }
-        assert!(self.coordinator.runs(), "the coordinator has ended:\n{}", self.coordinator.stderr());
+        assert!(
+            self.coordinator.runs(),
+            "the coordinator has ended:\n{}",
+            self.coordinator.stderr()
+        );
     }
 }
 
@@ -99,7 +107,9 @@ impl Machines<'_> {
 fn replace(running: &mut Running, call: Call, signal: Option<Signal>) {
     if let Some(signal) = signal {
         running.signal(signal);
-        poll("the end of a process that was asked to end", || (!running.runs()).then_some(()));
+        poll("the end of a process that was asked to end", || {
+            (!running.runs()).then_some(())
+        });
     }
     running.kill_now();
     *running = call.start();
@@ -114,8 +124,22 @@ fn disturbed(lab: &Lab, out: &str, seed: u64) {
         stopped: [false; WORKERS.len()],
     };
     let (input, place) = ("data:run", format!("data:{out}"));
-    let options = ["--baseline", "300", "--settle", "0s", "--range-size", "40kB", "--sync-every", "2MB"];
-    let submitted = lab.cluster.client("submit").args([input, "--out", &place]).args(options).run();
+    let options = [
+        "--baseline",
+        "300",
+        "--settle",
+        "0s",
+        "--range-size",
+        "40kB",
+        "--sync-every",
+        "2MB",
+    ];
+    let submitted = lab
+        .cluster
+        .client("submit")
+        .args([input, "--out", &place])
+        .args(options)
+        .run();
     submitted.must_succeed();
     let job = submitted.stdout.trim().to_owned();
     let mut disturbances = 0;

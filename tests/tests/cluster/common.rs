@@ -32,7 +32,10 @@ impl Lab {
     /// What `convert` makes of the run with these options, in a folder outside of the root.
     pub(crate) fn reference(&self, name: &str, args: &[&str], code: i32) -> Outputs {
         let out = self.folder.path().join(name);
-        Convert::new([self.path("run")], &out).args(args).run().must_end_with(code);
+        Convert::new([self.path("run")], &out)
+            .args(args)
+            .run()
+            .must_end_with(code);
         outputs(&out)
     }
 }

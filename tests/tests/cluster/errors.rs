@@ -25,7 +25,12 @@ fn job(lab: &Lab) -> Option<Value> {
 
 /// Submits the run without waiting for its end.
 fn submit(lab: &Lab, args: &[&str]) {
-    let submitted = lab.cluster.client("submit").args(["data:run", "--out", "data:npy"]).args(args).run();
+    let submitted = lab
+        .cluster
+        .client("submit")
+        .args(["data:run", "--out", "data:npy"])
+        .args(args)
+        .run();
     submitted.must_succeed();
     assert_eq!(submitted.stdout, "1\n");
 }
@@ -39,7 +44,13 @@ fn wait(lab: &Lab) -> Ended {
 fn a_coordinator_that_does_not_answer_is_told_with_what_to_look_at() {
     let lab = Lab::new(&small());
     let address = lab.cluster.address();
-    for args in [&["jobs"][..], &["workers"], &["job", "1"], &["explain", "1"], &["drain", "pc1"]] {
+    for args in [
+        &["jobs"][..],
+        &["workers"],
+        &["job", "1"],
+        &["explain", "1"],
+        &["drain", "pc1"],
+    ] {
         let ended = lab.cluster.client(args[0]).args(&args[1..]).run();
         ended.must_end_with(1).must_say(&[
             &format!("no coordinator answers at {address}"),
@@ -60,12 +71,14 @@ fn other_machines_are_spoken_with_openly_only_where_that_was_said() {
     let lab = Lab::new(&small());
     let mapping = lab.cluster.mapping();
     let far = Call::of("jobs").args(["--coordinator", "192.0.2.1:7070"]).run();
-    far.must_end_with(2).must_say(&["192.0.2.1:7070 is not on this machine", "add --insecure"]);
+    far.must_end_with(2)
+        .must_say(&["192.0.2.1:7070 is not on this machine", "add --insecure"]);
     let open = Call::of("coordinator")
         .args(["--listen", "0.0.0.0:0", "--root", &mapping, "--state"])
         .args([lab.cluster.state()])
         .run();
-    open.must_end_with(2).must_say(&["--listen 0.0.0.0:0", "add --insecure"]);
+    open.must_end_with(2)
+        .must_say(&["--listen 0.0.0.0:0", "add --insecure"]);
     assert!(!lab.cluster.state().exists(), "nothing was begun");
 }
 
@@ -76,13 +89,17 @@ fn programs_that_do_not_understand_each_other_say_so_on_both_sides() {
     let sentence = "protocol mismatch: this coordinator (trc2npy ";
     let client = Call::of_test_build("jobs").args(["--coordinator", &lab.cluster.address()]);
     let client = client.env("TRC2NPY_TEST_PROTOCOL", "7-9").run();
-    client.must_end_with(1).must_say(&[sentence, "7-9: use the same version of trc2npy on both"]);
+    client
+        .must_end_with(1)
+        .must_say(&[sentence, "7-9: use the same version of trc2npy on both"]);
     let worker = lab
         .cluster
         .as_worker(Call::of_test_build("worker"), "pc1", &lab.cluster.mapping())
         .env("TRC2NPY_TEST_PROTOCOL", "7")
         .run();
-    worker.must_end_with(1).must_say(&[sentence, "7: use the same version of trc2npy on both"]);
+    worker
+        .must_end_with(1)
+        .must_say(&[sentence, "7: use the same version of trc2npy on both"]);
     coordinator.says(sentence);
 }
 
@@ -92,7 +109,9 @@ fn a_root_that_the_coordinator_does_not_have_is_refused() {
     let coordinator = lab.cluster.start_coordinator();
     let mapping = lab.cluster.mapping().replace("data=", "tape=");
     let worker = lab.cluster.worker_with("pc1", &mapping).run();
-    worker.must_end_with(1).must_say(&["root `tape` is unknown here; the coordinator has data"]);
+    worker
+        .must_end_with(1)
+        .must_say(&["root `tape` is unknown here; the coordinator has data"]);
     for (input, out, told) in [
         ("tape:run", "data:npy", "the root tape is not mapped on this machine"),
         ("data:run", "tape:npy", "the root tape is not mapped on this machine"),
@@ -121,7 +140,9 @@ fn a_worker_that_sees_another_storage_makes_nothing_and_the_others_do_it() {
     lost.says("connected to");
     submit(&lab, &[]);
     lost.says("map the root data to the storage that the coordinator has under this name (--root data=PATH)");
-    poll("the reason in explain", || explained(&lab).contains("lost gets nothing").then_some(()));
+    poll("the reason in explain", || {
+        explained(&lab).contains("lost gets nothing").then_some(())
+    });
     let workers = lab.cluster.client("workers").run();
     workers.must_say(&["lost"]);
     let right = lab.cluster.start_worker("right");
@@ -157,7 +178,9 @@ fn a_worker_that_may_not_read_the_inputs_makes_no_bad_rows() {
     for index in (1..40).filter(|index| index % 5 != 0) {
         set_mode(&lab.path(&format!("run/C1--Trace--{index:05}.trc")), 0);
     }
-    let Some(mut blind) = as_others(&lab, "blind") else { return };
+    let Some(mut blind) = as_others(&lab, "blind") else {
+        return;
+    };
     submit(&lab, &["--range-size", "8kB"]);
     blind.says("may read");
     let right = lab.cluster.start_worker("right");
@@ -175,9 +198,17 @@ fn a_worker_that_may_not_write_gives_its_rows_to_others() {
     let mut folders = vec![lab.path("npy/.trc2npy")];
     while let Some(folder) = folders.pop() {
         set_mode(&folder, 0o555);
-        folders.extend(fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+        folders.extend(
+            fs::read_dir(&folder)
+                .unwrap()
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.is_dir()),
+        );
     }
-    let Some(mut readonly) = as_others(&lab, "readonly") else { return };
+    let Some(mut readonly) = as_others(&lab, "readonly") else {
+        return;
+    };
     readonly.says("access denied");
     let right = lab.cluster.start_worker("right");
     wait(&lab).must_succeed();
@@ -197,7 +228,9 @@ fn an_input_that_changes_while_the_job_runs_ends_it() {
     fs::write(&path, bytes).unwrap();
     let worker = lab.cluster.start_worker("pc1");
     let ended = wait(&lab);
-    ended.must_end_with(1).must_say(&["C1--Trace--00007.trc", "since the conversion was planned"]);
+    ended
+        .must_end_with(1)
+        .must_say(&["C1--Trace--00007.trc", "since the conversion was planned"]);
     assert_eq!(job(&lab).unwrap()["state"], "failed");
     assert!(!lab.path("npy/C1--Trace.npy").exists());
     drop((worker, coordinator));
@@ -209,7 +242,9 @@ fn two_workers_of_one_name_are_one_too_many() {
     let coordinator = lab.cluster.start_coordinator();
     let first = lab.cluster.start_worker("pc1");
     let second = lab.cluster.worker("pc1").run();
-    second.must_end_with(1).must_say(&["a worker of the name pc1 is connected already", "--name"]);
+    second
+        .must_end_with(1)
+        .must_say(&["a worker of the name pc1 is connected already", "--name"]);
     // One that was killed and started again is no second one.
     first.kill();
     let again = lab.cluster.start_worker("pc1");
@@ -226,13 +261,17 @@ fn a_port_in_use_changes_nothing() {
         .args(["--listen", &address, "--root", &mapping, "--state"])
         .args([&other])
         .run();
-    second.must_end_with(1).must_say(&[&address, "is in use: another coordinator may be running"]);
+    second
+        .must_end_with(1)
+        .must_say(&[&address, "is in use: another coordinator may be running"]);
     assert!(!other.exists());
     let same_state = Call::of("coordinator")
         .args(["--listen", "127.0.0.1:0", "--root", &mapping, "--state"])
         .args([lab.cluster.state()])
         .run();
-    same_state.must_end_with(1).must_say(&["another coordinator uses this state"]);
+    same_state
+        .must_end_with(1)
+        .must_say(&["another coordinator uses this state"]);
     drop(coordinator);
 }
 
@@ -250,7 +289,9 @@ fn a_second_coordinator_gets_no_output_that_the_first_one_makes() {
         .start();
     second.says("listening on");
     let refused = other.client("submit").args(["data:run", "--out", "data:npy"]).run();
-    refused.must_end_with(1).must_say(&["npy/.trc2npy is in use by process"]);
+    refused
+        .must_end_with(1)
+        .must_say(&["npy/.trc2npy is in use by process"]);
     drop((second, coordinator));
 }
 
@@ -258,7 +299,9 @@ fn a_second_coordinator_gets_no_output_that_the_first_one_makes() {
 fn crash_on(lab: &Lab, how: &str) -> Ended {
     let mut waiting = lab.cluster.client("job").args(["1", "--wait"]).start();
     let start = || {
-        let call = lab.cluster.as_worker(Call::of_test_build("worker"), "pc1", &lab.cluster.mapping());
+        let call = lab
+            .cluster
+            .as_worker(Call::of_test_build("worker"), "pc1", &lab.cluster.mapping());
         call.env("TRC2NPY_TEST_CRASH", how).start()
     };
     let mut worker = start();
@@ -285,7 +328,11 @@ fn an_input_that_crashes_the_decoder_is_quarantined_and_the_rest_is_done() {
         let row = 4096 + 7 * 500 * 4..4096 + 8 * 500 * 4;
         assert_eq!(array[..row.start], whole[..row.start]);
         assert_eq!(array[row.end..], whole[row.end..]);
-        assert!(array[row].chunks(4).all(|value| f32::from_le_bytes(value.try_into().unwrap()).is_nan()));
+        assert!(
+            array[row]
+                .chunks(4)
+                .all(|value| f32::from_le_bytes(value.try_into().unwrap()).is_nan())
+        );
         drop(coordinator);
     }
 }
@@ -316,8 +363,13 @@ fn a_drained_worker_ends_by_itself() {
     let coordinator = lab.cluster.start_coordinator();
     let worker = lab.cluster.start_worker("pc1");
     lab.cluster.client("drain").args(["pc1"]).run().must_succeed();
-    worker.wait().must_succeed().must_say(&["the coordinator has drained this worker"]);
+    worker
+        .wait()
+        .must_succeed()
+        .must_say(&["the coordinator has drained this worker"]);
     let unknown = lab.cluster.client("drain").args(["pc1"]).run();
-    unknown.must_end_with(1).must_say(&["no worker is called pc1", "no worker is connected"]);
+    unknown
+        .must_end_with(1)
+        .must_say(&["no worker is called pc1", "no worker is connected"]);
     drop(coordinator);
 }
