@@ -44,6 +44,7 @@ pub use model::{
     PlannedLayout, Probe, Reference, RequestSummary,
 };
 pub use names::Unmatched;
+pub(crate) use names::{is_hidden, is_trace};
 pub use outputs::resolve_outputs;
 pub use planner::plan;
 pub(crate) use probe::read_head;

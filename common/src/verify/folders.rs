@@ -133,6 +133,14 @@ impl SourceFolders {
         }
     }
 
+    /// Label and path of each folder, where they are recorded.
+    pub(super) fn named(&self) -> &[(String, PathBuf)] {
+        match self {
+            Self::Named(folders) => folders,
+            Self::Below(_) | Self::Here(_) => &[],
+        }
+    }
+
     /// The path of a line.
     pub(super) fn path_of(&self, line: &str) -> Result<PathBuf, String> {
         let (label, name) = split(line);
@@ -150,7 +158,7 @@ impl SourceFolders {
 }
 
 /// Folder and name of a line. A `/` is never escaped.
-fn split(line: &str) -> (String, String) {
+pub(super) fn split(line: &str) -> (String, String) {
     let (label, name) = line.rsplit_once('/').unwrap_or(("", line));
     (unescape(label), unescape(name))
 }

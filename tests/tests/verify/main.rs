@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
 
 mod common;
+mod deletion;
 mod flips;
 mod forged;
 mod sources;
