@@ -203,7 +203,7 @@ pub(super) fn nearby(input: &Path) -> String {
 }
 
 /// Order of paths in which `r9` precedes `r10`.
-pub(super) fn natural(a: &Path, b: &Path) -> Ordering {
+pub(crate) fn natural(a: &Path, b: &Path) -> Ordering {
     let (text_a, text_b) = (a.to_string_lossy(), b.to_string_lossy());
     let (mut left, mut right) = (text_a.as_bytes(), text_b.as_bytes());
     loop {

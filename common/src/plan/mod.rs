@@ -38,7 +38,7 @@ pub use findings::{
     ChangedAt, Examples, FileNote, Finding, Findings, NoBaseline, SelectedRows, SelectedSamples, SettingsChange,
     Severity,
 };
-pub(crate) use inputs::labels;
+pub(crate) use inputs::{labels, natural};
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
     PlannedLayout, Probe, Reference, RequestSummary,
@@ -49,6 +49,7 @@ pub use outputs::resolve_outputs;
 pub use planner::plan;
 pub(crate) use probe::read_head;
 pub use request::{LongBaseline, PlanProgress, PlanRequest};
+pub(crate) use search::is_of_the_system;
 pub use search::{FoundRun, FoundRuns, search};
 
 /// One run that the inputs hold.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::fs::StorageError;
-use crate::outputs::{ChannelOutput, unescape};
+use crate::outputs::{self, ChannelOutput, unescape};
 use crate::plan;
 
 /// Where the sources are to be found.
@@ -89,14 +89,14 @@ impl SourceFolders {
                 label: first,
             }),
             Err(why) => Err(SourcesError::NoReport {
-                path: output.paths.folder().join("report.json"),
+                path: report_for(output.paths.folder()),
                 why,
             }),
         }
     }
 
     fn recorded(folder: &Path) -> Result<Self, SourcesError> {
-        let path = folder.join("report.json");
+        let path = report_for(folder);
         let no_report = |why: String| SourcesError::NoReport {
             path: path.clone(),
             why,
@@ -155,6 +155,11 @@ impl SourceFolders {
             Self::Here(folder) => Ok(folder.join(name)),
         }
     }
+}
+
+/// The report that should say where the sources were.
+fn report_for(folder: &Path) -> PathBuf {
+    outputs::report_of(folder).unwrap_or_else(|| folder.join("report.json"))
 }
 
 /// Folder and name of a line. A `/` is never escaped.

@@ -18,6 +18,7 @@ mod settings;
 mod share;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -117,10 +118,11 @@ pub struct Verdict {
 /// sources are asked for and cannot be found.
 pub fn verify(request: &Request, watch: &Watch, stop: &Stop, see: SeeSource<'_>) -> Result<Verification, VerifyError> {
     let mut found = Verification::default();
-    let mut folders: Vec<_> = request.outputs.iter().map(Paths::folder).collect();
-    folders.dedup();
-    for folder in folders {
-        found.reports.extend(outputs::check_report(folder)?);
+    let folders: BTreeSet<_> = request.outputs.iter().map(Paths::folder).collect();
+    let reports: BTreeSet<PathBuf> = folders.into_iter().filter_map(outputs::report_of).collect();
+    for report in reports {
+        let problem = outputs::check_report(&report)?;
+        found.reports.extend(problem.map(|problem| (report, problem)));
     }
     let mut opened = Vec::new();
     for paths in &request.outputs {

@@ -4,5 +4,6 @@
 mod common;
 mod deletion;
 mod flips;
+mod folders;
 mod forged;
 mod sources;

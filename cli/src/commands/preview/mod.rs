@@ -101,7 +101,7 @@ fn sorted(paths: &[PathBuf]) -> Result<(Vec<Paths>, Vec<PathBuf>), Failure> {
     for path in paths {
         let may_be_array = path.is_dir() || (path.exists() && Paths::of_any(path).is_some());
         match may_be_array.then(|| outputs::find(path)) {
-            Some(Ok(found)) => arrays.extend(found),
+            Some(Ok(found)) => arrays.extend(found.outputs),
             Some(Err(OutputError::None { .. })) if path.is_dir() => sources.push(path.clone()),
             Some(Err(error)) => return Err(error.into()),
             None => sources.push(path.clone()),

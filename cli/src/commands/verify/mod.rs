@@ -62,7 +62,14 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
 fn request(options: &VerifyOptions) -> Result<Request, Failure> {
     let mut paths = Vec::new();
     for named in &options.outputs {
-        paths.extend(outputs::find(named)?);
+        let found = outputs::find(named)?;
+        for begun in &found.unfinished {
+            screen::remark(&format!(
+                "warning: {}: a conversion into it was begun, and no array of it is there: it is not verified",
+                begun.display()
+            ));
+        }
+        paths.extend(found.outputs);
     }
     let mut known = std::collections::BTreeSet::new();
     paths.retain(|paths| known.insert(paths.clone()));
