@@ -76,7 +76,7 @@ fn convert_options(
     sources: &Sources,
 ) -> Result<ConvertOptions, Failure> {
     let mut asked = options::convert_defaults(&[])?;
-    let inputs = sources.inputs();
+    let inputs = sources.inputs()?;
     asked.input.inputs = inputs.paths;
     asked.input.reading.stem = inputs.stem;
     // All are one run, also where it begins with a later folder.

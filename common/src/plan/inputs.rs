@@ -299,7 +299,7 @@ fn folder_name(path: &Path) -> String {
 }
 
 /// `r005-3` -> (`r005`, 3); `r005` -> (`r005`, 1).
-fn numbered(name: &str) -> (String, u64) {
+pub(crate) fn numbered(name: &str) -> (String, u64) {
     // More would be a year.
     const LARGEST: u64 = 999;
     name.rsplit_once('-')

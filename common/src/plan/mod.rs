@@ -7,7 +7,8 @@
 //! From the command line to the plan: `inputs` (what was typed -> folders -> runs), `walk` (folders -> names, sizes,
 //! times), `names` and `readings` (names -> channel, stem, index), `gather` (-> files of each channel), `probe` and
 //! `layouts` (headers -> rows and samples), `events` (-> row numbers). `file` writes and reads the result, `ranges` cuts
-//! it up, `compare` looks whether its files are still the same. `search` finds the runs below a folder, for many such plans.
+//! it up, `compare` looks whether its files are still the same. `search` finds the runs below a folder, for many such plans; `traces` the
+//! channels of a folder, by names alone.
 
 mod compare;
 mod error;
@@ -29,6 +30,7 @@ mod request;
 mod search;
 #[cfg(test)]
 mod testing;
+mod traces;
 mod walk;
 
 pub use compare::{FileChange, InputChanges, Made, MadeRows, compare};
@@ -38,7 +40,7 @@ pub use findings::{
     ChangedAt, Examples, FileNote, Finding, Findings, NoBaseline, SelectedRows, SelectedSamples, SettingsChange,
     Severity,
 };
-pub(crate) use inputs::{labels, natural};
+pub(crate) use inputs::{labels, natural, numbered};
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
     PlannedLayout, Probe, Reference, RequestSummary,
@@ -51,6 +53,7 @@ pub(crate) use probe::read_head;
 pub use request::{LongBaseline, PlanProgress, PlanRequest};
 pub(crate) use search::is_of_the_system;
 pub use search::{FoundRun, FoundRuns, search};
+pub(crate) use traces::NamedTraces;
 
 /// One run that the inputs hold.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use trc2npy_synth::TraceFile;
-use trc2npy_tests::{Npy, Record, run_python, workspace};
+use trc2npy_synth::{RunSpec, TraceFile};
+use trc2npy_tests::{Convert, Npy, Record, run_python, workspace};
 
 #[cfg(unix)]
 use super::tes_ana;
@@ -169,6 +169,50 @@ fn wave_names_are_read_where_there_are_no_trace_names() {
     let expected = "r009/C1--Trace--00000.trc\nr009/C1--Trace--00001.trc\nr009/C1--Trace--00002.trc\n";
     assert_eq!(list, expected);
     assert!(!stand_of_one.arrays().join("F1").exists());
+}
+
+/// Arrays and metadata go by the names that `convert` goes by.
+#[test]
+fn a_channel_is_there_however_its_files_are_spelled() {
+    let channel = |number: u8| RunSpec {
+        channels: vec![number],
+        ..two_channels(3, number.into())
+    };
+    let stand = Stand::new();
+    stand.write("r009", &channel(1));
+    stand.write("r009", &named(channel(2), "C{c}--Trace--{i:05}.TRC"));
+    stand.write("r009", &named(channel(3), "C{c}Trace{i:05}.trc"));
+    stand.write("r009", &named(channel(4), "C{c}--Trace--{i:05} (1).trc"));
+    let out = stand.base.join("converted");
+    let folder = stand.folder("r009");
+    Convert::new([&folder], &out).run().must_succeed();
+    // Beside a folder of other names, too, where patterns choose the files.
+    let mixed = Stand::new();
+    for (number, form) in [
+        (1, "C{c}--wave--{i:05}.TRC"),
+        (2, "C{c}wave{i:05}.trc"),
+        (3, "C{c}--wave--{i:05}.trc"),
+    ] {
+        mixed.write("r009", &named(channel(number), form));
+    }
+    mixed.write(
+        "r009-2",
+        &RunSpec {
+            channels: vec![1, 2, 3],
+            ..two_channels(1, 9)
+        },
+    );
+    for (stand, rows) in [(&stand, 3), (&mixed, 4)] {
+        stand.run(&[]).must_succeed();
+        let metadata = fs::read_to_string(stand.metadata()).unwrap();
+        for channel in ["C1", "C2", "C3"] {
+            let index = stand.arrays().join(format!("{channel}/{channel}--Trace.index.npy"));
+            assert_eq!(Record::read_all(&index).len(), rows, "{channel}");
+            assert!(metadata.contains(&format!("{channel}--00000")), "{metadata}");
+        }
+        assert!(!stand.arrays().join("C4").exists() && !metadata.contains("C4--"));
+    }
+    assert!(out.join("C3--Trace.npy").exists() && !out.join("C4--Trace.npy").exists());
 }
 
 #[test]
