@@ -31,7 +31,7 @@ pub use stream::Checksum;
 pub use watch::{Phase, Progress, Stop, Watch};
 
 use crate::channel::Channel;
-use crate::plan::{self, Element, Findings, PlanProgress, PlanRequest, PlannedRun};
+use crate::plan::{self, Element, Findings, Out, PlanProgress, PlanRequest, PlannedRun};
 use crate::status::Status;
 use crate::units::Bytes;
 use report::Times;
@@ -43,7 +43,7 @@ pub struct ConvertRun {
     /// The inputs and the choices that decide about bytes.
     pub request: PlanRequest,
     /// The output folder, perhaps with `{run}` in it.
-    pub out: String,
+    pub out: Out,
     /// The choices that do not.
     pub settings: Settings,
 }

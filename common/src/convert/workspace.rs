@@ -28,7 +28,7 @@ const JOURNAL: &str = "journal";
 /// The command in words, as one would type it; without what does not decide about bytes.
 pub(super) fn words(run: &ConvertRun) -> Vec<String> {
     let mut words = identity::words(&run.request, &run.settings);
-    words.extend(["--out".to_owned(), run.out.clone()]);
+    words.extend(["--out".to_owned(), run.out.to_string()]);
     words
 }
 

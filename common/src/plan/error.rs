@@ -107,7 +107,7 @@ pub enum PlanError {
         second: String,
     },
     /// A channel of which nothing is known.
-    #[error("channel {channel}: none of {} can be used of which {tried} were opened; {}: {reason}; without one good file nothing is known of the channel (--channels leaves it out)", units::counted(*files, "file"), first.display())]
+    #[error("channel {channel}: no good file among {} ({tried} opened); {}: {reason}; without one good file nothing is known of the channel (--channels leaves it out)", units::counted(*files, "file"), first.display())]
     NoReadableHeader {
         /// The channel.
         channel: Channel,

@@ -169,7 +169,7 @@ impl Found {
 }
 
 /// What stands where the input was looked for.
-pub(super) fn nearby(input: &Path) -> String {
+pub(crate) fn nearby(input: &Path) -> String {
     let mut parent = input.parent();
     while let Some(folder) = parent {
         let shown = if folder.as_os_str().is_empty() {

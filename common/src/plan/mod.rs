@@ -40,14 +40,14 @@ pub use findings::{
     ChangedAt, Examples, FileNote, Finding, Findings, NoBaseline, SelectedRows, SelectedSamples, SettingsChange,
     Severity,
 };
-pub(crate) use inputs::{labels, natural, numbered};
+pub(crate) use inputs::{labels, natural, nearby, numbered};
 pub use model::{
     ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan, PlanId,
     PlannedLayout, Probe, Reference, RequestSummary,
 };
 pub use names::Unmatched;
 pub(crate) use names::{is_hidden, is_trace};
-pub use outputs::resolve_outputs;
+pub use outputs::{Out, resolve_outputs};
 pub use planner::plan;
 pub(crate) use probe::read_head;
 pub use request::{LongBaseline, PlanProgress, PlanRequest};

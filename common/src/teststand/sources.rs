@@ -1,7 +1,6 @@
 //! The folders of a run and the traces in them.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +49,7 @@ pub struct Inputs {
 #[derive(Debug, thiserror::Error)]
 pub enum SourcesError {
     /// No folder of the run.
-    #[error("{}: no folder {run}, {run}-2, ... ({there}); correct --base, --period or --run", folder.display())]
+    #[error("{}: no folder {run}, {run}-2, ...; {there} (correct --base, --period or --run)", folder.display())]
     NoFolder {
         /// Where they were looked for.
         folder: PathBuf,
@@ -116,7 +115,7 @@ impl Sources {
         let wanted = STEMS.map(|stem| format!("C*--{stem}--*.trc")).join(" or ");
         let Some(last) = folders.last() else {
             return Err(SourcesError::NoFolder {
-                there: what_is_there(&above),
+                there: plan::nearby(&above.join(&run)),
                 folder: above,
                 run,
             });
@@ -243,28 +242,6 @@ impl SourcesError {
     }
 }
 
-/// What the nearest folder holds that is there.
-fn what_is_there(folder: &Path) -> String {
-    for above in folder.ancestors().filter(|above| !above.as_os_str().is_empty()) {
-        let Ok(names) = names(above) else { continue };
-        let mut shown: Vec<_> = names.iter().map(|name| OsStr::to_string_lossy(name)).collect();
-        shown.sort_unstable();
-        let place = if above == folder {
-            "it".to_owned()
-        } else {
-            above.display().to_string()
-        };
-        let more = if shown.len() > NAMED { ", ..." } else { "" };
-        shown.truncate(NAMED);
-        return if shown.is_empty() {
-            format!("{place} is empty")
-        } else {
-            format!("{place} holds {}{more}", shown.join(", "))
-        };
-    }
-    "nor is there anything above it".to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -340,7 +317,7 @@ mod tests {
         let error = Sources::find(&measurement).unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains("no folder r009, r009-2, ... (it holds r001, r0091)"),
+            text.contains("no folder r009, r009-2, ...; the folder ") && text.contains(" holds r001, r0091"),
             "{text}"
         );
         assert!(error.is_usage());
@@ -348,7 +325,7 @@ mod tests {
         let (base, measurement) = stand(&[]);
         let text = Sources::find(&measurement).unwrap_err().to_string();
         assert!(
-            text.contains(&format!("({} is empty)", base.path().display())),
+            text.contains(&format!("the folder {} is empty", base.path().display())),
             "{text}"
         );
 

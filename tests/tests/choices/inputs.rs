@@ -262,7 +262,7 @@ fn what_cannot_be_done_is_said_with_what_is_there_and_what_to_do() {
         &[&hopeless],
         &["--settle", "0s"],
         1,
-        &["C1", "can be used of which", "C1--Trace--00000.trc"],
+        &["C1", "no good file among", "C1--Trace--00000.trc"],
     );
     // Two files for one place.
     named(root.path(), "r1", "C{c}--Trace--{i:06}.trc", 1, 1);

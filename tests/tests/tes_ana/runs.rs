@@ -6,9 +6,7 @@ use std::path::Path;
 use trc2npy_synth::{RunSpec, TraceFile};
 use trc2npy_tests::{Convert, Npy, Record, run_python, workspace};
 
-#[cfg(unix)]
-use super::tes_ana;
-use super::{Stand, named, two_channels};
+use super::{Stand, named, tes_ana, two_channels};
 
 /// What analysis does with arrays and metadata; the sources are decoded by the oracle's code.
 const ANALYSIS: &str = r#"
@@ -112,6 +110,21 @@ fn the_stands_folder_may_be_a_link() {
         .run(&["--dpbl", "400"])
         .must_succeed()
         .must_say(&["nothing to do"]);
+}
+
+#[test]
+fn the_stands_folder_may_be_called_anything() {
+    let stand = Stand::new();
+    stand.write("r009", &two_channels(3, 1));
+    for name in ["t [x]{run}", "{other}"] {
+        let base = stand.base.with_file_name(name);
+        fs::rename(&stand.base, &base).unwrap();
+        tes_ana(&base, &[]).must_succeed();
+        assert!(base.join("generated_data/raw/p06/r009/C1/C1--Trace.npy").exists());
+        let beside = fs::read_dir(stand.base.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 1, "{name} is another folder too");
+        fs::rename(&base, &stand.base).unwrap();
+    }
 }
 
 #[test]
@@ -250,10 +263,14 @@ fn only_the_chosen_channels_get_arrays() {
         metadata.contains("C1--00000") && metadata.contains("C2--00000"),
         "{metadata}"
     );
+    fs::remove_file(stand.metadata()).unwrap();
     for (channels, said) in [("1,3", "--channels C3"), ("F1", "--channels F1")] {
-        let ended = stand.run(&["--channels", channels]);
-        ended.must_end_with(2).must_say(&[said, "there are files of C1, C2"]);
+        for more in [&["--waveform-only"][..], &["--metadata-only"], &[]] {
+            let ended = stand.run(&[&["--channels", channels][..], more].concat());
+            ended.must_end_with(2).must_say(&[said, "there are files of C1, C2"]);
+        }
     }
+    assert!(!stand.metadata().exists(), "wrong usage: nothing was begun");
 }
 
 /// Channels of other lengths in one run.
@@ -283,7 +300,12 @@ fn a_baseline_that_does_not_fit_is_none_and_a_warning() {
             &["channel C1: no baseline", "channel C2: no baseline"],
         ),
         ("2000", &[], &["C1", "C2"], &["first 2,000 samples, and a row has 301"]),
-        ("99999999999", &[], &["C1", "C2"], &["channel C2: no baseline"]),
+        (
+            "99999999999",
+            &[],
+            &["C1", "C2"],
+            &["--dpbl 99999999999: no row has as many samples; no baseline"],
+        ),
         (
             "0",
             &[],
@@ -332,7 +354,10 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
         (&["--dtype=float32"], &["--dtype"]),
         (&["--dtype"], &["--dtype"]),
         (&["--waveform-only", "--metadata-only"], &["cannot be used with"]),
-        (&["--dpbl", "many"], &["--dpbl"]),
+        (
+            &["--dpbl", "many"],
+            &["--dpbl", "not a number of samples (write for example 2000)"],
+        ),
         (&["--baseline", "500"], &["--baseline"]),
         (&["--settle", "soon"], &["not a duration"]),
     ];
@@ -345,7 +370,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     let ended = stand.run(&[]);
     ended
         .must_end_with(2)
-        .must_say(&["no folder r009, r009-2, ... (it holds r010)"]);
+        .must_say(&["no folder r009, r009-2, ...;", "raw_trc/p06 holds r010 (correct --base"]);
     stand.write("r009", &named(two_channels(1, 1), "C{c}--bias50--{i:05}.trc"));
     let ended = stand.run(&[]);
     ended
@@ -369,6 +394,12 @@ fn each_half_can_be_had_alone_or_only_looked_at() {
         "{ended}"
     );
     assert!(stand.metadata().exists() && !stand.arrays().exists());
+    let ended = stand.run(&["--dry-run", "--json", "--metadata-only"]);
+    let json: serde_json::Value = serde_json::from_str(&ended.must_succeed().stdout).unwrap();
+    assert_eq!(
+        (&json["done"], &json["channels"]),
+        (&"as they were".into(), &vec!["C1", "C2"].into())
+    );
     fs::remove_file(stand.metadata()).unwrap();
     stand.run(&["--waveform-only"]).must_succeed();
     assert!(!stand.metadata().exists() && stand.arrays().join("C1/C1--Trace.npy").exists());
