@@ -42,19 +42,28 @@ pub struct ChangedAt {
     pub after: String,
 }
 
+/// Changes that are named in a sentence.
+const SHOWN: usize = 3;
+
 impl fmt::Display for SettingsChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} changes", self.setting)?;
-        if self.changes > 1 {
-            write!(f, " {} times", self.changes)?;
+        match self.changes {
+            0 | 1 => {}
+            2 => f.write_str(" twice,")?,
+            more => write!(f, " {} times,", count(more))?,
         }
-        for (i, at) in self.examples.iter().take(3).enumerate() {
+        let shown = self.examples.len().min(SHOWN);
+        for (i, at) in self.examples[..shown].iter().enumerate() {
             let and = if i > 0 { ", then" } else { "" };
             write!(
                 f,
                 "{and} from {} ({}) to {} ({})",
                 at.before, at.last_before, at.after, at.first_after
             )?;
+        }
+        if self.changes > shown as u64 {
+            f.write_str(", ...")?;
         }
         Ok(())
     }

@@ -127,7 +127,7 @@ fn request(sources: Vec<PathBuf>, options: &PreviewOptions) -> PlanRequest {
     }
 }
 
-/// Says which rows are not there.
+/// Says which rows are not there, and which samples.
 fn tell(panels: &[Panel]) -> ExitCode {
     for Panel {
         channel,
@@ -147,6 +147,16 @@ fn tell(panels: &[Panel]) -> ExitCode {
             count(left_out.len() as u64),
             counted((left_out.len() + traces.len()) as u64, "row"),
             named.join(", "),
+        ));
+    }
+    for panel in panels.iter().filter(|panel| panel.passed_over > 0) {
+        screen::remark(&format!(
+            "warning: channel {}: {} infinite and not drawn",
+            panel.channel,
+            match panel.passed_over {
+                1 => "1 sample is".to_owned(),
+                more => format!("{} are", counted(more, "sample")),
+            }
         ));
     }
     if panels.iter().all(|panel| panel.left_out.is_empty()) {

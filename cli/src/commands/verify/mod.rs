@@ -30,7 +30,7 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     if let (Share::Some { share, seed }, false) = (request.share, display.is_json()) {
         screen::chat(&format!(
             "comparing {} % of the rows with their sources; --seed {seed} chooses the same again",
-            (share * 1e6).round() / 1e4
+            percent(share)
         ));
     }
     let stop = stop_on_ctrl_c(&display);
@@ -57,6 +57,14 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
         (false, true) => ExitCode::SUCCESS,
         (false, false) => DIFFERS.into(),
     })
+}
+
+/// A share in per cent, with the digits that were typed.
+fn percent(share: f64) -> String {
+    // Times 100, and without the last digits, in which that can show.
+    format!("{:.10e}", share * 100.0)
+        .parse()
+        .map_or_else(|_| String::new(), |percent: f64| percent.to_string())
 }
 
 fn request(options: &VerifyOptions) -> Result<Request, Failure> {
@@ -286,5 +294,23 @@ impl From<OutputError> for Failure {
 impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         Self::work(1, &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn a_share_is_shown_as_it_was_typed() {
+        for (share, text) in [
+            (0.05, "5"),
+            (0.07, "7"),
+            (1e-9, "0.0000001"),
+            (0.123, "12.3"),
+            (1.0, "100"),
+        ] {
+            assert_eq!(percent(share), text);
+        }
     }
 }
