@@ -78,15 +78,16 @@ impl Job {
                 "--out {text}: {unknown} stands for nothing; only {{run}} stands for something, the run's name"
             )));
         }
-        Self::with_out(options, machine, Out::Template(text))
+        Ok(Self::with_out(options, machine, Out::Template(text)))
     }
 
     /// Into this folder, whatever it is called.
     pub(crate) fn into_folder(options: &ConvertOptions, machine: &Machine, out: &Path) -> Result<Self, Failure> {
-        Self::with_out(options, machine, Out::Folder(output_folder(out)?))
+        let out = Out::Folder(output_folder(out)?);
+        Ok(Self::with_out(options, machine, out))
     }
 
-    fn with_out(options: &ConvertOptions, machine: &Machine, out: Out) -> Result<Self, Failure> {
+    fn with_out(options: &ConvertOptions, machine: &Machine, out: Out) -> Self {
         let input = &options.input;
         let reading = &input.reading;
         let settings = options::settings(options, machine);
@@ -102,7 +103,7 @@ impl Job {
             long_baseline: LongBaseline::Refuse,
             options: byte_options(options),
         };
-        Ok(Self { request, out, settings })
+        Self { request, out, settings }
     }
 
     pub(super) fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {

@@ -409,6 +409,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn changes_that_are_not_named_are_hinted_at() {
+        let at = |i: u64| ChangedAt {
+            before: i.to_string(),
+            after: (i + 1).to_string(),
+            last_before: format!("f{i}"),
+            first_after: format!("f{}", i + 1),
+        };
+        let told = |changes: u64| {
+            let examples = (0..changes).map(at).collect();
+            let setting = "VERTICAL_GAIN".to_owned();
+            let change = SettingsChange {
+                setting,
+                changes,
+                examples,
+            };
+            change.to_string()
+        };
+        assert_eq!(told(1), "VERTICAL_GAIN changes from 0 (f0) to 1 (f1)");
+        assert!(
+            told(2).starts_with("VERTICAL_GAIN changes twice, from 0 "),
+            "{}",
+            told(2)
+        );
+        assert!(told(3).ends_with("to 3 (f3)"), "{}", told(3));
+        assert!(
+            told(5).contains("5 times,") && told(5).ends_with("to 3 (f3), ..."),
+            "{}",
+            told(5)
+        );
+    }
+
+    #[test]
     fn one_missing_event_in_a_hundred_is_no_warning_but_two_are() {
         let missing = |count| Finding::MissingEvents {
             channel: "C2".parse().unwrap(),

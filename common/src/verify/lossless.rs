@@ -43,6 +43,10 @@ impl Lossless {
 
 impl Scale {
     /// By trying all of them: each step of README's rule keeps the order, so that only neighbours can fall together.
+    #[expect(
+        clippy::float_cmp,
+        reason = "whether two values are one to the last bit is the question"
+    )]
     fn keeps_codes(self) -> bool {
         let codes = match self.width {
             SampleWidth::Eight => i16::from(i8::MIN)..=i16::from(i8::MAX),

@@ -370,7 +370,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     let ended = stand.run(&[]);
     ended
         .must_end_with(2)
-        .must_say(&["no folder r009, r009-2, ...;", "raw_trc/p06 holds r010 (correct --base"]);
+        .must_say(&["no folder r009, r009-2, ...;", "p06 holds r010 (correct --base"]);
     stand.write("r009", &named(two_channels(1, 1), "C{c}--bias50--{i:05}.trc"));
     let ended = stand.run(&[]);
     ended

@@ -84,22 +84,28 @@ fn a_folder_of_runs_is_all_of_them_and_what_is_unfinished_is_said() {
     }
     let npy = root.path().join("npy");
     Convert::new(&runs, npy.join("{run}")).run().must_succeed();
+    let array = |run: &str, channel: &str| {
+        npy.join(run)
+            .join(format!("{channel}--Trace.npy"))
+            .display()
+            .to_string()
+    };
     let all = verify(&npy, &["--sources"]);
     all.must_succeed().must_say(&[
-        "npy/r005/C1--Trace.npy",
-        "npy/r006/C2--Trace.npy",
+        &array("r005", "C1"),
+        &array("r006", "C2"),
         "All 20 source files in r005 and r006",
     ]);
     call("inspect", &npy, &[])
         .must_succeed()
-        .must_say(&["r005/C1--Trace.npy", "r006/C2--Trace.npy"]);
+        .must_say(&[&array("r005", "C1"), &array("r006", "C2")]);
     // Begun, and nothing there yet.
     let begun = npy.join("r007");
     fs::create_dir_all(begun.join(".trc2npy")).unwrap();
     verify(&npy, &[]).must_succeed().must_say(&[
         "warning:",
         "r007: a conversion into it was begun",
-        "r006/C1--Trace.npy",
+        &array("r006", "C1"),
     ]);
     verify(&begun, &[]).must_end_with(2).must_say(&[
         "r007: no finished conversion",
