@@ -81,7 +81,12 @@ def load(
         channels = [channels]
     if channels is not None and len(channels) == 0:
         raise OutputError(f"{folder}: channels=[] names none; leave it out for all of them")
-    told = _told_in(folder, "*.json") or _told_in(folder, "*/*.json")
+    told = _told_in(folder, "*.json")
+    if not told:
+        told = _told_in(folder, "*/*.json")
+        runs = sorted({str(about.get("run")) for about in told.values()})
+        if len(runs) > 1:
+            raise OutputError(f"{folder}: several runs, {', '.join(runs)}; name the folder of one of them")
     found: Dict[str, Channel] = {}
     for file, about in told.items():
         channel = str(about.get("channel"))
@@ -146,6 +151,10 @@ class Run(Mapping[str, "Channel"]):
                 f"{separate[0].path}: converted with --events separate: row k is another event in each channel; "
                 "compare the channels' times, or convert again without it"
             )
+        runs = {name: str(channel.json.get("run")) for name, channel in self._channels.items()}
+        if len(set(runs.values())) > 1:
+            told = ", ".join(f"{name} is of {run}" for name, run in runs.items())
+            raise OutputError(f"{self.path}: channels of several runs ({told}): row k is not the same event")
         rows = {name: len(channel) for name, channel in self._channels.items()}
         if len(set(rows.values())) > 1:
             told = ", ".join(f"{name} has {count}" for name, count in rows.items())

@@ -165,7 +165,9 @@ pub enum NoWindow {
     },
     /// The two times lie before, behind or between the samples.
     #[error(
-        "--time '{span}': no sample lies there; its rows reach from {from:.4e} s to {to:.4e} s; choose times in between"
+        "--time '{span}': no sample lies there; its rows reach from {} to {}; choose times in between",
+        time(*from),
+        time(*to)
     )]
     NoneThere {
         /// As asked.
@@ -267,6 +269,16 @@ impl fmt::Display for Picoseconds {
         let (unit, factor) = whole.expect("every number is one of whole picoseconds");
         write!(f, "{}{unit}", self.0 / factor)
     }
+}
+
+/// A time in seconds as it could be typed: `-60.535ns`.
+fn time(seconds: f64) -> String {
+    let picoseconds = seconds * 1e12;
+    let fits = |factor: i64| picoseconds.abs() >= factor as f64;
+    let unit = UNITS.iter().find(|(_, factor)| fits(*factor));
+    let (unit, factor) = unit.copied().unwrap_or(("ps", 1));
+    let text = format!("{:.3}", picoseconds / factor as f64);
+    format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// A selection that could not be read; says what to write.

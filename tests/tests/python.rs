@@ -332,6 +332,19 @@ assert trc2npy.load(spoilt, name="{channel}--codes.npy")["C1"].has_codes
 assert list(trc2npy.load(spoilt, name="{channel}--Trace.npy")) == ["C1", "C2"]
 assert list(trc2npy.load(out, channels=["C2"])) == ["C2"]
 
+# A folder of runs, of which each has another channel.
+runs = out.with_name("spoilt runs")
+for run, channel in [("r005", 1), ("r006", 2)]:
+    (runs / run).mkdir(parents=True)
+    for path in out.glob(f"C{channel}--*"): shutil.copy(path, runs / run)
+    path = runs / run / f"C{channel}--Trace.json"
+    told = json.loads(path.read_text()); told["run"] = run
+    path.write_text(json.dumps(told))
+try: trc2npy.load(runs)
+except trc2npy.OutputError as error: assert "several runs, r005, r006" in str(error), error
+else: raise AssertionError("two runs are taken for one")
+assert list(trc2npy.load(runs / "r006")) == ["C2"]
+
 # Rows that are no events.
 for folder in sys.argv[4:]:
     run = trc2npy.load(folder)
@@ -362,9 +375,20 @@ fn what_does_not_belong_together_is_refused() {
     for channel in ["C1", "C2"] {
         convert("apart", &["--channels", channel]);
     }
+    let other = RunSpec {
+        channels: vec![2],
+        ..spec
+    };
+    write_run(&other, &at("r006"));
+    for (run, channel) in [("r005", "C1"), ("r006", "C2")] {
+        let ended = Convert::new([at(run)], at("mixed")).args(["--channels", channel]).run();
+        ended.must_succeed();
+    }
     let reader = workspace().join("python");
-    let said = run_python(SPOILT, [reader, at("out"), at("codes"), at("separate"), at("apart")]);
+    let outs = ["out", "codes", "separate", "apart", "mixed"].map(at);
+    let said = run_python(SPOILT, std::iter::once(&reader).chain(&outs));
     let said: Vec<&str> = said.lines().collect();
     assert!(said[0].contains("--events separate"), "{said:?}");
     assert!(said[1].contains("C1 has 6, C2 has 5"), "{said:?}");
+    assert!(said[2].contains("C1 is of r005, C2 is of r006"), "{said:?}");
 }

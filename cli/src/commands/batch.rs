@@ -254,7 +254,8 @@ impl<'a> Batch<'a> {
             );
             return self.tell(run, Became::Left, None, began, &[("note", what)]);
         }
-        let job = match Job::new(&self.options.of_run(run.folders.clone(), out.to_owned()), self.machine) {
+        let asked = self.options.of_run(run.folders.clone(), out.to_owned());
+        let job = match Job::into_folder(&asked, self.machine, out) {
             Ok(job) => job,
             Err(failure) => {
                 ending.add_failed();

@@ -11,7 +11,7 @@ use trc2npy_common::convert::{
 };
 use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
-use trc2npy_common::plan::{LongBaseline, PlanError, PlanRequest, Severity};
+use trc2npy_common::plan::{LongBaseline, Out, PlanError, PlanRequest, Severity};
 use trc2npy_common::resources::Machine;
 
 use super::on_finish::{Ending, OnFinish};
@@ -63,16 +63,14 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
 /// What is to be converted, whereto and how: complete, and nothing of it looked at yet.
 pub(crate) struct Job {
     pub(crate) request: PlanRequest,
-    /// Perhaps with `{run}` in it.
-    pub(crate) out: String,
+    pub(crate) out: Out,
     pub(crate) settings: Settings,
 }
 
 impl Job {
+    /// With `--out` as it was typed, perhaps with `{run}` in it.
     pub(crate) fn new(options: &ConvertOptions, machine: &Machine) -> Result<Self, Failure> {
-        let input = &options.input;
-        let reading = &input.reading;
-        if input.inputs.is_empty() {
+        if options.input.inputs.is_empty() {
             return Err(Failure::Options(
                 "no INPUT: name folders, .trc files or patterns (trc2npy convert INPUT... --out DIR)".to_owned(),
             ));
@@ -82,7 +80,24 @@ impl Job {
                 "no --out: name the folder for the arrays (trc2npy convert INPUT... --out DIR)".to_owned(),
             ));
         };
-        let out = output_folder(out)?;
+        let text = output_folder(out)?;
+        if let Some(unknown) = unknown_place(&text) {
+            return Err(Failure::Options(format!(
+                "--out {text}: {unknown} stands for nothing; only {{run}} stands for something, the run's name"
+            )));
+        }
+        Ok(Self::with_out(options, machine, Out::Template(text)))
+    }
+
+    /// Into this folder, whatever it is called.
+    pub(crate) fn into_folder(options: &ConvertOptions, machine: &Machine, out: &Path) -> Result<Self, Failure> {
+        let out = Out::Folder(output_folder(out)?);
+        Ok(Self::with_out(options, machine, out))
+    }
+
+    fn with_out(options: &ConvertOptions, machine: &Machine, out: Out) -> Self {
+        let input = &options.input;
+        let reading = &input.reading;
         let settings = options::settings(options, machine);
         let request = PlanRequest {
             inputs: input.inputs.clone(),
@@ -96,7 +111,7 @@ impl Job {
             long_baseline: LongBaseline::Refuse,
             options: byte_options(reading, &options.values, &options.bad, &options.selection),
         };
-        Ok(Self { request, out, settings })
+        Self { request, out, settings }
     }
 
     pub(super) fn start(&self, options: &ConvertOptions, machine: &Machine) -> String {
@@ -104,7 +119,7 @@ impl Job {
             machine,
             settings: &self.settings,
             inputs: &self.request.inputs,
-            out: Path::new(&self.out),
+            out: Path::new(self.out.text()),
             threads_asked: options.resources.threads.is_some(),
             memory_asked: options.resources.memory_limit.is_some(),
         };
@@ -141,11 +156,6 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
             "--out {shown}: the path is not Unicode and would be written as another one; choose another folder"
         )));
     };
-    if let Some(unknown) = unknown_place(text) {
-        return Err(Failure::Options(format!(
-            "--out {shown}: {unknown} stands for nothing; only {{run}} stands for something, the run's name"
-        )));
-    }
     match out.ancestors().find(|above| above.exists()) {
         Some(file) if file.is_file() => Err(Failure::Options(format!(
             "--out {shown}: {} is a file; name a folder, which is made if needed",

@@ -2,8 +2,11 @@
 //! the JSON of settings that its scripts read.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::{fmt, io};
 
+use serde_json::json;
 use trc2npy_common::channel::Channel;
 use trc2npy_common::convert::{NameTemplate, Overwrite};
 use trc2npy_common::plan::{Finding, LongBaseline, Probe};
@@ -32,18 +35,18 @@ pub(crate) fn run(options: &TesAnaOptions, argv: &[OsString]) -> Result<ExitCode
             warn(&oddity);
         }
     }
-    if !options.what.waveform_only {
-        let told = write_metadata(&measurement, &sources, options.dry_run)?;
-        if options.what.metadata_only {
-            screen::show(&told)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        screen::chat(&told);
-    }
-
+    // What can be refused is refused before the first file is written.
     let machine = Machine::detect();
     let asked = convert_options(options, &measurement, &sources)?;
-    let mut job = Job::new(&asked, &machine)?;
+    let mut job = Job::into_folder(&asked, &machine, &measurement.arrays())?;
+    if !options.what.waveform_only {
+        let told = write_metadata(&measurement, &sources, options)?;
+        if options.what.metadata_only {
+            told.show(options.json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        screen::chat(&told.to_string());
+    }
     job.request.long_baseline = LongBaseline::Leave;
     if !options.again.overwrite {
         job.settings.overwrite = Overwrite::Stale;
@@ -76,7 +79,7 @@ fn convert_options(
     sources: &Sources,
 ) -> Result<ConvertOptions, Failure> {
     let mut asked = options::convert_defaults()?;
-    let inputs = sources.inputs();
+    let inputs = sources.inputs()?;
     asked.input.inputs = inputs.paths;
     asked.input.reading.stem = inputs.stem;
     // All are one run, also where it begins with a later folder.
@@ -117,18 +120,23 @@ fn baseline(dpbl: i64) -> u32 {
         warn(&format!("--dpbl {dpbl}: no baseline is taken off"));
         return 0;
     }
-    u32::try_from(dpbl).unwrap_or(u32::MAX)
+    u32::try_from(dpbl).unwrap_or_else(|_| {
+        warn(&format!(
+            "--dpbl {dpbl}: no row has as many samples; no baseline is taken off"
+        ));
+        0
+    })
 }
 
 /// Says what was done, or would be.
-fn write_metadata(measurement: &Measurement, sources: &Sources, dry_run: bool) -> Result<String, Failure> {
+fn write_metadata(measurement: &Measurement, sources: &Sources, options: &TesAnaOptions) -> Result<Told, Failure> {
     let metadata = Metadata::read(sources)?;
     for left_out in &metadata.left_out {
         warn(&format!("metadata: {left_out}"));
     }
     let path = measurement.metadata();
-    let done = if dry_run {
-        "to be written"
+    let done = if options.dry_run {
+        metadata.changed(&path)?.map_or("as they were", |_| "to be written")
     } else {
         match metadata.write(&path)? {
             Written::Anew => "written",
@@ -136,11 +144,31 @@ fn write_metadata(measurement: &Measurement, sources: &Sources, dry_run: bool) -
         }
     };
     let channels: Vec<String> = metadata.channels().map(|channel| channel.to_string()).collect();
-    Ok(format!(
-        "metadata of {} {done}: {}",
-        channels.join(", "),
-        path.display()
-    ))
+    Ok(Told { channels, done, path })
+}
+
+/// What became of the metadata.
+struct Told {
+    channels: Vec<String>,
+    done: &'static str,
+    path: PathBuf,
+}
+
+impl Told {
+    fn show(&self, as_json: bool) -> io::Result<()> {
+        if as_json {
+            let Self { channels, done, path } = self;
+            return screen::show_json(&json!({"metadata": path, "channels": channels, "done": done}));
+        }
+        screen::show(&self.to_string())
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { channels, done, path } = self;
+        write!(f, "metadata of {} {done}: {}", channels.join(", "), path.display())
+    }
 }
 
 fn warn(what: &str) {

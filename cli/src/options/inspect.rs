@@ -60,7 +60,11 @@ pub(crate) struct InspectOptions {
 fn field(text: &str) -> Result<Field, String> {
     let name = text.trim().to_ascii_uppercase().replace('-', "_");
     Field::from_name(&name).ok_or_else(|| {
-        let near = |field: &&Field| strsim::jaro_winkler(field.name(), &name);
+        // Who writes `gain` means a name in which that is a word.
+        let near = |field: &&Field| {
+            let is_word = field.name().split('_').any(|word| word == name);
+            f64::from(u8::from(is_word)) + strsim::jaro_winkler(field.name(), &name)
+        };
         let mut known: Vec<&Field> = Field::ALL.iter().collect();
         known.sort_by(|a, b| near(b).total_cmp(&near(a)));
         let nearest: Vec<&str> = known.iter().take(3).map(|field| field.name()).collect();
@@ -78,5 +82,10 @@ mod tests {
         assert_eq!(field("WAVE-ARRAY-1"), Ok(Field::WaveArray1));
         let told = field("vertical_gian").unwrap_err();
         assert!(told.contains("VERTICAL_GAIN"), "{told}");
+        let told = field("gain").unwrap_err();
+        assert!(
+            told.contains("VERTICAL_GAIN") && told.contains("FIXED_VERT_GAIN"),
+            "{told}"
+        );
     }
 }

@@ -78,6 +78,13 @@ pub(super) fn samples(text: &str) -> Result<u32, String> {
         .map_err(|_| "not a number of samples (a whole number from 0 on)".to_owned())
 }
 
+/// Reads a number of samples that may be none at all.
+pub(super) fn whole_number(text: &str) -> Result<i64, String> {
+    let text = text.trim();
+    text.parse()
+        .map_err(|_| "not a number of samples (write for example 2000)".to_owned())
+}
+
 /// Reads which rows.
 pub(super) fn rows(text: &str) -> Result<Span<u64>, BadSelection> {
     Span::read(text, number)

@@ -46,7 +46,7 @@ pub(crate) struct PreviewOptions {
     pub(crate) paths: Vec<PathBuf>,
 
     /// Only rows A up to, not including, B, as 100:105; counted from 0 [default: the first 20]
-    #[arg(long, value_name = "A:B", value_parser = rows, help_heading = "Selection")]
+    #[arg(long, value_name = "A:B", value_parser = rows, allow_hyphen_values = true, help_heading = "Selection")]
     rows: Option<Span<u64>>,
 
     /// Of these every Nth, from the first on

@@ -8,7 +8,7 @@ use trc2npy_common::channel::Channel;
 use trc2npy_common::options::{Events, Mixed, OnBadFile, Ragged};
 
 use super::convert::{BAD_FILES, EVENTS, MIXED, PROGRESS, ProgressStyle, RAGGED, ResourceOptions};
-use super::parsers::{choice, duration};
+use super::parsers::{choice, duration, whole_number};
 
 /// The options of `tes-ana`.
 #[derive(Args, Clone, Debug)]
@@ -52,6 +52,7 @@ pub(crate) struct TesAnaOptions {
         long,
         value_name = "N",
         allow_negative_numbers = true,
+        value_parser = whole_number,
         default_value_t = 2000,
         help_heading = "Values"
     )]

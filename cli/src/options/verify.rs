@@ -21,6 +21,7 @@ Exit codes: 0 everything agrees, 1 failed, 2 wrong usage, 3 something differs.
 Examples:
   trc2npy verify out
   trc2npy verify out --sources --sample 1%
+  trc2npy verify out --sources --list-safe safe.txt --list-keep keep.txt
   trc2npy verify npy/r005 --sources=/data/lab")]
 pub(crate) struct VerifyOptions {
     /// Folders of finished conversions, or single arrays in them
@@ -46,6 +47,26 @@ pub(crate) struct VerifyOptions {
     /// Choose the same rows as the run that showed this number
     #[arg(long, value_name = "N", requires = "sample", help_heading = "Sources")]
     pub(crate) seed: Option<u64>,
+
+    /// Write the paths of the sources that are safe to delete into a new file, a line each
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "sources",
+        conflicts_with = "sample",
+        help_heading = "Sources"
+    )]
+    pub(crate) list_safe: Option<PathBuf>,
+
+    /// Write the paths of what is to be kept in their folders into a new file, a line each: path, tabulator, why
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "sources",
+        conflicts_with = "sample",
+        help_heading = "Sources"
+    )]
+    pub(crate) list_keep: Option<PathBuf>,
 
     /// Show BLAKE3 of each file too, as b3sum does
     #[arg(long, help_heading = "Display")]

@@ -39,7 +39,7 @@ pub(crate) use target::prepare;
 pub use watch::{Phase, Progress, Pulse, Stop, Watch};
 
 use crate::channel::Channel;
-use crate::plan::{self, Element, Findings, PlanProgress, PlanRequest, PlannedRun};
+use crate::plan::{self, Element, Findings, Out, PlanProgress, PlanRequest, PlannedRun};
 use crate::status::Status;
 use crate::units::Bytes;
 use report::Times;
@@ -51,7 +51,7 @@ pub struct ConvertRun {
     /// The inputs and the choices that decide about bytes.
     pub request: PlanRequest,
     /// The output folder, perhaps with `{run}` in it.
-    pub out: String,
+    pub out: Out,
     /// The choices that do not.
     pub settings: Settings,
 }

@@ -15,7 +15,7 @@ mod seal;
 pub use channel::{ChannelOutput, Paths};
 pub use description::{Description, ListPart, Part};
 pub use error::{OutputError, Problem};
-pub use find::{check_report, find};
+pub use find::{Found, check_report, find, report_of};
 pub use list::{FileList, Lines, unescape};
 pub(crate) use rows::read_exact;
 pub(crate) use seal::{Seal, check as check_seal, sealed};

@@ -42,19 +42,28 @@ pub struct ChangedAt {
     pub after: String,
 }
 
+/// Changes that are named in a sentence.
+const SHOWN: usize = 3;
+
 impl fmt::Display for SettingsChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} changes", self.setting)?;
-        if self.changes > 1 {
-            write!(f, " {} times", self.changes)?;
+        match self.changes {
+            0 | 1 => {}
+            2 => f.write_str(" twice,")?,
+            more => write!(f, " {} times,", count(more))?,
         }
-        for (i, at) in self.examples.iter().take(3).enumerate() {
+        let shown = self.examples.len().min(SHOWN);
+        for (i, at) in self.examples[..shown].iter().enumerate() {
             let and = if i > 0 { ", then" } else { "" };
             write!(
                 f,
                 "{and} from {} ({}) to {} ({})",
                 at.before, at.last_before, at.after, at.first_after
             )?;
+        }
+        if self.changes > shown as u64 {
+            f.write_str(", ...")?;
         }
         Ok(())
     }
@@ -398,6 +407,38 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_that_are_not_named_are_hinted_at() {
+        let at = |i: u64| ChangedAt {
+            before: i.to_string(),
+            after: (i + 1).to_string(),
+            last_before: format!("f{i}"),
+            first_after: format!("f{}", i + 1),
+        };
+        let told = |changes: u64| {
+            let examples = (0..changes).map(at).collect();
+            let setting = "VERTICAL_GAIN".to_owned();
+            let change = SettingsChange {
+                setting,
+                changes,
+                examples,
+            };
+            change.to_string()
+        };
+        assert_eq!(told(1), "VERTICAL_GAIN changes from 0 (f0) to 1 (f1)");
+        assert!(
+            told(2).starts_with("VERTICAL_GAIN changes twice, from 0 "),
+            "{}",
+            told(2)
+        );
+        assert!(told(3).ends_with("to 3 (f3)"), "{}", told(3));
+        assert!(
+            told(5).contains("5 times,") && told(5).ends_with("to 3 (f3), ..."),
+            "{}",
+            told(5)
+        );
+    }
 
     #[test]
     fn one_missing_event_in_a_hundred_is_no_warning_but_two_are() {

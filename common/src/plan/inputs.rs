@@ -169,7 +169,7 @@ impl Found {
 }
 
 /// What stands where the input was looked for.
-pub(super) fn nearby(input: &Path) -> String {
+pub(crate) fn nearby(input: &Path) -> String {
     let mut parent = input.parent();
     while let Some(folder) = parent {
         let shown = if folder.as_os_str().is_empty() {
@@ -203,7 +203,7 @@ pub(super) fn nearby(input: &Path) -> String {
 }
 
 /// Order of paths in which `r9` precedes `r10`.
-pub(super) fn natural(a: &Path, b: &Path) -> Ordering {
+pub(crate) fn natural(a: &Path, b: &Path) -> Ordering {
     let (text_a, text_b) = (a.to_string_lossy(), b.to_string_lossy());
     let (mut left, mut right) = (text_a.as_bytes(), text_b.as_bytes());
     loop {
@@ -299,7 +299,7 @@ fn folder_name(path: &Path) -> String {
 }
 
 /// `r005-3` -> (`r005`, 3); `r005` -> (`r005`, 1).
-fn numbered(name: &str) -> (String, u64) {
+pub(crate) fn numbered(name: &str) -> (String, u64) {
     // More would be a year.
     const LARGEST: u64 = 999;
     name.rsplit_once('-')

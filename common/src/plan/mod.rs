@@ -7,7 +7,8 @@
 //! From the command line to the plan: `inputs` (what was typed -> folders -> runs), `walk` (folders -> names, sizes,
 //! times), `names` and `readings` (names -> channel, stem, index), `gather` (-> files of each channel), `probe` and
 //! `layouts` (headers -> rows and samples), `events` (-> row numbers). `file` writes and reads the result, `ranges` cuts
-//! it up, `compare` looks whether its files are still the same. `search` finds the runs below a folder, for many such plans.
+//! it up, `compare` looks whether its files are still the same. `search` finds the runs below a folder, for many such plans; `traces` the
+//! channels of a folder, by names alone.
 
 mod compare;
 mod error;
@@ -30,6 +31,7 @@ mod request;
 mod search;
 #[cfg(test)]
 mod testing;
+mod traces;
 mod walk;
 
 pub use compare::{FileChange, InputChanges, Made, MadeRows, compare};
@@ -39,18 +41,21 @@ pub use findings::{
     ChangedAt, Examples, FileNote, Finding, Findings, NoBaseline, SelectedRows, SelectedSamples, SettingsChange,
     Severity,
 };
-pub(crate) use inputs::labels;
+pub(crate) use inputs::{labels, natural, nearby, numbered};
 pub use model::{
     BadPlanId, ChannelPlan, Element, FileEntry, FileTable, Folder, LayoutId, LeftOut, NamePattern, PatternId, Plan,
     PlanId, PlannedLayout, Probe, Reference, RequestSummary,
 };
 pub use names::Unmatched;
-pub use outputs::resolve_outputs;
+pub(crate) use names::{is_hidden, is_trace};
+pub use outputs::{Out, resolve_outputs};
 pub use planner::plan;
 pub(crate) use probe::read_head;
 pub use ranges::Stretch;
 pub use request::{LongBaseline, PlanProgress, PlanRequest};
+pub(crate) use search::is_of_the_system;
 pub use search::{FoundRun, FoundRuns, search};
+pub(crate) use traces::NamedTraces;
 
 /// One run that the inputs hold.
 #[derive(Clone, Debug)]

@@ -89,11 +89,16 @@ pub(super) struct Split {
 }
 
 /// Whether the file belongs to the operating system, and is passed over in silence.
-pub(super) fn is_hidden(name: &[u8]) -> bool {
+pub(crate) fn is_hidden(name: &[u8]) -> bool {
     name.first() == Some(&b'.')
         || [&b"Thumbs.db"[..], b"desktop.ini"]
             .iter()
             .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a name is a trace's, also one that is left out (a copy, no index).
+pub(crate) fn is_trace(name: &str) -> bool {
+    !matches!(split(name), Err(Unmatched::OtherKind))
 }
 
 /// Cuts a name at its digits, or says why it is no trace's.

@@ -1,6 +1,7 @@
 //! Looking for runs at any depth: by names alone. No file is opened, and none is asked for its size.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -83,6 +84,11 @@ pub fn search(roots: &[PathBuf]) -> Result<FoundRuns, PlanError> {
     Ok(found)
 }
 
+/// Whether the folder is the operating system's own.
+pub(crate) fn is_of_the_system(name: &OsStr) -> bool {
+    OF_THE_SYSTEM.iter().any(|known| name == *known)
+}
+
 /// The folder's absolute path.
 fn as_folder(root: &Path) -> Result<PathBuf, PlanError> {
     let storage = |source| PlanError::Storage {
@@ -126,7 +132,7 @@ fn look_into(folder: &Path) -> io::Result<(bool, Vec<PathBuf>)> {
             continue;
         }
         if entry.file_type()?.is_dir() {
-            if !OF_THE_SYSTEM.iter().any(|known| name == *known) {
+            if !is_of_the_system(&name) {
                 below.push(entry.path());
             }
         } else {

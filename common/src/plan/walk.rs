@@ -14,7 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustc_hash::FxHashMap;
 
-use crate::fs::{Dir, Look};
+use crate::fs::{Dir, Look, Stamp};
+use crate::units::Bytes;
 
 use super::findings::Examples;
 use super::names::{Class, Unmatched, is_hidden, split};
@@ -100,6 +101,16 @@ pub(super) fn list(folder: &Path, selection: Selection<'_>, seen: &AtomicU64) ->
     }
 }
 
+/// Lists `folder` by names alone: sizes and times are zeros. What only looks like a file (a link) is looked at.
+pub(super) fn list_names(folder: &Path) -> io::Result<Listing> {
+    let mut batch = Batch::default();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        batch.add(&entry.file_name(), false, &Unlooked(&entry))?;
+    }
+    Ok(batch.listing)
+}
+
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -140,6 +151,26 @@ impl Found for Listed<'_> {
     }
     fn look(&self, follow: bool) -> io::Result<Look> {
         self.0.look(self.1, self.2, follow)
+    }
+}
+
+struct Unlooked<'a>(&'a DirEntry);
+
+impl Found for Unlooked<'_> {
+    fn kind(&self) -> io::Result<Option<FileType>> {
+        self.0.file_type().map(Some)
+    }
+    fn look(&self, follow: bool) -> io::Result<Look> {
+        if follow {
+            return std::fs::metadata(self.0.path()).map(|metadata| Look::from(&metadata));
+        }
+        Ok(Look {
+            is_file: true,
+            stamp: Stamp {
+                size: Bytes(0),
+                mtime_ns: 0,
+            },
+        })
     }
 }
 

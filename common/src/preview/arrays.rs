@@ -78,6 +78,7 @@ fn panel(output: &ChannelOutput, request: &ArrayRequest, parts: u32) -> Result<P
         baseline: what.options.baseline.points > 0,
         traces: Vec::new(),
         left_out: Vec::new(),
+        passed_over: 0,
     };
     for row in (0..taken).map(|k| request.rows.row(k)) {
         output.each_record::<PreviewError>(RowRange::new(row, row + 1), |row, record| {
@@ -133,6 +134,6 @@ fn add(
         offset: record.horiz_offset.get() + f64::from(window.first) * interval,
         interval,
     };
-    panel.add(row, place, samples, thinned.finish());
+    panel.add(row, place, samples, thinned);
     Ok(())
 }

@@ -19,6 +19,7 @@ pub struct Decimator {
     parts: u32,
     part: u32,
     next: u32,
+    passed_over: u32,
     low: Option<Point>,
     high: Option<Point>,
     points: Vec<Point>,
@@ -34,6 +35,7 @@ impl Decimator {
             parts: if samples / 2 < parts { samples } else { parts },
             part: 0,
             next: 0,
+            passed_over: 0,
             low: None,
             high: None,
             points: Vec::new(),
@@ -53,6 +55,11 @@ impl Decimator {
                 self.part += 1;
             }
         }
+    }
+
+    /// Samples so far that are no finite numbers.
+    pub fn passed_over(&self) -> u32 {
+        self.passed_over
     }
 
     /// The points, in the order of the samples.
@@ -80,6 +87,8 @@ impl Decimator {
                 if self.high.is_none_or(|high| value > high.value) {
                     self.high = Some(point);
                 }
+            } else {
+                self.passed_over += 1;
             }
             self.next += 1;
         }

@@ -68,8 +68,8 @@ pub enum PreviewError {
     },
     /// No row is good.
     #[error(
-        "nothing to draw: {} bad{}; choose others with --rows",
-        if *rows == 1 { "the only row is".to_owned() } else { format!("all {} are", counted(*rows, "row")) },
+        "nothing to draw: {} bad{} (--rows chooses others, where there are more)",
+        if *rows == 1 { "the row is".to_owned() } else { format!("all {} are", counted(*rows, "row")) },
         first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
     )]
     AllBad {

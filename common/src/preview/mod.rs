@@ -40,6 +40,8 @@ pub struct Panel {
     pub traces: Vec<Trace>,
     /// The others.
     pub left_out: Vec<LeftOut>,
+    /// Samples of rows that are drawn which have no place: infinite ones.
+    pub passed_over: u64,
 }
 
 /// One row.
@@ -82,11 +84,14 @@ impl Trace {
 
 impl Panel {
     /// Takes a row in: drawn where it can be placed and has a finite sample.
-    fn add(&mut self, row: u64, place: Place, samples: u32, points: Vec<Point>) {
+    fn add(&mut self, row: u64, place: Place, samples: u32, thinned: Decimator) {
+        let passed_over = thinned.passed_over();
+        let points = thinned.finish();
         let Place { offset, interval } = place;
         if points.is_empty() {
             self.leave_out(row, "none of its samples is a finite number");
         } else if offset.is_finite() && interval.is_finite() && interval > 0.0 {
+            self.passed_over += u64::from(passed_over);
             self.traces.push(Trace {
                 row,
                 offset,

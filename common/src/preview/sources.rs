@@ -47,6 +47,7 @@ fn panel(plan: &Plan, channel: &ChannelPlan, parts: u32) -> Result<Panel, Previe
         baseline: false,
         traces: Vec::new(),
         left_out: Vec::new(),
+        passed_over: 0,
     };
     let rows = plan.options.selection.rows;
     let mut path = PathBuf::new();
@@ -146,7 +147,7 @@ impl<'p> Source<'p> {
             offset: self.time(segment)?.offset + f64::from(first) * interval,
             interval,
         };
-        panel.add(row, place, samples, thinned.finish());
+        panel.add(row, place, samples, thinned);
         Ok(())
     }
 

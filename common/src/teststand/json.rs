@@ -1,13 +1,73 @@
-//! JSON as Python's `json.dumps(value, indent=2)` writes it: ASCII, two blanks a level, floats by `repr`.
+//! JSON as Python's `json.dumps(value, indent=2)` writes it: ASCII, two blanks a level, floats by `repr`; and what other
+//! programs have written, read so that no number of it changes.
 
 use std::fmt::Write as _;
 use std::io;
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::Value as Json;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+
+/// How a text begins, written as JSON, that stands for a number as it was spelled: no program writes such a one.
+const WRITTEN: &str = "\"\\u0000number ";
+
+/// Reads JSON, Python's too, in which NaN and infinities are numbers. Numbers are kept as they are spelled, of whatever
+/// size, for [`to_text`] alone to write.
+pub(super) fn from_text(bytes: &[u8]) -> Result<Json, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut plain = String::with_capacity(rest.len());
+    while let Some(c) = rest.chars().next() {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        let end = if c == '"' {
+            end_of_string(rest)
+        } else if is_word(c) {
+            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
+        } else {
+            c.len_utf8()
+        };
+        let (word, behind) = rest.split_at(end);
+        if is_word(c) && is_number(word) {
+            plain.extend([WRITTEN, word, "\""]);
+        } else {
+            plain.push_str(word);
+        }
+        rest = behind;
+    }
+    serde_json::from_str(&plain).map_err(|error| error.to_string())
+}
+
+/// Where a string ends that the text begins with; with the text, where it has no end.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
+fn is_number(word: &str) -> bool {
+    let is_name = matches!(word, "true" | "false" | "null");
+    let python = matches!(word, "NaN" | "Infinity" | "-Infinity");
+    python || (!is_name && serde_json::from_str::<IgnoredAny>(word).is_ok())
+}
 
 /// The text. What has no JSON form (NaN, infinities) is `null`, where Python would write what other readers refuse.
 pub fn to_text(value: &impl Serialize) -> String {
+    let text = formatted(value);
+    let mut parts = text.split(WRITTEN);
+    let mut spelled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, behind) = part.split_once('"').unwrap_or((part, ""));
+        spelled.extend([number, behind]);
+    }
+    spelled
+}
+
+fn formatted(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let formatter = Python(PrettyFormatter::with_indent(b"  "));
     value
@@ -110,6 +170,19 @@ mod tests {
             assert_eq!(repr(value), text);
             assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
         }
+    }
+
+    #[test]
+    fn numbers_that_were_read_are_written_as_they_were() {
+        let text = "{\n  \"a\": NaN,\n  \"b\": [\n    -Infinity,\n    12345678901234567890123456789,\n    1E5,\n    -0.0,\n    1e999\n  ],\n  \
+                    \"1.5 \\\" NaN\": true,\n  \"c\": \"-1\"\n}";
+        assert_eq!(to_text(&from_text(text.as_bytes()).unwrap()), text);
+        let with_mark = ["\u{feff}".as_bytes(), text.as_bytes()].concat();
+        assert_eq!(to_text(&from_text(&with_mark).unwrap()), text);
+        for wrong in ["{\"a\": 1", "{\"a\": nan}", "{\"a\": 01}", "{\"a\": \"", "", "{'a': 1}"] {
+            assert!(from_text(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert!(from_text(b"{\"a\": \"\xff\"}").is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::Sources;
-use super::json::to_text;
+use super::json::{from_text, to_text};
 use crate::channel::Channel;
 use crate::fs::{self, StorageError};
 use crate::plan::read_head;
@@ -253,9 +253,9 @@ impl Metadata {
         self.channels.iter().map(|(channel, _)| *channel)
     }
 
-    /// Writes the channels' objects into `path`, each under `C1--00000` whatever its first file is; what else is there
-    /// stays. A file that would not change is not touched.
-    pub fn write(&self, path: &Path) -> Result<Written, MetadataError> {
+    /// What `path` is to hold: the channels' objects, each under `C1--00000` whatever its first file is, and all else that
+    /// it holds. None where it holds all that already. Fails where it cannot be added to.
+    pub fn changed(&self, path: &Path) -> Result<Option<String>, MetadataError> {
         let found = match std::fs::read(path) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -270,12 +270,35 @@ impl Metadata {
         }
         let text = to_text(&objects);
         if found.is_some_and(|bytes| bytes == text.as_bytes()) {
-            return Ok(Written::AsItWas);
+            return Ok(None);
         }
+        if std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly()) {
+            return Err(MetadataError::NotOurs {
+                path: path.to_owned(),
+                why: "it is read-only".to_owned(),
+            });
+        }
+        Ok(Some(text))
+    }
+
+    /// Writes [`Metadata::changed`]. A file that would not change is not touched. One that is there keeps its permissions,
+    /// and a link its place.
+    pub fn write(&self, path: &Path) -> Result<Written, MetadataError> {
+        let Some(text) = self.changed(path)? else {
+            return Ok(Written::AsItWas);
+        };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|source| StorageError::new("create the folder", folder, source))?;
         }
-        fs::write_file(path, text.as_bytes())?;
+        let there = std::fs::metadata(path).ok();
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        let real = is_link.then(|| std::fs::canonicalize(path).ok()).flatten();
+        fs::write_file_with(real.as_deref().unwrap_or(path), |file| {
+            if let Some(there) = there {
+                file.set_permissions(there.permissions())?;
+            }
+            fs::write_all_at(file, text.as_bytes(), 0)
+        })?;
         Ok(Written::Anew)
     }
 }
@@ -285,7 +308,11 @@ fn objects(path: &Path, bytes: &[u8]) -> Result<Map<String, Json>, MetadataError
         path: path.to_owned(),
         why,
     };
-    match serde_json::from_slice(bytes) {
+    // What a program leaves that was stopped as it began to write.
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    match from_text(bytes) {
         Ok(Json::Object(objects)) => Ok(objects),
         Ok(_) => Err(not_ours("a JSON object expected, with one object a channel".to_owned())),
         Err(error) => Err(not_ours(format!("not JSON: {error}"))),

@@ -1,18 +1,16 @@
 //! The folders of a run and the traces in them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Measurement;
 use crate::channel::Channel;
+use crate::plan::{self, NamedTraces, PlanError};
 use crate::units::counted;
 
 /// The text between channel and index: the first that a folder holds is that of its traces.
 const STEMS: [&str; 2] = ["Trace", "wave"];
-/// A larger number behind a run's name would be a year.
-const LARGEST: u64 = 999;
 /// Names told of in a sentence.
 const NAMED: usize = 10;
 
@@ -34,14 +32,8 @@ struct Folder {
     number: u64,
     /// Which of [`STEMS`]; none where it holds no traces.
     stem: Option<&'static str>,
-    channels: BTreeMap<Channel, Vec<FileName>>,
-}
-
-/// The index of a file, and in how many digits it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FileName {
-    index: u64,
-    digits: u8,
+    /// Of that stem.
+    traces: NamedTraces,
 }
 
 /// How planning is told of the sources.
@@ -57,7 +49,7 @@ pub struct Inputs {
 #[derive(Debug, thiserror::Error)]
 pub enum SourcesError {
     /// No folder of the run.
-    #[error("{}: no folder {run}, {run}-2, ... ({there}); correct --base, --period or --run", folder.display())]
+    #[error("{}: no folder {run}, {run}-2, ...; {there} (correct --base, --period or --run)", folder.display())]
     NoFolder {
         /// Where they were looked for.
         folder: PathBuf,
@@ -82,12 +74,25 @@ pub enum SourcesError {
         /// Why.
         source: io::Error,
     },
+    /// Patterns of files are texts.
+    #[error("{}: the path is not Unicode, and the folders of the run hold files of two kinds of names; rename the folder", path.display())]
+    NotUnicode {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder cannot be listed, or its names cannot be told apart.
+    #[error(transparent)]
+    Names(#[from] PlanError),
 }
 
 impl SourcesError {
     /// Whether the command line is wrong, not the storage.
-    pub const fn is_usage(&self) -> bool {
-        !matches!(self, Self::Unlisted { .. })
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Unlisted { .. } => false,
+            Self::Names(error) => error.is_usage(),
+            Self::NoFolder { .. } | Self::NoTraces { .. } | Self::NotUnicode { .. } => true,
+        }
     }
 }
 
@@ -110,7 +115,7 @@ impl Sources {
         let wanted = STEMS.map(|stem| format!("C*--{stem}--*.trc")).join(" or ");
         let Some(last) = folders.last() else {
             return Err(SourcesError::NoFolder {
-                there: what_is_there(&above),
+                there: plan::nearby(&above.join(&run)),
                 folder: above,
                 run,
             });
@@ -135,37 +140,39 @@ impl Sources {
         let all: BTreeSet<Channel> = self
             .folders
             .iter()
-            .flat_map(|folder| folder.channels.keys().copied())
+            .flat_map(|folder| folder.traces.channels())
             .collect();
         all.into_iter().collect()
     }
 
     /// The files of a channel in the order of folders and indices.
     pub fn files(&self, channel: Channel) -> impl Iterator<Item = PathBuf> + '_ {
-        self.folders.iter().flat_map(move |folder| {
-            let files = folder.channels.get(&channel).map_or(&[][..], Vec::as_slice);
-            files.iter().map(move |name| folder.path_of(channel, *name))
-        })
+        self.folders
+            .iter()
+            .flat_map(move |folder| folder.traces.names(channel).map(|name| folder.path.join(name)))
     }
 
-    /// What is to be planned.
-    pub fn inputs(&self) -> Inputs {
+    /// What is to be planned. Fails where that takes patterns and a path is not Unicode.
+    pub fn inputs(&self) -> Result<Inputs, SourcesError> {
         let mut stems: Vec<&str> = self.folders.iter().filter_map(|folder| folder.stem).collect();
         stems.dedup();
         if let [stem] = stems[..] {
-            return Inputs {
+            return Ok(Inputs {
                 paths: self.folders.iter().map(|folder| folder.path.clone()).collect(),
                 stem: Some(stem.to_owned()),
-            };
+            });
         }
-        let patterns = self.folders.iter().filter_map(|folder| {
-            let escaped = glob::Pattern::escape(folder.path.to_str()?);
-            Some(Path::new(&escaped).join(format!("C*--{}--*.trc", folder.stem?)))
+        let with_traces = self.folders.iter().filter_map(|folder| Some((folder, folder.stem?)));
+        let patterns = with_traces.map(|(folder, stem)| {
+            let text = folder.path.to_str().ok_or_else(|| SourcesError::NotUnicode {
+                path: folder.path.clone(),
+            })?;
+            Ok(Path::new(&glob::Pattern::escape(text)).join(format!("[cC]*{stem}*.[tT][rR][cC]")))
         });
-        Inputs {
-            paths: patterns.collect(),
+        Ok(Inputs {
+            paths: patterns.collect::<Result<_, SourcesError>>()?,
             stem: None,
-        }
+        })
     }
 
     /// Folders that a gap in their numbers suggests, and folders without traces: sentences for people.
@@ -187,60 +194,32 @@ impl Sources {
 
 impl Folder {
     fn look(path: PathBuf, number: u64) -> Result<Self, SourcesError> {
-        let mut of_stem: [BTreeMap<Channel, Vec<FileName>>; STEMS.len()] = Default::default();
-        for name in names(&path)? {
-            let Some((stem, channel, file)) = name.to_str().and_then(read_name) else {
-                continue;
-            };
-            of_stem[stem].entry(channel).or_default().push(file);
-        }
-        let found = of_stem.iter().position(|channels| !channels.is_empty());
-        let mut channels = found.map(|stem| std::mem::take(&mut of_stem[stem])).unwrap_or_default();
-        for files in channels.values_mut() {
-            files.sort_unstable();
-        }
-        Ok(Self {
+        let mut folder = Self {
             path,
             number,
-            stem: found.map(|stem| STEMS[stem]),
-            channels,
-        })
+            stem: None,
+            traces: NamedTraces::default(),
+        };
+        for stem in STEMS {
+            let mut traces = NamedTraces::find(&folder.path, stem)?;
+            // The instrument's inputs, no math or memory traces.
+            traces.retain(|channel| channel.letter() == 'C');
+            if traces.channels().next().is_some() {
+                (folder.stem, folder.traces) = (Some(stem), traces);
+                break;
+            }
+        }
+        Ok(folder)
     }
-
-    fn path_of(&self, channel: Channel, FileName { index, digits }: FileName) -> PathBuf {
-        let stem = self.stem.unwrap_or_default();
-        let width = usize::from(digits);
-        self.path.join(format!("{channel}--{stem}--{index:0width$}.trc"))
-    }
-}
-
-/// `C1--Trace--00017.trc`: the position in [`STEMS`], the channel, the index.
-fn read_name(name: &str) -> Option<(usize, Channel, FileName)> {
-    let (channel, rest) = name.split_once("--")?;
-    let (stem, index) = rest.split_once("--")?;
-    let stem = STEMS.iter().position(|known| *known == stem)?;
-    let digits = index.strip_suffix(".trc")?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if !channel.strip_prefix('C').is_some_and(is_number) || !is_number(digits) {
-        return None;
-    }
-    let file = FileName {
-        index: digits.parse().ok()?,
-        digits: u8::try_from(digits.len()).ok()?,
-    };
-    Some((stem, channel.parse().ok()?, file))
 }
 
 /// 1 of the run's own name, N of its name and `-N`.
 fn number_of(name: &str, run: &str) -> Option<u64> {
-    let rest = name.strip_prefix(run)?;
-    if rest.is_empty() {
+    if name == run {
         return Some(1);
     }
-    let digits = rest.strip_prefix('-')?;
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    let number = digits.parse().ok().filter(|_| plain)?;
-    (2..=LARGEST).contains(&number).then_some(number)
+    let (base, number) = plan::numbered(name);
+    (base == run).then_some(number)
 }
 
 /// The names in a folder, in the order of the file system.
@@ -261,28 +240,6 @@ impl SourcesError {
             _ => None,
         }
     }
-}
-
-/// What the nearest folder holds that is there.
-fn what_is_there(folder: &Path) -> String {
-    for above in folder.ancestors().filter(|above| !above.as_os_str().is_empty()) {
-        let Ok(names) = names(above) else { continue };
-        let mut shown: Vec<_> = names.iter().map(|name| OsStr::to_string_lossy(name)).collect();
-        shown.sort_unstable();
-        let place = if above == folder {
-            "it".to_owned()
-        } else {
-            above.display().to_string()
-        };
-        let more = if shown.len() > NAMED { ", ..." } else { "" };
-        shown.truncate(NAMED);
-        return if shown.is_empty() {
-            format!("{place} is empty")
-        } else {
-            format!("{place} holds {}{more}", shown.join(", "))
-        };
-    }
-    "nor is there anything above it".to_owned()
 }
 
 #[cfg(test)]
@@ -336,7 +293,7 @@ mod tests {
             odd[1].contains("r009-3: no C*--Trace--*.trc or C*--wave--*.trc"),
             "{odd:?}"
         );
-        let inputs = sources.inputs();
+        let inputs = sources.inputs().unwrap();
         let folders = ["r009-2", "r009-3", "r009-10"].map(|name| folder.join(name));
         assert_eq!(
             (inputs.paths, inputs.stem.as_deref()),
@@ -347,10 +304,10 @@ mod tests {
     #[test]
     fn folders_of_two_stems_are_told_apart_by_patterns() {
         let (_base, measurement) = stand(&["r009/C1--wave--00000.trc", "r009-2/C1--Trace--00000.trc"]);
-        let inputs = Sources::find(&measurement).unwrap().inputs();
+        let inputs = Sources::find(&measurement).unwrap().inputs().unwrap();
         assert_eq!(inputs.stem, None);
         let folder = measurement.sources();
-        let patterns = ["r009/C*--wave--*.trc", "r009-2/C*--Trace--*.trc"];
+        let patterns = ["r009/[cC]*wave*.[tT][rR][cC]", "r009-2/[cC]*Trace*.[tT][rR][cC]"];
         assert_eq!(inputs.paths, patterns.map(|pattern| folder.join(pattern)));
     }
 
@@ -360,7 +317,7 @@ mod tests {
         let error = Sources::find(&measurement).unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains("no folder r009, r009-2, ... (it holds r001, r0091)"),
+            text.contains("no folder r009, r009-2, ...; the folder ") && text.contains(" holds r001, r0091"),
             "{text}"
         );
         assert!(error.is_usage());
@@ -368,7 +325,7 @@ mod tests {
         let (base, measurement) = stand(&[]);
         let text = Sources::find(&measurement).unwrap_err().to_string();
         assert!(
-            text.contains(&format!("({} is empty)", base.path().display())),
+            text.contains(&format!("the folder {} is empty", base.path().display())),
             "{text}"
         );
 

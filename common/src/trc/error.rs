@@ -20,9 +20,10 @@ pub enum FormatError {
     },
     /// Fewer bytes in the file than its blocks name.
     #[error(
-        "cut short: {} expected, {} found (the file ends inside the block of {block})",
+        "cut short: {} expected, {} found (the file ends inside {})",
         Grouped::bytes(*expected),
-        Grouped(found.0)
+        Grouped(found.0),
+        block_name(*block)
     )]
     Truncated {
         /// The end of the last block, from the file's first byte on.
@@ -103,6 +104,14 @@ pub enum FormatError {
     },
 }
 
+/// The block whose length the field holds, as people call it.
+fn block_name(field: Field) -> String {
+    match field {
+        Field::WaveDescriptor => "WAVEDESC".to_owned(),
+        other => format!("the block of {other}"),
+    }
+}
+
 impl FormatError {
     /// The verdict as the index holds it.
     pub const fn status(&self) -> Status {
@@ -180,6 +189,12 @@ mod tests {
             error.to_string(),
             "cut short: 10,361 bytes expected, 8,192 found (the file ends inside the block of WAVE_ARRAY_1)"
         );
+        let in_descriptor = FormatError::Truncated {
+            expected: Bytes(346),
+            found: Bytes(8),
+            block: Field::WaveDescriptor,
+        };
+        assert!(in_descriptor.to_string().ends_with("(the file ends inside WAVEDESC)"));
         assert_eq!(
             FormatError::Uneven {
                 array: WaveArray::First,

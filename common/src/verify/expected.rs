@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::blocks::Block;
 use super::folders::SourceFolders;
+use super::tally::Kept;
 use crate::fs;
 use crate::npy::index::IndexRecord;
 use crate::options::BaselineMethod;
@@ -13,7 +14,7 @@ use crate::outputs::Description;
 use crate::plan::Element;
 use crate::status::Status;
 use crate::trc::decode::{Codes, Extrema, LevelSums, MedianFinder};
-use crate::trc::{self, FormatError, HEAD_BYTES, Header, Layout, SampleWidth, SegmentTime, WaveArray};
+use crate::trc::{self, Field, FormatError, HEAD_BYTES, Header, Layout, SampleWidth, SegmentTime, WaveArray};
 use crate::units::Bytes;
 
 /// A source that was looked for.
@@ -90,6 +91,9 @@ fn try_open(path: &std::path::Path, array: WaveArray) -> io::Result<Source> {
     })
 }
 
+/// Bytes behind the last block that are looked at: padding is short.
+const PADDING: u64 = 64 << 10;
+
 /// The level of a row's first samples, in codes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
@@ -98,6 +102,34 @@ pub(super) struct Level {
 }
 
 impl SourceFile {
+    /// What the file holds beside samples, header and times of segments, and no output does; the gravest of it.
+    pub(super) fn beside_samples(&self) -> Option<Kept> {
+        let times = u64::from(self.layout.shape.segments) * 16;
+        let blocks = self.header.blocks().unwrap_or_default();
+        let in_blocks = blocks.iter().filter_map(|(field, place)| match field {
+            Field::UserText => Some(Kept::UserText),
+            Field::RisTimeArray => Some(Kept::RisTimes),
+            Field::ResDesc1 | Field::ResArray1 | Field::ResArray2 | Field::ResArray3 => Some(Kept::OtherBlocks),
+            Field::TrigtimeArray if place.end - place.start > times => Some(Kept::OtherBlocks),
+            _ => None,
+        });
+        let behind = (!self.ends_in_padding()).then_some(Kept::BytesBehind);
+        in_blocks.chain(behind).max()
+    }
+
+    /// Whether nothing stands behind the last block but zeros and ends of lines.
+    fn ends_in_padding(&self) -> bool {
+        let behind = self.size.0 - self.layout.end;
+        if behind == 0 {
+            return true;
+        }
+        let mut bytes = vec![0; usize::try_from(behind.min(PADDING)).unwrap_or(0)];
+        let found = fs::read_at(&self.file, &mut bytes, self.layout.end);
+        behind <= PADDING
+            && found.is_ok_and(|found| found == bytes.len())
+            && bytes.iter().all(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+    }
+
     /// Where some samples of a segment lie.
     pub(super) fn place(&self, segment: u32, samples: Range<u32>) -> Range<u64> {
         let start = self.layout.segment(segment).start;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::fs::StorageError;
-use crate::outputs::{ChannelOutput, unescape};
+use crate::outputs::{self, ChannelOutput, unescape};
 use crate::plan;
 
 /// Where the sources are to be found.
@@ -91,14 +91,14 @@ impl SourceFolders {
                 label: first,
             }),
             Err(why) => Err(SourcesError::NoReport {
-                path: output.paths.folder().join("report.json"),
+                path: report_for(output.paths.folder()),
                 why,
             }),
         }
     }
 
     fn recorded(folder: &Path) -> Result<Self, SourcesError> {
-        let path = folder.join("report.json");
+        let path = report_for(folder);
         let no_report = |why: String| SourcesError::NoReport {
             path: path.clone(),
             why,
@@ -135,6 +135,14 @@ impl SourceFolders {
         }
     }
 
+    /// Label and path of each folder, where they are recorded.
+    pub(super) fn named(&self) -> &[(String, PathBuf)] {
+        match self {
+            Self::Named(folders) => folders,
+            Self::Below(_) | Self::Here(_) => &[],
+        }
+    }
+
     /// The path of a line.
     pub(super) fn path_of(&self, line: &str) -> Result<PathBuf, String> {
         let (label, name) = split(line);
@@ -151,8 +159,13 @@ impl SourceFolders {
     }
 }
 
+/// The report that should say where the sources were.
+fn report_for(folder: &Path) -> PathBuf {
+    outputs::report_of(folder).unwrap_or_else(|| folder.join("report.json"))
+}
+
 /// Folder and name of a line. A `/` is never escaped.
-fn split(line: &str) -> (String, String) {
+pub(super) fn split(line: &str) -> (String, String) {
     let (label, name) = line.rsplit_once('/').unwrap_or(("", line));
     (unescape(label), unescape(name))
 }

@@ -2,25 +2,30 @@
 //!
 //! Without sources: checksums, lengths, headers, and that index and list of files agree. With them: each source is read
 //! and decoded again by the format's code (never by the converter's), and every sample and every field of the index is
-//! compared with what is stored. Nothing is written, and nothing is deleted.
+//! compared with what is stored; then it is known which sources could be deleted. Nothing is written, and nothing is
+//! deleted.
 
 mod blocks;
 mod compare;
+mod deletion;
 mod difference;
 mod digest;
 mod expected;
 mod folders;
+mod lossless;
 mod rows;
 mod settings;
 mod share;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+pub use deletion::{Deletion, SeeSource};
 pub use difference::{Difference, FieldNames, What};
 pub use folders::{SourcesAt, SourcesError};
 pub use share::Share;
@@ -76,6 +81,8 @@ pub struct Verification {
     pub interrupted: bool,
     /// File and BLAKE3 of every file, where that was asked for.
     pub digests: Vec<(PathBuf, String)>,
+    /// Which sources could be deleted; none where not all rows were compared with them, or something differs.
+    pub deletion: Option<Deletion>,
 }
 
 impl Verification {
@@ -104,16 +111,18 @@ pub struct Verdict {
     pub sources: Option<Tally>,
 }
 
-/// Verifies. Ends early, with what was seen until then, where `stop` is requested.
+/// Verifies. Ends early, with what was seen until then, where `stop` is requested. `see` is shown the sources where it is
+/// known which of them could be deleted.
 ///
 /// Whatever differs is in the result; fails where the storage does not even let the outputs be opened, or where the
 /// sources are asked for and cannot be found.
-pub fn verify(request: &Request, watch: &Watch, stop: &Stop) -> Result<Verification, VerifyError> {
+pub fn verify(request: &Request, watch: &Watch, stop: &Stop, see: SeeSource<'_>) -> Result<Verification, VerifyError> {
     let mut found = Verification::default();
-    let mut folders: Vec<_> = request.outputs.iter().map(Paths::folder).collect();
-    folders.dedup();
-    for folder in folders {
-        found.reports.extend(outputs::check_report(folder)?);
+    let folders: BTreeSet<_> = request.outputs.iter().map(Paths::folder).collect();
+    let reports: BTreeSet<PathBuf> = folders.into_iter().filter_map(outputs::report_of).collect();
+    for report in reports {
+        let problem = outputs::check_report(&report)?;
+        found.reports.extend(problem.map(|problem| (report, problem)));
     }
     let mut opened = Vec::new();
     for paths in &request.outputs {
@@ -163,6 +172,20 @@ pub fn verify(request: &Request, watch: &Watch, stop: &Stop) -> Result<Verificat
         let digests = digest::all(&files, request.threads, watch, stop)?;
         found.interrupted = digests.is_none();
         found.digests = digests.unwrap_or_default();
+    }
+    let all = request.sources.is_some() && request.share == Share::All;
+    if all && found.agrees() && !found.interrupted {
+        let compared = channels.iter().zip(&positions);
+        let compared = compared.filter_map(|(channel, &at)| {
+            Some(deletion::Channel {
+                sources: channel.sources.as_ref()?,
+                list: &channel.output.list,
+                description: &channel.output.description,
+                seen: &found.channels[at].sources.as_ref()?.seen,
+            })
+        });
+        let compared: Vec<_> = compared.collect();
+        found.deletion = Some(deletion::conclude(&compared, &request.outputs, see)?);
     }
     watch.enter(Phase::Done);
     Ok(found)

@@ -12,6 +12,7 @@ use super::blocks::{BLOCK, Block, Cursor};
 use super::compare::first_field;
 use super::difference::{Difference, What};
 use super::expected::{self, RowSeen, Source, SourceFile};
+use super::lossless::Lossless;
 use super::tally::{FilePart, Kept, Tally};
 use crate::convert::{Checksum, Watch};
 use crate::fs::StorageError;
@@ -76,6 +77,7 @@ impl Worker {
             median: &mut self.median,
             lines: channel.output.list.lines_of(),
             variation: channel.reference.clone().map(Variation::from),
+            lossless: Lossless::default(),
             before: None,
             open: None,
             done: Done::default(),
@@ -133,6 +135,7 @@ struct Pass<'p> {
     median: &'p mut MedianFinder,
     lines: Lines<'p>,
     variation: Option<Variation>,
+    lossless: Lossless,
     /// File and segment of the last row that has them.
     before: Option<(u32, u32)>,
     open: Option<OpenSource>,
@@ -189,9 +192,6 @@ impl Pass<'_> {
         };
         self.done.statuses.add(status, 1);
         let asked = self.channel.sources.is_some() && self.channel.share.chooses(row, what.rows());
-        if asked {
-            self.done.compared += 1;
-        }
         if status == Status::Missing {
             return self.blank(row, u64::from(what.samples()), 0);
         }
@@ -201,6 +201,7 @@ impl Pass<'_> {
                 _ => self.blank(row, u64::from(what.samples()), 0),
             };
         }
+        self.done.compared += 1;
         self.turn_to(record.file.get(), continued);
         if let Some(open) = &mut self.open {
             open.part.rows += 1;
@@ -221,7 +222,14 @@ impl Pass<'_> {
                 let before = self.done.differences.count;
                 let result = self.good_row(row, record, source, &open.part.label);
                 let differs = self.done.differences.count > before;
-                (differs.then_some(Kept::Differs), result)
+                let baseline = what.options.baseline.points > 0;
+                let keeps = self.lossless.keeps(what.element, &source.header, baseline);
+                let kept = match (differs, keeps) {
+                    (true, _) => Some(Kept::Differs),
+                    (false, false) => Some(Kept::Rounded),
+                    (false, true) => None,
+                };
+                (kept, result)
             }
             (source, _) => {
                 let agrees = self.judge(row, status, source, &open.part.label);
@@ -321,6 +329,8 @@ impl Pass<'_> {
                     part.kept = Some(Kept::OtherArray);
                 } else if taken.start > 0 || source.layout.shape.samples > taken.end {
                     part.kept = Some(Kept::LongerRows);
+                } else {
+                    part.kept = source.beside_samples();
                 }
             }
             Source::Bad { size, .. } => part.bytes = *size,
@@ -341,7 +351,7 @@ impl Pass<'_> {
         if open.edge || last {
             self.done.edges.push((open.number, open.part));
         } else {
-            self.done.tally.add(open.part);
+            self.done.tally.add(open.number, open.part);
         }
     }
 

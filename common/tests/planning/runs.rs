@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use trc2npy_common::plan::{Finding, PlanError, resolve_outputs};
+use trc2npy_common::plan::{Finding, Out, PlanError, resolve_outputs};
 
 use super::{Lab, finding, labels, one, refused, rows, runs, sweep};
 
@@ -46,16 +46,25 @@ fn other_folders_are_runs_of_their_own_unless_joined() {
     );
 
     assert_eq!(
-        resolve_outputs("npy/{run}", &two).unwrap(),
+        resolve_outputs(&Out::Template("npy/{run}".to_owned()), &two).unwrap(),
         [PathBuf::from("npy/b"), PathBuf::from("npy/a")]
     );
-    let error = resolve_outputs("npy", &two).unwrap_err();
+    let error = resolve_outputs(&Out::Template("npy".to_owned()), &two).unwrap_err();
     assert!(error.is_usage());
     assert!(
         error.to_string().contains("--out npy/{run}") && error.to_string().contains("--join"),
         "{error}"
     );
-    assert_eq!(resolve_outputs("npy", &two[..1]).unwrap(), [PathBuf::from("npy")]);
+    assert_eq!(
+        resolve_outputs(&Out::Template("npy".to_owned()), &two[..1]).unwrap(),
+        [PathBuf::from("npy")]
+    );
+    let folder = Out::Folder("npy/{run}".to_owned());
+    assert_eq!(
+        resolve_outputs(&folder, &two[..1]).unwrap(),
+        [PathBuf::from("npy/{run}")]
+    );
+    assert!(resolve_outputs(&folder, &two).is_err());
 
     request.join = true;
     let run = one(&request);
@@ -75,7 +84,7 @@ fn two_runs_of_one_name_cannot_share_an_output_folder() {
     lab.sweeps("x/r", ["C1--Trace--00000.trc"])
         .sweeps("y/r", ["C1--Trace--00000.trc"]);
     let two = runs(&lab.request(&["x/r", "y/r"])).unwrap();
-    let error = resolve_outputs("npy/{run}", &two).unwrap_err();
+    let error = resolve_outputs(&Out::Template("npy/{run}".to_owned()), &two).unwrap_err();
     assert!(matches!(error, PlanError::SameRun { .. }), "{error}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use trc2npy_synth::TraceFile;
 use trc2npy_tests::{Call, Terminal, lines, run_python};
 
 use crate::{Lab, SAMPLES, preview};
@@ -50,6 +51,20 @@ fn dots(lines: &[String]) -> Vec<Option<(usize, usize)>> {
             column.next().map(|first| (first, column.next_back().unwrap_or(first)))
         })
         .collect()
+}
+
+#[test]
+fn infinite_samples_are_told_of_and_a_negative_row_is_no_option() {
+    let lab = Lab::new();
+    let path = lab.root.path().join("C1--Trace--00000.trc");
+    let mut file = TraceFile::single((0..500).map(|i| if i < 300 { 1 } else { 100 }).collect());
+    (file.gain, file.offset) = (1e37, 0.0);
+    file.write_to(&path, false).unwrap();
+    lab.preview(["C1--Trace--00000.trc"])
+        .must_succeed()
+        .must_say(&["warning: channel C1: 200 samples are infinite and not drawn"]);
+    let ended = lab.preview(["C1--Trace--00000.trc", "--rows", "-3:"]);
+    ended.must_end_with(2).must_say(&["not a number: \"-3\""]);
 }
 
 #[test]

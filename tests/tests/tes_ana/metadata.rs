@@ -197,6 +197,31 @@ fn a_file_that_is_there_is_added_to() {
                 assert repr(old) == repr(new), new";
     run_python(kept, [path.as_os_str(), old.as_ref()]);
 
+    // As Python's json.dump writes it, and numbers of any size; and what is left of a program that was stopped.
+    for (foreign, mark) in [
+        ("NaN", ""),
+        ("-Infinity", "\u{feff}"),
+        ("12345678901234567890123456789", ""),
+    ] {
+        fs::write(
+            &path,
+            format!("{mark}{{\"C4--00000\": {{\"x\": {foreign}}}, \"C1--00000\": {{\"y\": NaN}}}}"),
+        )
+        .unwrap();
+        stand.run(&["--metadata-only"]).must_succeed();
+        let text = fs::read_to_string(&path).unwrap();
+        let kept =
+            format!("{{\n  \"C4--00000\": {{\n    \"x\": {foreign}\n  }},\n  \"C1--00000\": {{\n    \"overview\"");
+        assert!(text.starts_with(&kept), "{text}");
+        stand
+            .run(&["--metadata-only"])
+            .must_succeed()
+            .must_say(&["as they were"]);
+    }
+    fs::write(&path, "").unwrap();
+    stand.run(&["--metadata-only"]).must_succeed();
+    assert!(fs::read_to_string(&path).unwrap().contains("C1--00000"));
+
     for (spoilt, said) in [("{\"C4--00000\": ", "not JSON"), ("[1]", "a JSON object expected")] {
         fs::write(&path, spoilt).unwrap();
         fs::remove_dir_all(stand.arrays()).ok();
@@ -210,6 +235,34 @@ fn a_file_that_is_there_is_added_to() {
         assert!(!stand.arrays().exists(), "refused before the hours of work");
         stand.run(&["--waveform-only"]).must_succeed();
     }
+}
+
+/// Who may write, and where the file really lies, is its owner's business. Modes and links are made on Unix alone.
+#[cfg(unix)]
+#[test]
+fn a_file_keeps_its_mode_and_a_link_its_place() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let stand = Stand::new();
+    stand.write("r009", &RunSpec::new(3, 2_502));
+    let path = stand.metadata();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let elsewhere = stand.base.join("shared.json");
+    fs::write(&elsewhere, "{\"a\": 1}").unwrap();
+    let mode = |mode| fs::set_permissions(&elsewhere, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o664);
+    symlink(&elsewhere, &path).unwrap();
+    stand.run(&["--metadata-only"]).must_succeed();
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert!(fs::read_to_string(&elsewhere).unwrap().contains("C1--00000"));
+    assert_eq!(fs::metadata(&elsewhere).unwrap().permissions().mode() & 0o777, 0o664);
+    fs::write(&elsewhere, "{}").unwrap();
+    mode(0o444);
+    let ended = stand.run(&[]);
+    ended
+        .must_end_with(1)
+        .must_say(&["cannot be added to: it is read-only", "--waveform-only"]);
+    assert!(!stand.arrays().exists());
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "{}");
 }
 
 #[test]

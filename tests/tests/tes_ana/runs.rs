@@ -3,12 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use trc2npy_synth::TraceFile;
-use trc2npy_tests::{Npy, Record, run_python, workspace};
+use trc2npy_synth::{RunSpec, TraceFile};
+use trc2npy_tests::{Convert, Npy, Record, run_python, workspace};
 
-#[cfg(unix)]
-use super::tes_ana;
-use super::{Stand, named, two_channels};
+use super::{Stand, named, tes_ana, two_channels};
 
 /// What analysis does with arrays and metadata; the sources are decoded by the oracle's code.
 const ANALYSIS: &str = r#"
@@ -115,6 +113,21 @@ fn the_stands_folder_may_be_a_link() {
 }
 
 #[test]
+fn the_stands_folder_may_be_called_anything() {
+    let stand = Stand::new();
+    stand.write("r009", &two_channels(3, 1));
+    for name in ["t [x]{run}", "{other}"] {
+        let base = stand.base.with_file_name(name);
+        fs::rename(&stand.base, &base).unwrap();
+        tes_ana(&base, &[]).must_succeed();
+        assert!(base.join("generated_data/raw/p06/r009/C1/C1--Trace.npy").exists());
+        let beside = fs::read_dir(stand.base.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 1, "{name} is another folder too");
+        fs::rename(&base, &stand.base).unwrap();
+    }
+}
+
+#[test]
 fn the_first_folder_may_be_absent_and_gaps_are_told() {
     for (folders, missing) in [
         (&["r009-2", "r009-3"][..], None),
@@ -171,6 +184,50 @@ fn wave_names_are_read_where_there_are_no_trace_names() {
     assert!(!stand_of_one.arrays().join("F1").exists());
 }
 
+/// Arrays and metadata go by the names that `convert` goes by.
+#[test]
+fn a_channel_is_there_however_its_files_are_spelled() {
+    let channel = |number: u8| RunSpec {
+        channels: vec![number],
+        ..two_channels(3, number.into())
+    };
+    let stand = Stand::new();
+    stand.write("r009", &channel(1));
+    stand.write("r009", &named(channel(2), "C{c}--Trace--{i:05}.TRC"));
+    stand.write("r009", &named(channel(3), "C{c}Trace{i:05}.trc"));
+    stand.write("r009", &named(channel(4), "C{c}--Trace--{i:05} (1).trc"));
+    let out = stand.base.join("converted");
+    let folder = stand.folder("r009");
+    Convert::new([&folder], &out).run().must_succeed();
+    // Beside a folder of other names, too, where patterns choose the files.
+    let mixed = Stand::new();
+    for (number, form) in [
+        (1, "C{c}--wave--{i:05}.TRC"),
+        (2, "C{c}wave{i:05}.trc"),
+        (3, "C{c}--wave--{i:05}.trc"),
+    ] {
+        mixed.write("r009", &named(channel(number), form));
+    }
+    mixed.write(
+        "r009-2",
+        &RunSpec {
+            channels: vec![1, 2, 3],
+            ..two_channels(1, 9)
+        },
+    );
+    for (stand, rows) in [(&stand, 3), (&mixed, 4)] {
+        stand.run(&[]).must_succeed();
+        let metadata = fs::read_to_string(stand.metadata()).unwrap();
+        for channel in ["C1", "C2", "C3"] {
+            let index = stand.arrays().join(format!("{channel}/{channel}--Trace.index.npy"));
+            assert_eq!(Record::read_all(&index).len(), rows, "{channel}");
+            assert!(metadata.contains(&format!("{channel}--00000")), "{metadata}");
+        }
+        assert!(!stand.arrays().join("C4").exists() && !metadata.contains("C4--"));
+    }
+    assert!(out.join("C3--Trace.npy").exists() && !out.join("C4--Trace.npy").exists());
+}
+
 #[test]
 fn bad_files_and_incomplete_events_get_no_row() {
     let stand = Stand::new();
@@ -206,10 +263,14 @@ fn only_the_chosen_channels_get_arrays() {
         metadata.contains("C1--00000") && metadata.contains("C2--00000"),
         "{metadata}"
     );
+    fs::remove_file(stand.metadata()).unwrap();
     for (channels, said) in [("1,3", "--channels C3"), ("F1", "--channels F1")] {
-        let ended = stand.run(&["--channels", channels]);
-        ended.must_end_with(2).must_say(&[said, "there are files of C1, C2"]);
+        for more in [&["--waveform-only"][..], &["--metadata-only"], &[]] {
+            let ended = stand.run(&[&["--channels", channels][..], more].concat());
+            ended.must_end_with(2).must_say(&[said, "there are files of C1, C2"]);
+        }
     }
+    assert!(!stand.metadata().exists(), "wrong usage: nothing was begun");
 }
 
 /// Channels of other lengths in one run.
@@ -239,7 +300,12 @@ fn a_baseline_that_does_not_fit_is_none_and_a_warning() {
             &["channel C1: no baseline", "channel C2: no baseline"],
         ),
         ("2000", &[], &["C1", "C2"], &["first 2,000 samples, and a row has 301"]),
-        ("99999999999", &[], &["C1", "C2"], &["channel C2: no baseline"]),
+        (
+            "99999999999",
+            &[],
+            &["C1", "C2"],
+            &["--dpbl 99999999999: no row has as many samples; no baseline"],
+        ),
         (
             "0",
             &[],
@@ -288,7 +354,10 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
         (&["--dtype=float32"], &["--dtype"]),
         (&["--dtype"], &["--dtype"]),
         (&["--waveform-only", "--metadata-only"], &["cannot be used with"]),
-        (&["--dpbl", "many"], &["--dpbl"]),
+        (
+            &["--dpbl", "many"],
+            &["--dpbl", "not a number of samples (write for example 2000)"],
+        ),
         (&["--baseline", "500"], &["--baseline"]),
         (&["--settle", "soon"], &["not a duration"]),
     ];
@@ -301,7 +370,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     let ended = stand.run(&[]);
     ended
         .must_end_with(2)
-        .must_say(&["no folder r009, r009-2, ... (it holds r010)"]);
+        .must_say(&["no folder r009, r009-2, ...;", "p06 holds r010 (correct --base"]);
     stand.write("r009", &named(two_channels(1, 1), "C{c}--bias50--{i:05}.trc"));
     let ended = stand.run(&[]);
     ended
@@ -325,6 +394,12 @@ fn each_half_can_be_had_alone_or_only_looked_at() {
         "{ended}"
     );
     assert!(stand.metadata().exists() && !stand.arrays().exists());
+    let ended = stand.run(&["--dry-run", "--json", "--metadata-only"]);
+    let json: serde_json::Value = serde_json::from_str(&ended.must_succeed().stdout).unwrap();
+    assert_eq!(
+        (&json["done"], &json["channels"]),
+        (&"as they were".into(), &vec!["C1", "C2"].into())
+    );
     fs::remove_file(stand.metadata()).unwrap();
     stand.run(&["--waveform-only"]).must_succeed();
     assert!(!stand.metadata().exists() && stand.arrays().join("C1/C1--Trace.npy").exists());

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
 
 mod common;
+mod deletion;
 mod flips;
+mod folders;
 mod forged;
 mod sources;

@@ -71,7 +71,7 @@ impl Named {
         if path.is_dir() {
             match outputs::find(path) {
                 Ok(found) => {
-                    self.outputs.extend(found);
+                    self.outputs.extend(found.outputs);
                     // Arrays may lie beside their sources.
                     if holds_traces(path) {
                         self.runs.push(path.to_owned());
@@ -84,7 +84,7 @@ impl Named {
             // A pattern, or a mistake that the planner explains.
             self.runs.push(path.to_owned());
         } else if Paths::of_any(path).is_some() {
-            self.outputs.extend(outputs::find(path)?);
+            self.outputs.extend(outputs::find(path)?.outputs);
         } else {
             self.traces.push(path.to_owned());
         }

@@ -68,7 +68,12 @@ fn prefixed(largest: f64, unit: &str) -> (i32, String) {
             (false, unit) => (thousands * 3, format!("1e{} {unit}", thousands * 3)),
         };
     }
-    let place = (thousands + UNIT).clamp(0, 9);
+    let place = thousands + UNIT;
+    // Far beyond the prefixes, where labels would be as long as lines.
+    if !(-1..=10).contains(&place) && largest > 0.0 {
+        return (thousands * 3, format!("1e{} {unit}", thousands * 3));
+    }
+    let place = place.clamp(0, 9);
     let prefix = usize::try_from(place).map_or("", |place| PREFIXES[place]);
     ((place - UNIT) * 3, format!("{prefix}{unit}"))
 }
@@ -193,6 +198,7 @@ mod tests {
         assert_eq!(labels(0.0, 2e-9, "", 3).0, "1e-9");
         assert_eq!(labels(0.0, 0.02, "%", 3).1, ["0.00", "0.01", "0.02"]);
         assert_eq!(labels(0.0, 1e12, "Hz", 3).0, "GHz");
+        assert_eq!(labels(0.0, 3e36, "V", 5).0, "1e36 V");
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn sorted(paths: &[PathBuf]) -> Result<(Vec<Paths>, Vec<PathBuf>), Failure> {
     for path in paths {
         let may_be_array = path.is_dir() || (path.exists() && Paths::of_any(path).is_some());
         match may_be_array.then(|| outputs::find(path)) {
-            Some(Ok(found)) => arrays.extend(found),
+            Some(Ok(found)) => arrays.extend(found.outputs),
             Some(Err(OutputError::None { .. })) if path.is_dir() => sources.push(path.clone()),
             Some(Err(error)) => return Err(error.into()),
             None => sources.push(path.clone()),
@@ -127,7 +127,7 @@ fn request(sources: Vec<PathBuf>, options: &PreviewOptions) -> PlanRequest {
     }
 }
 
-/// Says which rows are not there.
+/// Says which rows are not there, and which samples.
 fn tell(panels: &[Panel]) -> ExitCode {
     for Panel {
         channel,
@@ -147,6 +147,16 @@ fn tell(panels: &[Panel]) -> ExitCode {
             count(left_out.len() as u64),
             counted((left_out.len() + traces.len()) as u64, "row"),
             named.join(", "),
+        ));
+    }
+    for panel in panels.iter().filter(|panel| panel.passed_over > 0) {
+        screen::remark(&format!(
+            "warning: channel {}: {} infinite and not drawn",
+            panel.channel,
+            match panel.passed_over {
+                1 => "1 sample is".to_owned(),
+                more => format!("{} are", counted(more, "sample")),
+            }
         ));
     }
     if panels.iter().all(|panel| panel.left_out.is_empty()) {

@@ -165,7 +165,10 @@ impl<B: DrawingBackend> Sheet<B> {
             bottom,
         };
         for tick in &horizontal.ticks {
-            let at = (frame.x(&horizontal, tick.value), bottom + GAP);
+            // The last one would reach over the edge of the picture.
+            let width = self.widest(std::iter::once(tick.label.clone()))?;
+            let most = WIDTH.cast_signed() - GAP / 2 - width / 2;
+            let at = (frame.x(&horizontal, tick.value).min(most), bottom + GAP);
             self.text(&tick.label, at, letters(LABEL, &BLACK, HPos::Center, VPos::Top))?;
         }
         let name = horizontal_title(unit, &horizontal.unit);

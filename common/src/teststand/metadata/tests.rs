@@ -178,7 +178,7 @@ fn a_file_is_added_to_and_touched_only_where_it_changes() {
     let json: Json = serde_json::from_str(&text).unwrap();
     assert_eq!(json["C1--00000"], metadata(&file));
 
-    for (bad, why) in [("[]", "a JSON object expected"), ("{\"C1--00000\": NaN}", "not JSON")] {
+    for (bad, why) in [("[]", "a JSON object expected"), ("{\"C1--00000\": nan}", "not JSON")] {
         fs::write(&path, bad).unwrap();
         let error = found.write(&path).unwrap_err().to_string();
         assert!(error.contains(why) && error.contains("--waveform-only"), "{error}");

@@ -1,4 +1,8 @@
-//! `verify`: whether outputs are what was written, and what their sources hold.
+//! `verify`: whether outputs are what was written, and what their sources hold. Here what is asked, and what is said of
+//! rows and files; `deletion`: what is said of sources that could be deleted; `lists`: these in files of their own.
+
+mod deletion;
+mod lists;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -9,49 +13,44 @@ use trc2npy_common::convert::Watch;
 use trc2npy_common::fs::StorageError;
 use trc2npy_common::outputs::{self, Description, OutputError};
 use trc2npy_common::resources::Machine;
-use trc2npy_common::trc::{Field, FieldSet};
-use trc2npy_common::units::Bytes;
-use trc2npy_common::verify::{self, Kept, Request, Share, Tally, Verdict, Verification, VerifyError};
+use trc2npy_common::verify::{self, Request, Share, Tally, Verdict, Verification, VerifyError};
+
+use lists::Lists;
 
 use super::convert::stop_on_ctrl_c;
 use crate::failure::{DIFFERS, Failure, INTERRUPTED};
 use crate::options::{self, VerifyOptions};
 use crate::screen::{self, Display, Event, count, counted, indented, paragraph};
 
-/// Header fields that a row's index record holds, or that its samples do.
-const IN_THE_INDEX: FieldSet = FieldSet::EMPTY
-    .with(Field::TriggerTime)
-    .with(Field::VerticalGain)
-    .with(Field::VerticalOffset)
-    .with(Field::HorizInterval)
-    .with(Field::HorizOffset)
-    .with(Field::CommType)
-    .with(Field::CommOrder);
-
 /// Verifies, and says what was found.
 pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let request = request(options)?;
+    let mut lists = Lists::open(options)?;
     let display = Display::new(options.progress);
     if let (Share::Some { share, seed }, false) = (request.share, display.is_json()) {
         screen::chat(&format!(
             "comparing {} % of the rows with their sources; --seed {seed} chooses the same again",
-            (share * 1e6).round() / 1e4
+            percent(share)
         ));
     }
     let stop = stop_on_ctrl_c(&display);
     let watch = Arc::new(Watch::new());
     let following = display.follow(Arc::clone(&watch), None);
-    let found = verify::verify(&request, &watch, &stop);
+    let found = verify::verify(&request, &watch, &stop, &mut |path, kept| lists.add(path, kept));
     drop(following);
     let found = found?;
+    let listed = match &found.deletion {
+        Some(_) => lists.finish()?,
+        None => lists.drop_all(),
+    };
     if display.is_json() {
         Event::End(&as_json(&request, &found)).emit()?;
     } else if options.json {
         screen::show_json(&as_json(&request, &found))?;
     } else if found.agrees() && !found.interrupted {
-        screen::tell(&told(&request, &found))?;
+        screen::tell(&(told(&request, &found) + &listed))?;
     } else {
-        screen::show(&told(&request, &found))?;
+        screen::show(&(told(&request, &found) + &listed))?;
     }
     Ok(match (found.interrupted, found.agrees()) {
         (true, _) => INTERRUPTED.into(),
@@ -60,10 +59,25 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     })
 }
 
+/// A share in per cent, with the digits that were typed.
+fn percent(share: f64) -> String {
+    // Times 100, and without the last digits, in which that can show.
+    format!("{:.10e}", share * 100.0)
+        .parse()
+        .map_or_else(|_| String::new(), |percent: f64| percent.to_string())
+}
+
 fn request(options: &VerifyOptions) -> Result<Request, Failure> {
     let mut paths = Vec::new();
     for named in &options.outputs {
-        paths.extend(outputs::find(named)?);
+        let found = outputs::find(named)?;
+        for begun in &found.unfinished {
+            screen::remark(&format!(
+                "warning: {}: a conversion into it was begun, and no array of it is there: it is not verified",
+                begun.display()
+            ));
+        }
+        paths.extend(found.outputs);
     }
     let mut known = std::collections::BTreeSet::new();
     paths.retain(|paths| known.insert(paths.clone()));
@@ -202,9 +216,9 @@ fn agreement(request: &Request, found: &Verification) -> String {
              were written.",
         );
     }
-    if let Some((files, bytes)) = safe_to_delete(request, found) {
+    if let Some(found) = &found.deletion {
         text.push('\n');
-        text += &deletion(found, files, bytes);
+        text += &deletion::told(found);
     }
     text
 }
@@ -212,56 +226,6 @@ fn agreement(request: &Request, found: &Verification) -> String {
 fn unsealed(found: &Verification) -> bool {
     let mut described = found.channels.iter().filter_map(|channel| channel.description.as_ref());
     described.any(|what| !what.is_sealed())
-}
-
-/// Sources that hold nothing that is not in the arrays; none where not all were looked at, or something differs.
-fn safe_to_delete(request: &Request, found: &Verification) -> Option<(u64, Bytes)> {
-    let all = request.sources.is_some() && request.share == Share::All;
-    if !all || !found.agrees() || found.interrupted {
-        return None;
-    }
-    Some((
-        tallies(found).map(|tally| tally.safe_files).sum(),
-        tallies(found).map(|tally| tally.safe_bytes).sum(),
-    ))
-}
-
-fn deletion(found: &Verification, files: u64, bytes: Bytes) -> String {
-    let are = if files == 1 { "is" } else { "are" };
-    let mut text = paragraph(&format!(
-        "{} ({bytes}) {are} safe to delete: every sample is in the arrays. Nothing was deleted.",
-        counted(files, "source file")
-    ));
-    for kept in Kept::ALL {
-        let of_kind = tallies(found).filter_map(|tally| tally.kept.get(&kept));
-        let number: u64 = of_kind.clone().map(|files| files.count).sum();
-        if let Some(example) = of_kind.flat_map(|files| &files.examples).next() {
-            let first = if number == 1 { "" } else { "the first is " };
-            text += &paragraph(&format!(
-                "Keep {} {} ({first}{example}).",
-                counted(number, "file"),
-                kept.describe()
-            ));
-        }
-    }
-    let varying = found.channels.iter().filter_map(|channel| channel.description.as_ref());
-    let varying = varying.fold(FieldSet::EMPTY, |so_far, what| so_far.union(what.varying_fields));
-    let lost: Vec<String> = varying
-        .without(IN_THE_INDEX)
-        .iter()
-        .map(|field| field.to_string())
-        .collect();
-    if !lost.is_empty() {
-        text += &paragraph(&format!(
-            "Only in the files' headers, and in no index: how {} from file to file.",
-            match &lost[..] {
-                [one] => format!("{one} varies"),
-                [before @ .., end] => format!("{} and {end} vary", before.join(", ")),
-                [] => String::new(),
-            }
-        ));
-    }
-    text
 }
 
 fn as_json(request: &Request, found: &Verification) -> Value {
@@ -306,7 +270,7 @@ fn as_json(request: &Request, found: &Verification) -> Value {
         "channels": channels,
         "reports": reports.collect::<Vec<_>>(),
         "digests": digests.collect::<Vec<_>>(),
-        "safe_to_delete": safe_to_delete(request, found).map(|(files, bytes)| json!({"files": files, "bytes": bytes})),
+        "safe_to_delete": found.deletion,
     })
 }
 
@@ -330,5 +294,23 @@ impl From<OutputError> for Failure {
 impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         Self::work(1, &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn a_share_is_shown_as_it_was_typed() {
+        for (share, text) in [
+            (0.05, "5"),
+            (0.07, "7"),
+            (1e-9, "0.0000001"),
+            (0.123, "12.3"),
+            (1.0, "100"),
+        ] {
+            assert_eq!(percent(share), text);
+        }
     }
 }
