@@ -13,7 +13,7 @@ use trc2npy_common::convert::{
     unreadable_allowed,
 };
 use trc2npy_common::fs;
-use trc2npy_common::plan::{self, ChannelPlan, Findings, LongBaseline, Plan, PlanProgress, PlanRequest, PlannedRun};
+use trc2npy_common::plan::{self, ChannelPlan, Findings, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun};
 use trc2npy_common::resources::{Machine, default_memory_limit};
 use trc2npy_common::roots::{Place, RootError, Roots};
 use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard, Stretch};
@@ -74,7 +74,7 @@ impl Planner {
                 Status::failed_precondition(message)
             }
         })?;
-        let outs = plan::resolve_outputs(&submission.out, &planned)
+        let outs = plan::resolve_outputs(&run.out, &planned)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let planning = began.elapsed();
         let mut taken = Vec::with_capacity(planned.len());
@@ -173,7 +173,7 @@ impl Planner {
         };
         Ok(ConvertRun {
             request,
-            out: submission.out.clone(),
+            out: Out::Template(submission.out.clone()),
             settings,
         })
     }

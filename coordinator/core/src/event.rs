@@ -215,7 +215,7 @@ pub struct Shard {
     pub rows: RowRange,
 }
 
-/// What a shard took.
+/// What a shard took, by its worker's account. What is in it is said by [`Found`] when it has landed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Input bytes.

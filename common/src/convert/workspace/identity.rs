@@ -73,7 +73,7 @@ pub(in crate::convert) fn words(run: &ConvertRun) -> Vec<String> {
     );
     let flags = request.options.flags();
     words.extend(flags.iter().flat_map(|flag| flag.split(' ')).map(str::to_owned));
-    words.extend(["--out".to_owned(), out.clone()]);
+    words.extend(["--out".to_owned(), out.to_string()]);
     words
 }
 
@@ -93,6 +93,7 @@ pub(super) fn describe(run: &ConvertRun) -> String {
 mod tests {
     use super::*;
     use crate::options::{BaselineMethod, Dtype};
+    use crate::plan::Out;
     use crate::trc::WaveArray;
 
     #[test]
@@ -149,7 +150,7 @@ mod tests {
     fn a_command_is_told_as_one_would_type_it() {
         let mut run = ConvertRun {
             request: PlanRequest::new(vec!["run/r005".into(), "run/r006".into()], 1),
-            out: "my arrays/{run}".to_owned(),
+            out: Out::Template("my arrays/{run}".to_owned()),
             settings: Settings::for_tests(),
         };
         assert_eq!(

@@ -40,6 +40,7 @@ impl Core {
     }
 
     pub(super) fn deliver(&mut self, session: SessionId, shard: Shard, work: Work) {
+        self.hear(session);
         match self.worth(&shard) {
             Worth::Live => self.take_live(session, shard, work),
             Worth::Open => {

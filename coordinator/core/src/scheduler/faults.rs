@@ -26,6 +26,7 @@ const UNREADABLE_HERE: u32 = 3;
 
 impl Core {
     pub(super) fn fault(&mut self, session: SessionId, id: LeaseId, fault: Fault) {
+        self.hear(session);
         // A late word of a lease that others have by now, or nobody.
         let Some(lease) = self.leases.get(&id).filter(|lease| lease.session() == Some(session)) else {
             return;

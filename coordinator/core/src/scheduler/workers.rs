@@ -151,6 +151,14 @@ impl Core {
         self.refresh(session);
     }
 
+    /// Any word of a worker is a sign of life.
+    pub(super) fn hear(&mut self, session: SessionId) {
+        let now = self.now();
+        if let Some(worker) = self.workers.get_mut(&session) {
+            worker.heard = now;
+        }
+    }
+
     pub(super) fn drain(&mut self, session: SessionId) {
         if let Some(worker) = self.workers.get_mut(&session) {
             worker.drain_asked = true;

@@ -23,12 +23,13 @@ fn the_oldest_job_the_first_channel_the_lowest_rows() {
 
 #[test]
 fn nothing_for_a_worker_that_cannot() {
-    let cases: [(&str, fn(&mut Beat)); 5] = [
+    type Change = fn(&mut Beat);
+    let cases: [(&str, Change); 5] = [
         ("pc1 gets nothing: its memory is full", |beat| {
-            beat.memory_pressure = true
+            beat.memory_pressure = true;
         }),
         ("pc1 gets nothing: it is finishing what it has, and ends then", |beat| {
-            beat.draining = true
+            beat.draining = true;
         }),
         ("pc1 gets nothing: it has room for no lease", |beat| beat.slots = 0),
         (

@@ -179,7 +179,7 @@ fn rows_in_place_need_no_work_and_keep_their_files() {
         session,
         lease: old.lease,
     };
-    assert_eq!(effects, [settle.clone()]);
+    assert_eq!(effects, std::slice::from_ref(&settle));
     assert_eq!(stage.deliver(session, &old), [settle]);
 }
 
