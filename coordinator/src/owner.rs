@@ -44,6 +44,8 @@ pub(crate) enum Message {
     Landed(Shard, Found),
     /// Or it cannot be.
     LandingFailed(Shard, String),
+    /// Nothing can be written where the job's arrays are.
+    StorageFailed(JobId, String),
     /// All files of a job have their names, or why not.
     Published(JobId, Result<Vec<ChannelSummary>, String>),
     /// Something about it came up, for people.
@@ -242,6 +244,7 @@ impl Owner {
                 Message::JournalFailed(error) => return Err(error),
                 Message::Landed(shard, found) => self.step(Event::Landed { shard, found }),
                 Message::LandingFailed(shard, why) => self.step(Event::LandingFailed { shard, why }),
+                Message::StorageFailed(job, why) => self.step(Event::StorageFailed { job, why }),
                 Message::Published(job, result) => self.published(job, result),
                 Message::Noted(job, notes) => {
                     if let Some(entry) = self.jobs.get_mut(&job) {

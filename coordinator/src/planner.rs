@@ -13,7 +13,9 @@ use trc2npy_common::convert::{
     unreadable_allowed,
 };
 use trc2npy_common::fs;
-use trc2npy_common::plan::{self, ChannelPlan, Findings, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun};
+use trc2npy_common::plan::{
+    self, ChannelPlan, Findings, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun,
+};
 use trc2npy_common::resources::{Machine, default_memory_limit};
 use trc2npy_common::roots::{Place, RootError, Roots};
 use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard, Stretch};
@@ -74,8 +76,8 @@ impl Planner {
                 Status::failed_precondition(message)
             }
         })?;
-        let outs = plan::resolve_outputs(&run.out, &planned)
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let outs =
+            plan::resolve_outputs(&run.out, &planned).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let planning = began.elapsed();
         let mut taken = Vec::with_capacity(planned.len());
         for (planned, out) in planned.into_iter().zip(outs) {

@@ -92,7 +92,6 @@ pub(crate) async fn serve(
 }
 
 /// Refuses a caller who speaks another protocol, in one sentence, here and there.
-#[expect(clippy::result_large_err, reason = "the shape of tonic's interceptors")]
 fn check(request: Request<()>, tell: &(dyn Fn(&str) + Send + Sync)) -> Result<Request<()>, Status> {
     match Protocol::ours().check(request.metadata()) {
         Ok(()) => Ok(request),

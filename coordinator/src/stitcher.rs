@@ -140,6 +140,10 @@ impl Bench {
                     self.inbox.post(Message::Landed(*shard, found));
                     continue;
                 }
+                Some(Ok(Err(error))) if !error.is_of_the_shard() => {
+                    self.inbox.post(Message::StorageFailed(self.job, error.to_string()));
+                    continue;
+                }
                 Some(Ok(Err(error))) => error.to_string(),
                 Some(Err(_)) => "the stitching thread crashed (please report this)".to_owned(),
                 None => "the plan has no such channel".to_owned(),
@@ -147,8 +151,9 @@ impl Bench {
             self.inbox.post(Message::LandingFailed(*shard, why));
         }
         if self.unsynced >= self.sync_every {
-            // An error here comes again when the job is published, and is told then.
-            let _ = self.sync();
+            if let Err(why) = self.sync() {
+                self.inbox.post(Message::StorageFailed(self.job, why));
+            }
         }
     }
 

@@ -155,6 +155,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut v1::SubmitRequest);
+
     #[test]
     fn what_cannot_be_is_refused_with_the_name_of_the_field() {
         let error = |change: &dyn Fn(&mut v1::SubmitRequest)| {
@@ -162,14 +164,13 @@ mod tests {
             change(&mut request);
             Submission::try_from(request).unwrap_err().to_string()
         };
-        type Change = fn(&mut v1::SubmitRequest);
         let changes: [(&str, Change); 5] = [
             ("`key`", |request| request.key = String::new()),
             ("`inputs`", |request| request.inputs.clear()),
             ("`channels`", |request| request.channels = vec!["?".to_owned()]),
             ("`name`", |request| request.name = "../x{channel}.npy".to_owned()),
             ("`options`", |request| {
-                request.options = "{\"dtype\":\"int64\"}".to_owned()
+                request.options = "{\"dtype\":\"int64\"}".to_owned();
             }),
         ];
         for (told, change) in changes {

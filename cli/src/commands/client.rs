@@ -58,7 +58,7 @@ impl Client {
     ) -> Result<T, Failure> {
         let client =
             JobsClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
-        self.runtime.block_on(call(client)).map_err(failure)
+        self.runtime.block_on(call(client)).map_err(|status| failure(&status))
     }
 
     /// Makes a call of the workers' service.
@@ -68,7 +68,7 @@ impl Client {
     ) -> Result<T, Failure> {
         let client =
             FleetClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
-        self.runtime.block_on(call(client)).map_err(failure)
+        self.runtime.block_on(call(client)).map_err(|status| failure(&status))
     }
 
     /// Follows a job to its end, or until `stop`; `watch` is raised meanwhile. Returns what was seen last.
@@ -129,7 +129,7 @@ pub(crate) fn allow(address: &Address, insecure: bool) -> Result<(), Failure> {
 }
 
 /// A call that failed, in the coordinator's own words.
-fn failure(status: Status) -> Failure {
+fn failure(status: &Status) -> Failure {
     let code = match status.code() {
         Code::InvalidArgument => 2,
         _ => 1,

@@ -2,6 +2,7 @@
 //! and two workers make them, in this process and over the network's loopback: what a lab's machines do.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -180,13 +181,12 @@ fn commands(dir: &Path) -> String {
         .map(OsString::from)
         .to_vec(),
     ];
-    words
-        .into_iter()
-        .map(|words| {
-            let words: Vec<OsString> = std::iter::once("trc2npy".into()).chain(words).collect();
-            format!("$ {}\n", screen::command_line(&words))
-        })
-        .collect()
+    let mut text = String::new();
+    for words in words {
+        let words: Vec<OsString> = std::iter::once("trc2npy".into()).chain(words).collect();
+        let _ = writeln!(text, "$ {}", screen::command_line(&words));
+    }
+    text
 }
 
 /// `submit data:run --out data:npy --baseline 500`; an earlier demo's arrays are this one's own.

@@ -15,7 +15,7 @@ use crate::options::{self, Settled, SubmitOptions};
 use crate::screen::{self, Display};
 
 /// The coordinator plans within this time, or the sentence tells how to look.
-const PLANNING: Duration = Duration::from_secs(3600);
+const PLANNING: Duration = Duration::from_hours(1);
 
 /// Submits.
 pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode, Failure> {

@@ -8,7 +8,7 @@ use trc2npy_common::hang_up;
 use trc2npy_common::resources::{self, Machine, default_memory_limit};
 use trc2npy_common::roots::Roots;
 use trc2npy_proto::link::Address;
-use trc2npy_worker::{Control, Ended, Probe, WorkerConfig, WorkerError};
+use trc2npy_worker::{Control, Ended, Probe, WorkerConfig};
 
 use super::client::allow;
 use super::coordinator::log;
@@ -60,8 +60,7 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
             log("ended: what was in hand is given back");
             return Ok(INTERRUPTED.into());
         }
-        Err(error @ WorkerError::Refused { .. }) => return Err(Failure::work(1, &error)),
-        Err(error @ WorkerError::Machine(_)) => return Err(Failure::work(1, &error)),
+        Err(error) => return Err(Failure::work(1, &error)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ use trc2npy_common::convert::{
     Assembly, AssemblyJob, BlockSizes, ConvertError, ConvertRun, Converted, Io, Landed, NameTemplate, Opened, Outcome,
     Overwrite, Pulse, RangeConverter, RangeOptions, Reading, Settings, Stop, Watch, convert,
 };
-use trc2npy_common::plan::{self, Plan, PlanProgress, PlanRequest};
+use trc2npy_common::plan::{self, Out, Plan, PlanProgress, PlanRequest};
 use trc2npy_common::roots::Roots;
 use trc2npy_common::shard::{Lease, ShardName, ShardRecord, ShardWriter};
 use trc2npy_common::units::{Bytes, RowRange};
@@ -62,7 +62,7 @@ impl Lab {
         request.settle = Duration::ZERO;
         let mut run = ConvertRun {
             request,
-            out: self.at(out).to_str().unwrap().to_owned(),
+            out: Out::Folder(self.at(out).to_str().unwrap().to_owned()),
             settings: Settings {
                 threads: 2,
                 memory_limit: Bytes::mib(64),
@@ -84,7 +84,7 @@ impl Lab {
     pub(crate) fn reference(&self, run: &ConvertRun) -> Outputs {
         let out = self.at("reference");
         let run = ConvertRun {
-            out: out.to_str().unwrap().to_owned(),
+            out: Out::Folder(out.to_str().unwrap().to_owned()),
             ..run.clone()
         };
         let converted = converted(&run);
@@ -97,7 +97,7 @@ impl Lab {
         assert_eq!(planned.len(), 1, "one run");
         let job = AssemblyJob {
             run: run.clone(),
-            out: Path::new(&run.out),
+            out: Path::new(run.out.text()),
             folder: job,
             roots: &self.here,
             reopened,

@@ -81,7 +81,7 @@ fn codes_padded_rows_and_chosen_samples_too() {
         let seed = fastrand::u64(..);
         println!("seed {seed}");
         assembled(&lab, &run, seed);
-        must_equal(&outputs(run.out.as_ref()), &expected);
+        must_equal(&outputs(run.out.text().as_ref()), &expected);
     }
 }
 

@@ -80,6 +80,13 @@ pub enum Event {
         /// Why, for people.
         why: String,
     },
+    /// Where the job's arrays are, nothing can be written: no fault of any worker.
+    StorageFailed {
+        /// Which job.
+        job: JobId,
+        /// Why, for people.
+        why: String,
+    },
     /// All files of the job have their names, or it could not be.
     Published {
         /// Which.

@@ -17,7 +17,7 @@ mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::effect::Effect;
+use crate::effect::{Effect, Ending};
 use crate::event::Event;
 use crate::ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
 use crate::job::Job;
@@ -120,6 +120,7 @@ impl Core {
             Event::DrainAsked(session) => self.drain(session),
             Event::Landed { shard, found } => self.landed(shard, found),
             Event::LandingFailed { shard, why } => self.landing_failed(shard, &why),
+            Event::StorageFailed { job, why } => self.end_job(job, Ending::Failed(why)),
             Event::Published { job, result } => self.published(job, result),
         }
     }
