@@ -291,6 +291,13 @@ fn outputs_that_would_meet_are_refused_before_anything_is_written() {
     lab.batch(&["--out", out.join("{run}-arrays").to_str().unwrap()])
         .must_succeed();
     assert_eq!(outputs(&out.join("p06/r005-arrays")).len(), 4);
+    // A place that is none; a folder of a run that only looks like one is called so.
+    lab.batch(&["--out", out.join("{runs}").to_str().unwrap()])
+        .must_end_with(2)
+        .must_say(&["{runs} stands for nothing"]);
+    fs::rename(lab.path("lab/p07"), lab.path("lab/{run} {x}")).unwrap();
+    lab.batch(&[]).must_succeed();
+    assert_eq!(outputs(&lab.path("lab-npy/{run} {x}/r005")).len(), 4);
 }
 
 #[test]

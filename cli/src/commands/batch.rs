@@ -13,7 +13,7 @@ use trc2npy_common::fs::LockError;
 use trc2npy_common::plan::{self, FoundRun, FoundRuns, PlanError};
 use trc2npy_common::resources::Machine;
 
-use super::convert::{Job, run_record, stop_on_ctrl_c};
+use super::convert::{Job, refuse_unknown_place, run_record, stop_on_ctrl_c};
 use super::on_finish::{Ending, OnFinish};
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
 use crate::options::{self, BatchOptions, ProgressStyle, Settled};
@@ -55,6 +55,9 @@ fn find(options: &BatchOptions) -> Result<Found, Failure> {
         return Err(Failure::Options(
             "no FOLDER: name the folders below which every run is to be converted (trc2npy batch FOLDER...)".to_owned(),
         ));
+    }
+    if let Some(out) = options.output.out.as_deref().and_then(Path::to_str) {
+        refuse_unknown_place(out)?;
     }
     let FoundRuns { runs, unreadable } = plan::search(&options.folders)?;
     if runs.is_empty() && unreadable.is_empty() {

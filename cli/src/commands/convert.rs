@@ -81,11 +81,7 @@ impl Job {
             ));
         };
         let text = output_folder(out)?;
-        if let Some(unknown) = unknown_place(&text) {
-            return Err(Failure::Options(format!(
-                "--out {text}: {unknown} stands for nothing; only {{run}} stands for something, the run's name"
-            )));
-        }
+        refuse_unknown_place(&text)?;
         Ok(Self::with_out(options, machine, Out::Template(text)))
     }
 
@@ -162,6 +158,16 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
             file.display()
         ))),
         _ => Ok(text.to_owned()),
+    }
+}
+
+/// Refuses a misspelt `{run}`.
+pub(super) fn refuse_unknown_place(out: &str) -> Result<(), Failure> {
+    match unknown_place(out) {
+        None => Ok(()),
+        Some(unknown) => Err(Failure::Options(format!(
+            "--out {out}: {unknown} stands for nothing; only {{run}} stands for something, the run's name"
+        ))),
     }
 }
 

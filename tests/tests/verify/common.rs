@@ -20,15 +20,15 @@ pub(crate) struct Made {
 impl Made {
     /// Writes the run and converts it; `code` is how that ends.
     pub(crate) fn new(name: &'static str, spec: RunSpec, options: &[&str], code: i32) -> Self {
-        Self::made(name, spec, options, code, |_| ())
+        Self::with(name, spec, options, code, |_| ())
     }
 
     /// A good run of files that `change` changes in their folder before they are converted.
     pub(crate) fn of_changed(spec: RunSpec, options: &[&str], change: impl FnOnce(&Path)) -> Self {
-        Self::made("changed files", spec, options, 0, change)
+        Self::with("changed files", spec, options, 0, change)
     }
 
-    fn made(name: &'static str, spec: RunSpec, options: &[&str], code: i32, change: impl FnOnce(&Path)) -> Self {
+    fn with(name: &'static str, spec: RunSpec, options: &[&str], code: i32, change: impl FnOnce(&Path)) -> Self {
         let root = scratch();
         let (run, out) = (root.path().join("r005"), root.path().join("out"));
         write_run(&spec, &run);

@@ -213,16 +213,16 @@ fn what_else_is_in_a_file_and_in_no_output_is_named() {
     type Change = fn(&mut TraceFile);
     let cases: [(&str, Change); 4] = [
         ("with a text of the user's", |file| {
-            file.user_text = b"bias 60 V".to_vec()
+            file.user_text = b"bias 60 V".to_vec();
         }),
         ("with the times of an RIS acquisition", |file| {
-            file.ris_time = vec![1e-9, 2e-9]
+            file.ris_time = vec![1e-9, 2e-9];
         }),
         ("with bytes behind the last block", |file| {
-            file.trailing = b"\n\0more".to_vec()
+            file.trailing = b"\n\0more".to_vec();
         }),
         ("safe to delete: every sample", |file| {
-            file.trailing = b"\r\n\0\0".to_vec()
+            file.trailing = b"\r\n\0\0".to_vec();
         }),
     ];
     for (says, change) in cases {
