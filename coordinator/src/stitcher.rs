@@ -150,10 +150,10 @@ impl Bench {
             };
             self.inbox.post(Message::LandingFailed(*shard, why));
         }
-        if self.unsynced >= self.sync_every {
-            if let Err(why) = self.sync() {
-                self.inbox.post(Message::StorageFailed(self.job, why));
-            }
+        if self.unsynced >= self.sync_every
+            && let Err(why) = self.sync()
+        {
+            self.inbox.post(Message::StorageFailed(self.job, why));
         }
     }
 
