@@ -18,15 +18,12 @@ const CALM: std::ops::Range<u64> = 200..800;
 /// How many seeds are tried: few in the ordinary tests, many in the long ones.
 fn seeds() -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    match number("TRC2NPY_CHAOS_SEED") {
-        Some(seed) => vec![seed],
-        None => {
-            let first = fastrand::u64(..u64::from(u32::MAX));
-            (0..number("TRC2NPY_CHAOS_SEEDS").unwrap_or(10))
-                .map(|k| first + k)
-                .collect()
-        }
+    if let Some(seed) = number("TRC2NPY_CHAOS_SEED") {
+        return vec![seed];
     }
+    let first = fastrand::u64(..u64::from(u32::MAX));
+    let count = number("TRC2NPY_CHAOS_SEEDS").unwrap_or(10);
+    (0..count).map(|k| first + k).collect()
 }
 
 #[test]
