@@ -155,12 +155,13 @@ impl Coordinator {
 
     /// Waits for its end: no new leases, the journal closed. Workers finish what they have, and come back to the next.
     pub fn wait(self) -> Result<(), CoordinatorError> {
-        let owner = self.owner.join().unwrap_or(Ok(()));
+        let owner = self.owner.join();
         // Dropping it would do the same.
         let _ = self.stop_server.send(());
-        let server = self.server.join().unwrap_or(Ok(()));
-        owner?;
-        server
+        let server = self.server.join();
+        let crashed = |_| std::io::Error::other("one of its threads crashed; start it again, it goes on with its jobs");
+        owner.map_err(crashed)??;
+        server.map_err(crashed)?
     }
 }
 

@@ -238,7 +238,7 @@ impl Owner {
                 Message::Durable(steps) => {
                     for step in steps {
                         let effects = self.deferred.remove(&step).unwrap_or_default();
-                        self.perform(effects);
+                        effects.into_iter().for_each(|effect| self.perform_one(effect));
                     }
                 }
                 Message::JournalFailed(error) => return Err(error),

@@ -319,7 +319,10 @@ impl<'c> Session<'c> {
             },
             Some(to_worker::Message::Revoke(v1::Revoke { lease: Some(lease) })) => self.drop_lease((*lease).into()),
             Some(to_worker::Message::Settle(v1::Settle { lease: Some(lease) })) => {
-                self.in_hand.remove(&(*lease).into());
+                // One that is still worked on has become needless.
+                if let Some(hand) = self.in_hand.remove(&(*lease).into()) {
+                    hand.lease.pulse.revoke();
+                }
             }
             Some(to_worker::Message::Dismiss(_)) => self.dismissed = true,
             // What a later version adds is no reason to stop.

@@ -22,7 +22,17 @@ use crate::screen;
 /// Looked for where the program is started.
 const DEFAULT_FILE: &str = "trc2npy.toml";
 /// What is asked of one call, not a setting to keep.
-const ACTIONS: [&str; 5] = ["help", "config", "print-config", "dry-run", "json"];
+const ACTIONS: [&str; 9] = [
+    "help",
+    "config",
+    "print-config",
+    "dry-run",
+    "json",
+    "insecure",
+    "watch",
+    "wait",
+    "detach",
+];
 /// Options that are one choice: the layer that makes it leaves none to those below, also not with the other option.
 const ONE_CHOICE: [&str; 2] = ["samples", "time"];
 /// The positional arguments' key in the file, those of `convert`.

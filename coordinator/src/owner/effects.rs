@@ -9,28 +9,28 @@ use crate::recorder::Task;
 use crate::stitcher;
 
 impl Owner {
-    /// In order; what follows a record waits until it is durable.
+    /// In order. Some effects wait until every record before them is durable, whatever step it came in.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
-        let mut effects = effects.into_iter();
-        while let Some(effect) = effects.next() {
-            if let Effect::Record(first) = effect {
-                self.record(first, effects);
-                return;
+        let mut records = Vec::new();
+        let mut late = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Record(record) => records.push(record),
+                effect if waits_for_records(&effect) => late.push(effect),
+                effect => self.perform_one(effect),
             }
-            self.perform_one(effect);
+        }
+        if !records.is_empty() {
+            self.record(records, late);
+        } else if let Some(mut waiting) = self.deferred.last_entry() {
+            waiting.get_mut().extend(late);
+        } else {
+            late.into_iter().for_each(|effect| self.perform_one(effect));
         }
     }
 
-    /// Sends the records off, and keeps the other effects until they are written.
-    fn record(&mut self, first: Record, rest: impl Iterator<Item = Effect>) {
-        let mut records = vec![first];
-        let mut others = Vec::new();
-        for effect in rest {
-            match effect {
-                Effect::Record(record) => records.push(record),
-                other => others.push(other),
-            }
-        }
+    /// Sends the records off, and keeps the effects that wait until they are written.
+    fn record(&mut self, records: Vec<Record>, late: Vec<Effect>) {
         let mut ended = Vec::new();
         for record in &records {
             if let Record::Ended { job, ending } = record {
@@ -40,11 +40,11 @@ impl Owner {
         }
         let step = self.next_step;
         self.next_step += 1;
-        self.deferred.insert(step, others);
+        self.deferred.insert(step, late);
         self.recorder.record(Task { records, ended, step });
     }
 
-    fn perform_one(&mut self, effect: Effect) {
+    pub(super) fn perform_one(&mut self, effect: Effect) {
         match effect {
             Effect::Grant { session, grant } => self.send(session, to_worker::Message::Grant(grant.into())),
             Effect::Revoke { session, lease } => {
@@ -77,5 +77,21 @@ impl Owner {
         if let Some(live) = self.jobs.get(&job).and_then(|entry| entry.live.as_ref()) {
             live.stitcher.give(task);
         }
+    }
+}
+
+/// What would be wrong if the coordinator lost a record after it.
+const fn waits_for_records(effect: &Effect) -> bool {
+    match effect {
+        Effect::Settle { .. }
+        | Effect::Discard(_)
+        | Effect::Publish(_)
+        | Effect::Close { .. }
+        | Effect::Dismiss(_) => true,
+        Effect::Grant { .. }
+        | Effect::Revoke { .. }
+        | Effect::Land(_)
+        | Effect::Disconnect { .. }
+        | Effect::Record(_) => false,
     }
 }
