@@ -69,8 +69,10 @@ impl Core {
         let Some(channel) = job.channel(shard.channel) else {
             return Worth::Nothing;
         };
-        // Also the rows of a shard of which only an earlier start knew are not to lose their files.
-        if job.landed.has(shard.lease) || (shard.lease.epoch < self.epoch && channel.is_committed(shard.rows)) {
+        let live = self.leases.contains_key(&shard.lease);
+        // Also what only an earlier start knew of is not to lose its files; a lease in someone's hands is not such a one.
+        let of_before = !live && shard.lease.epoch < self.epoch && channel.is_committed(shard.rows);
+        if job.landed.has(shard.lease) || of_before {
             return Worth::Landed;
         }
         if let Some(held) = channel.held(shard.rows) {
@@ -80,8 +82,7 @@ impl Core {
                 _ => Worth::Nothing,
             };
         }
-        let known = self.leases.contains_key(&shard.lease) || job.dropped.has(shard.lease);
-        if !known && self.was_granted(shard.lease) && channel.is_open(shard.rows) {
+        if !live && !job.dropped.has(shard.lease) && self.was_granted(shard.lease) && channel.is_open(shard.rows) {
             Worth::Open
         } else {
             Worth::Nothing

@@ -206,3 +206,22 @@ fn a_draining_worker_goes_when_all_is_settled() {
     let (other, effects) = stage.join("pc2");
     assert_eq!(grants(&effects)[0].0, other);
 }
+
+/// Its worker takes it for told, so that nobody would ever end it.
+#[test]
+fn a_lease_told_as_one_of_committed_rows_is_over() {
+    let mut stage = Stage::of_epoch(2);
+    let mut done = spec(4);
+    done.channels[0].committed = vec![rows(0, 4)];
+    stage.restore(1, done, Vec::new());
+    stage.restore(2, spec(4), Vec::new());
+    let old = Stage::grant_of(2, lease(1, 5), rows(0, 4));
+    let (session, effects) = stage.join_with("pc1", 1, &[old]);
+    assert_eq!(effects, []);
+    let wrong = Shard {
+        job: JobId(1),
+        ..shard(&old)
+    };
+    stage.deliver_shard(session, wrong, Millis(1));
+    assert_eq!(stage.counts(2), [0, 0, 4, 0]);
+}
