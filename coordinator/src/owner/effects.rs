@@ -83,11 +83,9 @@ impl Owner {
 /// What would be wrong if the coordinator lost a record after it.
 const fn waits_for_records(effect: &Effect) -> bool {
     match effect {
-        Effect::Settle { .. }
-        | Effect::Discard(_)
-        | Effect::Publish(_)
-        | Effect::Close { .. }
-        | Effect::Dismiss(_) => true,
+        Effect::Settle { .. } | Effect::Discard(_) | Effect::Publish(_) | Effect::Close { .. } | Effect::Dismiss(_) => {
+            true
+        }
         Effect::Grant { .. }
         | Effect::Revoke { .. }
         | Effect::Land(_)
