@@ -179,7 +179,11 @@ fn every_command_and_program_of_the_pages_runs() {
             match (block.language.as_str(), block.more.as_str()) {
                 ("sh", more) => {
                     let code = more.strip_prefix("exit=").map_or(0, |code| code.parse().unwrap());
-                    let script = runnable(&block.text);
+                    // What a block leaves running, it takes along, also where it fails.
+                    let script = format!(
+                        "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n{}",
+                        runnable(&block.text)
+                    );
                     let output = in_folder(Path::new("sh"), folder.path())
                         .args(["-euc", &script])
                         .output()

@@ -81,9 +81,9 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
             message: job.error,
         });
     }
-    screen::tell(&jobs::summary(&job))?;
-
     let arrays = CHANNELS.map(|number| out.join(format!("C{number}--Trace.npy")));
+    screen::tell(&format!("{}\n{}", jobs::summary(&job), screen::loading(&arrays[0])))?;
+
     for (array, number) in arrays.iter().zip(CHANNELS) {
         check(&spec, &run, number, array)?;
     }

@@ -32,7 +32,7 @@ pub(crate) fn summary(outcome: &Outcome, name: &NameTemplate) -> String {
     let bad = bad_rows_alone(outcome, name);
     if bad.is_empty() {
         let Some(first) = channels.first() else { return text };
-        let _ = writeln!(text, "Load it in Python:\n\n{}", loading(first));
+        text += &loading(&first.path);
     } else {
         text += &bad;
     }
@@ -63,11 +63,15 @@ pub(crate) const fn type_name(element: Element) -> &'static str {
     }
 }
 
-/// The lines that open an array.
-fn loading(channel: &ChannelOutcome) -> String {
+/// How to open an array.
+pub(crate) fn loading(array: &Path) -> String {
+    format!("Load it in Python:\n\n{}\n", lines_that_load(array))
+}
+
+fn lines_that_load(array: &Path) -> String {
     format!(
         "  import numpy as np\n  traces = np.load({}, mmap_mode=\"r\")",
-        python_text(&channel.path)
+        python_text(array)
     )
 }
 
@@ -111,7 +115,7 @@ fn bad_part(outcome: &Outcome, bad: &[&ChannelOutcome], name: &NameTemplate) -> 
     let _ = writeln!(
         text,
         "\nThe index says which rows are good; in Python:\n\n{}\n  index = np.load({})\n  good = index[\"status\"] == 0",
-        loading(first),
+        lines_that_load(&first.path),
         python_text(&index),
     );
     text
