@@ -237,8 +237,9 @@ impl Owner {
                 Message::Opened(accepted) => self.open(*accepted),
                 Message::Durable(steps) => {
                     for step in steps {
-                        let effects = self.deferred.remove(&step).unwrap_or_default();
-                        effects.into_iter().for_each(|effect| self.perform_one(effect));
+                        for effect in self.deferred.remove(&step).unwrap_or_default() {
+                            self.perform_one(effect);
+                        }
                     }
                 }
                 Message::JournalFailed(error) => return Err(error),

@@ -25,7 +25,9 @@ impl Owner {
         } else if let Some(mut waiting) = self.deferred.last_entry() {
             waiting.get_mut().extend(late);
         } else {
-            late.into_iter().for_each(|effect| self.perform_one(effect));
+            for effect in late {
+                self.perform_one(effect);
+            }
         }
     }
 
