@@ -11,16 +11,14 @@ use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use trc2npy_benches::folder_in_memory;
 use trc2npy_benches::pairs::Pairs;
+use trc2npy_benches::{Failure, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
-
-type Failure = Box<dyn std::error::Error>;
 
 const BASELINE: &str = "500";
 /// Connected workers of the idle coordinator.
@@ -86,18 +84,8 @@ struct Cluster {
 
 impl Bench {
     fn new(folder: TempDir) -> Result<Self, Failure> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        must(
-            Command::new(cargo)
-                .current_dir(&root)
-                .args(["build", "--release", "--quiet", "-p", "trc2npy"]),
-        )?;
-        Ok(Self {
-            folder,
-            trc2npy: target.join("release/trc2npy"),
-        })
+        let (trc2npy, _) = release_binary()?;
+        Ok(Self { folder, trc2npy })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -250,17 +238,4 @@ fn said_after(said: impl std::io::Read + Send + 'static, text: &str) -> Result<S
         }
     }
     Err(format!("a process ended without having said {text:?}").into())
-}
-
-fn must(command: &mut Command) -> Result<(), Failure> {
-    let output = command.stdin(Stdio::null()).output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!(
-        "{command:?}: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    )
-    .into())
 }

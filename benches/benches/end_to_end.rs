@@ -13,13 +13,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use trc2npy_benches::pairs::Pairs;
-use trc2npy_benches::{bare, folder_in_memory};
+use trc2npy_benches::{Failure, bare, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
-
-type Failure = Box<dyn std::error::Error>;
 
 const THREADS: &str = "2";
 const BASELINE: &str = "500";
@@ -99,14 +97,7 @@ struct Bench {
 
 impl Bench {
     fn new(folder: &Path, pairs: usize) -> Result<Self, Failure> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        must(
-            Command::new(cargo)
-                .current_dir(&root)
-                .args(["build", "--release", "--quiet", "-p", "trc2npy"]),
-        )?;
+        let (trc2npy, target) = release_binary()?;
         let yardsticks = env::var_os("TRC2NPY_YARDSTICKS").map(PathBuf::from);
         let there = |name: &str| {
             yardsticks
@@ -129,7 +120,7 @@ impl Bench {
         }
         Ok(Self {
             folder: folder.to_owned(),
-            trc2npy: target.join("release/trc2npy"),
+            trc2npy,
             floor: floor.transpose()?,
             peer: peer.map(|script| [python, script]),
             pairs,
@@ -244,17 +235,4 @@ impl Bench {
             .as_f64()
             .ok_or(format!("the report has no {name}"))?)
     }
-}
-
-fn must(command: &mut Command) -> Result<(), Failure> {
-    let output = command.stdin(Stdio::null()).output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!(
-        "{command:?}: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    )
-    .into())
 }
