@@ -5,7 +5,7 @@ mod effects;
 mod sessions;
 mod views;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -122,6 +122,8 @@ pub(crate) struct JobEntry {
     pub(crate) live: Option<LiveJob>,
     /// Its core is done with it, and its last record is on the way.
     pub(crate) ending: bool,
+    /// Names of the workers that have delivered some of it, for the report.
+    makers: BTreeSet<String>,
     speed: Speed,
 }
 
@@ -264,6 +266,7 @@ impl Owner {
             record,
             live,
             ending: false,
+            makers: BTreeSet::new(),
             speed: Speed::default(),
         };
         self.jobs.insert(id, entry);

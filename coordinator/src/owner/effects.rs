@@ -62,7 +62,8 @@ impl Owner {
             Effect::Land(shard) => self.stitch(shard.job, stitcher::Task::Land(shard)),
             Effect::Discard(shard) => self.stitch(shard.job, stitcher::Task::Discard(shard)),
             Effect::Publish(job) => {
-                let workers = self.names_of_workers(job);
+                let makers = self.jobs.get(&job).map(|entry| entry.makers.iter().cloned().collect());
+                let workers = makers.unwrap_or_default();
                 self.stitch(job, stitcher::Task::Publish { workers });
             }
             Effect::Close { job, ending } => {

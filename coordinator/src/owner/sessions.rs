@@ -134,7 +134,10 @@ impl Owner {
                 Beat::try_from(wire).map(|beat| Event::Beat { session, beat })
             }
             Some(from_worker::Message::Delivered(delivered)) => {
-                <(Shard, Work)>::try_from(delivered).map(|(shard, work)| Event::Delivered { session, shard, work })
+                <(Shard, Work)>::try_from(delivered).map(|(shard, work)| {
+                    self.note_maker(session, shard.job);
+                    Event::Delivered { session, shard, work }
+                })
             }
             Some(from_worker::Message::Failed(failed)) => {
                 <(LeaseId, _)>::try_from(failed).map(|(lease, fault)| Event::Failed { session, lease, fault })
@@ -194,8 +197,11 @@ impl Owner {
         }
     }
 
-    pub(super) fn names_of_workers(&self, _: JobId) -> Vec<String> {
-        self.sessions.values().map(|session| session.name.clone()).collect()
+    /// Notes who makes the rows of a job.
+    fn note_maker(&mut self, session: SessionId, job: JobId) {
+        if let (Some(entry), Some(known)) = (self.jobs.get_mut(&job), self.sessions.get(&session)) {
+            entry.makers.insert(known.name.clone());
+        }
     }
 
     /// The connection of a worker, by its name.
