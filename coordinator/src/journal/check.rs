@@ -30,7 +30,7 @@ pub fn check(folder: &Path) -> Result<Vec<Finding>, JournalError> {
 fn open(folder: &Path) -> Result<Database, JournalError> {
     let path = folder.join(FILE);
     if !path.exists() {
-        return Err(JournalError::Missing {
+        return Err(JournalError::NotThere {
             folder: folder.to_owned(),
         });
     }

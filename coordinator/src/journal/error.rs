@@ -15,6 +15,12 @@ pub enum JournalError {
         /// The state's folder.
         folder: PathBuf,
     },
+    /// There is nothing to look at.
+    #[error("{folder}: no coordinator's state is here (there is no journal.redb); name the --state of a coordinator", folder = folder.display())]
+    NotThere {
+        /// What was named as a state's folder.
+        folder: PathBuf,
+    },
     /// Another process has it open.
     #[error("{path}: another coordinator uses this state; stop it first, or choose another --state", path = path.display())]
     InUse {

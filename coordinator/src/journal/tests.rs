@@ -140,7 +140,7 @@ fn a_state_that_is_used_lost_newer_or_damaged_is_never_begun_anew() {
 fn a_check_finds_what_should_not_be() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    assert!(matches!(check(&state), Err(JournalError::Missing { .. })));
+    assert!(matches!(check(&state), Err(JournalError::NotThere { .. })));
     let journal = Journal::open(&state).unwrap();
     let ids = journal.accept(&[job("a")]).unwrap();
     let commits = [
