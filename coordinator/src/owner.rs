@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tonic::Status;
 use trc2npy_coordinator_core::{
     Amount, ChannelView, Core, Effect, Event, Found, JobId, JobSpec, JobView, SessionId, Shard,
@@ -124,6 +124,8 @@ pub(crate) struct JobEntry {
     pub(crate) ending: bool,
     /// Names of the workers that have delivered some of it, for the report.
     makers: BTreeSet<String>,
+    /// Becomes true when nothing of it will change any more.
+    over: watch::Sender<bool>,
     speed: Speed,
 }
 
@@ -262,11 +264,13 @@ impl Owner {
 
     fn enter(&mut self, id: JobId, record: JobRecord, live: Option<LiveJob>) {
         self.keys.entry(record.submission.key.clone()).or_default().push(id);
+        let is_over = live.is_none();
         let entry = JobEntry {
             record,
             live,
             ending: false,
             makers: BTreeSet::new(),
+            over: watch::Sender::new(is_over),
             speed: Speed::default(),
         };
         self.jobs.insert(id, entry);

@@ -67,9 +67,11 @@ impl Owner {
                 self.stitch(job, stitcher::Task::Publish { workers });
             }
             Effect::Close { job, ending } => {
-                if let Some(live) = self.jobs.get_mut(&job).and_then(|entry| entry.live.take()) {
+                let Some(entry) = self.jobs.get_mut(&job) else { return };
+                if let Some(live) = entry.live.take() {
                     live.stitcher.give(stitcher::Task::Close(ending));
                 }
+                entry.over.send_replace(true);
             }
             // Taken out by `perform`.
             Effect::Record(_) => {}

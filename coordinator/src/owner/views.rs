@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tonic::Status;
 use trc2npy_coordinator_core::{Bin, ChannelIndex, Idle, JobId, SessionId, WorkerView};
 use trc2npy_proto::v1;
@@ -22,6 +23,11 @@ impl Owner {
         self.jobs
             .get(&job)
             .is_some_and(|entry| entry.live.is_some() && !entry.ending)
+    }
+
+    /// Tells when nothing of a job will change any more.
+    pub(crate) fn end_of(&self, job: JobId) -> Option<watch::Receiver<bool>> {
+        self.jobs.get(&job).map(|entry| entry.over.subscribe())
     }
 
     pub(crate) fn no_such_job(&self, job: JobId) -> Status {

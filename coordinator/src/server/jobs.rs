@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use trc2npy_coordinator_core::{Event, JobId};
@@ -18,7 +18,7 @@ use super::start;
 use crate::owner::Inbox;
 use crate::planner;
 
-/// How often a watched job is looked at.
+/// How often a watched job is looked at; its end is told at once.
 const LOOK: Duration = Duration::from_millis(500);
 /// Parts of a channel's rows in a progress bar.
 pub(crate) const BINS: usize = 64;
@@ -57,15 +57,15 @@ impl Jobs for Service {
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let job = JobId(request.into_inner().job);
+        // Before the first look: an end in between is noticed.
+        let end = self.inbox.ask(move |owner| owner.end_of(job)).await?;
         let first = self.look(job).await?;
+        let mut end = end.ok_or_else(|| Status::not_found(format!("there is no job {job}")))?;
         let (out, stream) = mpsc::channel(4);
         let inbox = self.inbox.clone();
         start("watch", async move {
             let mut last = None;
             let mut now = Ok(first);
-            let mut looks = interval(LOOK);
-            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            looks.tick().await;
             loop {
                 let over = now.as_ref().is_ok_and(is_over) || now.is_err();
                 if last.as_ref() != now.as_ref().ok() {
@@ -78,7 +78,8 @@ impl Jobs for Service {
                     return;
                 }
                 tokio::select! {
-                    _ = looks.tick() => {}
+                    () = sleep(LOOK) => {}
+                    _ = end.changed() => {}
                     () = out.closed() => return,
                 }
                 let look = inbox.ask(move |owner| owner.job_view(job, BINS).ok_or_else(|| owner.no_such_job(job)));
