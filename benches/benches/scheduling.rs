@@ -11,11 +11,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Instant;
 
+use trc2npy_common::plan::Stretch;
 use trc2npy_common::resources::peak_resident;
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{
     Beat, ChannelSpec, Core, Effect, Epoch, Event, Found, Grant, Hello, JobId, JobSpec, LeaseProgress, Millis,
-    SessionId, Shard, Step, Stretch, Work,
+    SessionId, Shard, Step, Work,
 };
 
 const ROUNDS: usize = 5;

@@ -1,20 +1,16 @@
 //! A job that is being worked on: what workers ask for, and the threads that put its arrays together.
 
-use std::fs::File;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use trc2npy_common::convert::Checksum;
-use trc2npy_common::fs;
 use trc2npy_common::plan::Plan;
+use trc2npy_common::shard::Sighting;
 use trc2npy_proto::v1;
 
 use crate::stitcher::Stitcher;
 
 /// Planned files whose first bytes a worker compares.
 const CHECKS: usize = 8;
-/// How much of each.
-const CHECKED: usize = 4096;
 
 /// What is kept of a job while it is worked on.
 pub(crate) struct LiveJob {
@@ -35,14 +31,14 @@ pub(crate) struct Handout {
 pub(crate) fn checks(plan: &Plan) -> Vec<v1::FileCheck> {
     let each = CHECKS.div_ceil(plan.channels.len().max(1));
     let mut checks = Vec::new();
-    let mut path = std::path::PathBuf::new();
+    let mut path = PathBuf::new();
     for (position, channel) in plan.channels.iter().enumerate() {
         let files = channel.files.len();
         for k in 0..each.min(files) {
             // The first, the last, and what lies between at equal distances.
             let file = if each > 1 { k * (files - 1) / (each - 1) } else { 0 };
             plan.file_path(channel, file, &mut path);
-            if let Ok(crc) = first_bytes(&path) {
+            if let Ok(Sighting { crc, .. }) = Sighting::of(&path) {
                 checks.push(v1::FileCheck {
                     channel: u32::try_from(position).unwrap_or(u32::MAX),
                     file: file as u64,
@@ -53,11 +49,4 @@ pub(crate) fn checks(plan: &Plan) -> Vec<v1::FileCheck> {
     }
     checks.truncate(CHECKS);
     checks
-}
-
-fn first_bytes(path: &Path) -> std::io::Result<u32> {
-    let file = File::open(path)?;
-    let mut bytes = vec![0; CHECKED.min(usize::try_from(file.metadata()?.len()).unwrap_or(CHECKED))];
-    fs::read_at(&file, &mut bytes, 0)?;
-    Ok(Checksum::of(&bytes).crc)
 }

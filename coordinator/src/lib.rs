@@ -26,6 +26,9 @@ use owner::{Inbox, Message, Owner};
 use planner::Planner;
 use server::Services;
 
+/// Told, in sentences for people, what happens.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What a coordinator needs to know.
 pub struct CoordinatorConfig {
     /// Where it listens.
@@ -37,7 +40,7 @@ pub struct CoordinatorConfig {
     /// Shards of one job that are copied side by side.
     pub stitch_threads: usize,
     /// Told, in sentences for people, what happens.
-    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+    pub tell: Tell,
 }
 
 /// Why a coordinator cannot start, or had to end.
@@ -168,7 +171,7 @@ impl Coordinator {
 /// Reads the journal's jobs: those that have ended are returned, the others wait for the owner as messages.
 fn restore(
     planner: &Planner,
-    tell: &Arc<dyn Fn(&str) + Send + Sync>,
+    tell: &Tell,
 ) -> Result<Vec<(trc2npy_coordinator_core::JobId, journal::JobRecord)>, CoordinatorError> {
     let jobs = planner.journal.jobs()?;
     let (mut ended, mut going_on, mut committed) = (Vec::new(), 0, 0);
@@ -190,7 +193,7 @@ fn restore(
                     ending: Ended::Failed { why },
                     at_ms: clock::wall_ms(),
                 });
-                planner.journal.end(id, &record)?;
+                planner.journal.record(&[], &[(id, record.clone())])?;
                 ended.push((id, record));
             }
         }

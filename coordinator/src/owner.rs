@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tonic::Status;
 use trc2npy_coordinator_core::{
-    Amount, ChannelView, Core, Effect, Event, Found, JobId, JobSpec, JobView, SessionId, Shard,
+    Amount, ChannelView, Core, Effect, Event, Found, JobId, JobSpec, JobView, Loss, SessionId, Shard,
 };
 use trc2npy_proto::v1;
 
+use crate::Tell;
 use crate::clock::{Clock, wall_ms};
 use crate::job::LiveJob;
 use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal, JournalError};
@@ -120,8 +121,6 @@ impl Inbox {
 pub(crate) struct JobEntry {
     pub(crate) record: JobRecord,
     pub(crate) live: Option<LiveJob>,
-    /// Its core is done with it, and its last record is on the way.
-    pub(crate) ending: bool,
     /// Names of the workers that have delivered some of it, for the report.
     makers: BTreeSet<String>,
     /// Becomes true when nothing of it will change any more.
@@ -187,7 +186,7 @@ pub(crate) struct Owner {
     /// Effects that wait for the records of their step.
     deferred: BTreeMap<u64, Vec<Effect>>,
     pub(crate) roots: Vec<String>,
-    tell: Arc<dyn Fn(&str) + Send + Sync>,
+    tell: Tell,
 }
 
 impl Owner {
@@ -196,7 +195,7 @@ impl Owner {
         inbox: Inbox,
         roots: Vec<String>,
         ended: Vec<(JobId, JobRecord)>,
-        tell: Arc<dyn Fn(&str) + Send + Sync>,
+        tell: Tell,
     ) -> std::io::Result<Self> {
         let clock = Clock::start();
         let recorder = Recorder::start(Arc::clone(&journal), inbox)?;
@@ -224,20 +223,21 @@ impl Owner {
     pub(crate) fn run(mut self, messages: &Receiver<Message>) -> Result<(), JournalError> {
         let mut next_tick = Instant::now() + TICK;
         loop {
-            let message = match messages.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+            let now = Instant::now();
+            if now >= next_tick {
+                next_tick = now + TICK;
+                self.step(Event::Tick);
+                self.look_at_speeds();
+            }
+            let message = match messages.recv_timeout(next_tick.saturating_duration_since(now)) {
                 Ok(message) => message,
-                Err(RecvTimeoutError::Timeout) => {
-                    next_tick = Instant::now() + TICK;
-                    self.step(Event::Tick);
-                    self.look_at_speeds();
-                    continue;
-                }
+                Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             match message {
                 Message::Join(joining) => self.join(joining),
                 Message::FromWorker(session, message) => self.hear(session, message),
-                Message::StreamEnded(session) => self.stream_ended(session),
+                Message::StreamEnded(session) => self.lose(session, Loss::StreamBroken),
                 Message::Opened(accepted) => self.open(*accepted),
                 Message::Durable(steps) => {
                     for step in steps {
@@ -268,7 +268,6 @@ impl Owner {
         let entry = JobEntry {
             record,
             live,
-            ending: false,
             makers: BTreeSet::new(),
             over: watch::Sender::new(is_over),
             speed: Speed::default(),
@@ -330,7 +329,6 @@ impl Owner {
                 Ended::Failed { why } => format!("job {job}: failed: {why}"),
             };
             (self.tell)(&told);
-            entry.ending = true;
             entry.record.end = Some(JobEnd {
                 ending: ended,
                 at_ms: wall_ms(),

@@ -18,23 +18,21 @@ use trc2npy_common::plan::{
 };
 use trc2npy_common::resources::{Machine, default_memory_limit};
 use trc2npy_common::roots::{Place, RootError, Roots};
-use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard, Stretch};
+use trc2npy_common::shard::TOKEN;
+use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard};
 use trc2npy_proto::{Submission, v1};
 
 use crate::clock::wall_ms;
 use crate::job::{Handout, LiveJob, checks};
 use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal};
 use crate::owner::{Accepted, Inbox, Message, Opened};
-use crate::stitcher::{Stitcher, element_name, summaries};
+use crate::stitcher::{Stitcher, summaries};
 
 /// A submit, and who waits for it.
 pub(crate) struct Task {
     pub(crate) submission: Submission,
     pub(crate) reply: oneshot::Sender<Result<Vec<JobId>, Status>>,
 }
-
-/// The file in a job's folder by which a worker knows that it sees the right one.
-const TOKEN: &str = "token";
 
 pub(crate) struct Planner {
     pub(crate) journal: Arc<Journal>,
@@ -68,14 +66,7 @@ impl Planner {
         }
         let run = self.localised(submission)?;
         let began = Instant::now();
-        let planned = plan::plan(&run.request, &PlanProgress::default()).map_err(|error| {
-            let message = error.to_string();
-            if error.is_usage() {
-                Status::invalid_argument(message)
-            } else {
-                Status::failed_precondition(message)
-            }
-        })?;
+        let planned = plan::plan(&run.request, &PlanProgress::default()).map_err(|error| refused(&error.into()))?;
         let outs =
             plan::resolve_outputs(&run.out, &planned).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let planning = began.elapsed();
@@ -266,7 +257,7 @@ impl Planner {
                 folder_path: place.path().to_owned(),
                 token: secret,
                 trust_size: submission.trust_size,
-                settle_ms: u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX),
+                settle_ms: Millis::from(submission.settle).0,
                 checks: checks(assembly.plan()),
             },
             plan: bytes,
@@ -306,21 +297,13 @@ fn spec(assembly: &Assembly, portable: &Plan, submission: &Submission, folder: &
     let mut roots = portable.roots()?;
     roots.insert(folder.root().clone());
     let channels = portable.channels.iter().map(|channel| ChannelSpec {
-        stretches: channel
-            .stretches()
-            .into_iter()
-            .map(|stretch| Stretch {
-                rows: stretch.rows,
-                row_bytes: stretch.row_bytes,
-                rows_a_file: stretch.rows_a_file,
-            })
-            .collect(),
+        stretches: channel.stretches(),
         committed: assembly.committed_rows(channel.channel),
     });
     Ok(JobSpec {
         roots: roots.iter().map(ToString::to_string).collect(),
         channels: channels.collect(),
-        settle: Millis(u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX)),
+        settle: submission.settle.into(),
         unreadable_allowed: unreadable_allowed(portable),
         lease_bytes: submission.range_size,
     })
@@ -332,7 +315,7 @@ fn expected(channel: &ChannelPlan, run: &ConvertRun) -> ChannelSummary {
         name: channel.channel.to_string(),
         rows: channel.rows,
         samples: channel.samples,
-        dtype: element_name(channel.element),
+        dtype: channel.element.name().to_owned(),
         array: run.settings.name.array(channel.channel),
         bytes: channel.data_bytes().0,
         bad: Vec::new(),

@@ -28,16 +28,14 @@ impl Recorder {
         let (tasks, waiting) = mpsc::channel::<Task>();
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
             while let Ok(first) = waiting.recv() {
-                let batch: Vec<Task> = std::iter::once(first).chain(waiting.try_iter()).collect();
-                let records: Vec<Record> = batch.iter().flat_map(|task| task.records.iter().cloned()).collect();
-                let ended = |job: JobId| {
-                    let all = batch.iter().flat_map(|task| &task.ended);
-                    all.filter(|(of, _)| *of == job)
-                        .map(|(_, record)| record.clone())
-                        .next_back()
-                };
+                let (mut records, mut ended, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+                for task in std::iter::once(first).chain(waiting.try_iter()) {
+                    records.extend(task.records);
+                    ended.extend(task.ended);
+                    steps.push(task.step);
+                }
                 match journal.record(&records, &ended) {
-                    Ok(()) => inbox.post(Message::Durable(batch.iter().map(|task| task.step).collect())),
+                    Ok(()) => inbox.post(Message::Durable(steps)),
                     Err(error) => {
                         inbox.post(Message::JournalFailed(error));
                         return;

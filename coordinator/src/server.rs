@@ -6,6 +6,7 @@ mod workers;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +21,7 @@ use trc2npy_proto::v1::jobs_server::JobsServer;
 use trc2npy_proto::v1::workers_server::WorkersServer;
 use trc2npy_proto::{LARGEST_MESSAGE, Protocol};
 
+use crate::Tell;
 use crate::owner::Inbox;
 use crate::planner;
 
@@ -28,7 +30,7 @@ use crate::planner;
 pub(crate) struct Services {
     pub(crate) inbox: Inbox,
     pub(crate) planner: Sender<planner::Task>,
-    pub(crate) tell: std::sync::Arc<dyn Fn(&str) + Send + Sync>,
+    pub(crate) tell: Tell,
 }
 
 /// Starts a task of the server's runtime; its name is for whoever reads the code.
@@ -44,7 +46,7 @@ pub(crate) async fn serve(
     stop: oneshot::Receiver<()>,
 ) -> Result<(), tonic::transport::Error> {
     let refuse = {
-        let tell = std::sync::Arc::clone(&services.tell);
+        let tell = Arc::clone(&services.tell);
         move |request: Request<()>| check(request, &*tell)
     };
     let (health, health_service) = tonic_health::server::health_reporter();

@@ -4,7 +4,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use trc2npy_common::convert::{Assembly, ChannelOutcome, Landed, Outcome};
-use trc2npy_common::plan::Element;
 use trc2npy_common::shard::{self, ShardName};
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Ending, Found, JobId, Shard};
@@ -163,10 +162,7 @@ impl Bench {
         Some(ShardName {
             channel: channel.channel,
             rows: shard.rows,
-            lease: shard::Lease {
-                epoch: shard.lease.epoch.0,
-                attempt: shard.lease.attempt,
-            },
+            lease: shard.lease.into(),
         })
     }
 
@@ -203,7 +199,7 @@ pub(crate) fn summaries(outcome: &Outcome) -> Vec<ChannelSummary> {
         name: channel.channel.to_string(),
         rows: channel.rows,
         samples: channel.samples,
-        dtype: element_name(channel.element),
+        dtype: channel.element.name().to_owned(),
         array: channel
             .path
             .strip_prefix(&outcome.out)
@@ -218,14 +214,4 @@ pub(crate) fn summaries(outcome: &Outcome) -> Vec<ChannelSummary> {
             .collect(),
     };
     outcome.channels.iter().map(of).collect()
-}
-
-/// numpy's name of the type.
-pub(crate) fn element_name(element: Element) -> String {
-    let name = match element {
-        Element::Float32 => "float32",
-        Element::Int16 => "int16",
-        Element::Int8 => "int8",
-    };
-    name.to_owned()
 }

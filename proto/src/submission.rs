@@ -8,6 +8,7 @@ use trc2npy_common::convert::NameTemplate;
 use trc2npy_common::options::ByteOptions;
 use trc2npy_common::plan::Probe;
 use trc2npy_common::units::Bytes;
+use trc2npy_coordinator_core::Millis;
 
 use crate::convert::{WireError, invalid};
 use crate::v1;
@@ -68,7 +69,7 @@ impl From<Submission> for v1::SubmitRequest {
                 .collect(),
             stem: submission.stem,
             probe_all: submission.probe == Probe::All,
-            settle_ms: u64::try_from(submission.settle.as_millis()).unwrap_or(u64::MAX),
+            settle_ms: Millis::from(submission.settle).0,
             overwrite: submission.overwrite,
             trust_size: submission.trust_size,
             name: submission.name,

@@ -39,10 +39,10 @@ impl Crew {
         let inbox = Arc::new(Mutex::new(inbox));
         for number in 1..=config.threads {
             let (inbox, reports) = (Arc::clone(&inbox), reports.clone());
-            let executor = Executor::new(config);
+            let mut executor = Executor::new(config);
             thread::Builder::new()
                 .name(format!("{NAME}{number}"))
-                .spawn(move || work(&inbox, &executor, &reports))?;
+                .spawn(move || work(&inbox, &mut executor, &reports))?;
         }
         Ok(Self { tasks })
     }
@@ -53,7 +53,7 @@ impl Crew {
     }
 }
 
-fn work(inbox: &Mutex<Receiver<Task>>, executor: &Executor, reports: &UnboundedSender<Report>) {
+fn work(inbox: &Mutex<Receiver<Task>>, executor: &mut Executor, reports: &UnboundedSender<Report>) {
     loop {
         let next = match inbox.lock() {
             Ok(inbox) => inbox.recv(),

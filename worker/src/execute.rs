@@ -1,10 +1,10 @@
 //! One lease, from its bounds to a shard. Whatever goes wrong becomes a fault that says what to do next.
 
-use trc2npy_common::convert::{Budget, ConvertError, Io, RangeConverter, RangeOptions, Reading, Watch};
+use trc2npy_common::convert::{BlockSizes, Budget, ConvertError, Io, RangeConverter, RangeOptions, Reading, Watch};
 use trc2npy_common::plan::Plan;
 use trc2npy_common::resources::{MemoryGauge, Pressure};
 use trc2npy_common::roots::Roots;
-use trc2npy_common::shard::{self, ShardError, ShardName, ShardWriter};
+use trc2npy_common::shard::{ShardError, ShardName, ShardWriter};
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Fault, Step, Terms, Work};
 
@@ -18,7 +18,8 @@ pub(crate) struct Executor {
     io: Io,
     threads: usize,
     memory_limit: Bytes,
-    memory_threshold: f64,
+    memory: MemoryGauge,
+    pressure: Pressure,
 }
 
 impl Executor {
@@ -28,11 +29,12 @@ impl Executor {
             io: config.io,
             threads: config.threads,
             memory_limit: config.memory_limit,
-            memory_threshold: config.memory_threshold,
+            memory: MemoryGauge::new(),
+            pressure: Pressure::new(config.memory_threshold),
         }
     }
 
-    pub(crate) fn execute(&self, lease: &Lease, job: &Job) -> Done {
+    pub(crate) fn execute(&mut self, lease: &Lease, job: &Job) -> Done {
         if lease.pulse.revoked() {
             return Done::Revoked;
         }
@@ -44,7 +46,7 @@ impl Executor {
         }
     }
 
-    fn convert(&self, lease: &Lease, job: &Job, prepared: &Prepared) -> Result<Work, Fault> {
+    fn convert(&mut self, lease: &Lease, job: &Job, prepared: &Prepared) -> Result<Work, Fault> {
         let Prepared { plan, folder } = prepared;
         let grant = lease.grant;
         let position = usize::from(grant.channel.0);
@@ -58,10 +60,7 @@ impl Executor {
         let name = ShardName {
             channel: channel.channel,
             rows: grant.rows,
-            lease: shard::Lease {
-                epoch: grant.lease.epoch.0,
-                attempt: grant.lease.attempt,
-            },
+            lease: grant.lease.into(),
         };
         let sizes = self.buffers(plan)?;
         let writer = ShardWriter::create(folder, plan.id, channel, name).map_err(|error| output(&error))?;
@@ -102,11 +101,10 @@ impl Executor {
     }
 
     /// What one thread may take, as full as the machine's memory is now.
-    fn buffers(&self, plan: &Plan) -> Result<trc2npy_common::convert::BlockSizes, Fault> {
+    fn buffers(&mut self, plan: &Plan) -> Result<BlockSizes, Fault> {
         let budget = Budget::new(self.memory_limit, plan.memory_bytes(), self.threads)
             .map_err(|error| Fault::Unfit(error.to_string()))?;
-        let used = MemoryGauge::new().sample().used_fraction;
-        let scarce = Pressure::new(self.memory_threshold).update(used);
+        let scarce = self.pressure.update(self.memory.sample().used_fraction);
         Ok(if scarce { budget.scarce } else { budget.ample })
     }
 }

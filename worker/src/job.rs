@@ -1,31 +1,24 @@
 //! What a worker keeps of a job: the plan with this machine's paths, and the folder for shards, once both are known to
 //! be the right ones.
 
-use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use trc2npy_common::convert::Checksum;
-use trc2npy_common::fs;
 use trc2npy_common::plan::Plan;
 use trc2npy_common::roots::{Place, Roots};
+use trc2npy_common::shard::{Sighting, TOKEN};
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::v1::FileCheck;
 
 use crate::files::JobFiles;
 use crate::machine;
 
-/// The file in the job's folder by which it is known.
-const TOKEN: &str = "token";
-/// How much of a file is compared.
-const CHECKED: u64 = 4096;
-
 /// A job of which leases came.
 #[derive(Debug)]
 pub(crate) struct Job {
     files: JobFiles,
     /// Made by the first thread that needs it; one that could not be made is tried again for the next lease.
-    prepared: Mutex<Option<std::sync::Arc<Prepared>>>,
+    prepared: Mutex<Option<Arc<Prepared>>>,
 }
 
 /// A job that this machine can work on.
@@ -60,13 +53,13 @@ impl Job {
     }
 
     /// The job with this machine's paths. An error is a sentence for people: why this machine cannot work on it.
-    pub(crate) fn prepare(&self, roots: &Roots) -> Result<std::sync::Arc<Prepared>, String> {
+    pub(crate) fn prepare(&self, roots: &Roots) -> Result<Arc<Prepared>, String> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = prepared.as_ref() {
-            return Ok(std::sync::Arc::clone(ready));
+            return Ok(Arc::clone(ready));
         }
-        let ready = std::sync::Arc::new(self.make(roots)?);
-        *prepared = Some(std::sync::Arc::clone(&ready));
+        let ready = Arc::new(self.make(roots)?);
+        *prepared = Some(Arc::clone(&ready));
         Ok(ready)
     }
 
@@ -117,26 +110,23 @@ fn compare(plan: &Plan, check: &FileCheck) -> Result<(), String> {
     };
     let mut path = PathBuf::new();
     plan.file_path(channel, position, &mut path);
-    let planned = channel.files.get(position).size;
-    let look = || -> std::io::Result<(u64, u32)> {
-        let file = File::open(&path)?;
-        let size = file.metadata()?.len();
-        let mut bytes = vec![0; Bytes(size.min(CHECKED)).as_usize()];
-        fs::read_at(&file, &mut bytes, 0)?;
-        Ok((size, Checksum::of(&bytes).crc))
+    let expected = Sighting {
+        size: channel.files.get(position).size,
+        crc: check.crc,
     };
-    let (size, crc) = look().map_err(|error| {
+    let found = Sighting::of(&path).map_err(|error| {
         format!(
             "{} cannot be read here ({error}): check where the root is mapped, and that this account may read there",
             path.display()
         )
     })?;
-    if (Bytes(size), crc) != (planned, check.crc) {
+    if found != expected {
         return Err(format!(
-            "{} is not the file that the coordinator sees ({} bytes there, {size} here): map the root to the same storage as \
+            "{} is not the file that the coordinator sees ({} bytes there, {} here): map the root to the same storage as \
              the coordinator",
             path.display(),
-            planned.0
+            expected.size.0,
+            found.size.0
         ));
     }
     Ok(())

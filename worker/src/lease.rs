@@ -45,7 +45,7 @@ impl Lease {
 
     /// How long it has been in hand.
     pub(crate) fn took(&self) -> Millis {
-        Millis(u64::try_from(self.granted.elapsed().as_millis()).unwrap_or(u64::MAX))
+        self.granted.elapsed().into()
     }
 }
 

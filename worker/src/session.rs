@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Status};
 use trc2npy_common::resources::Machine;
+use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Fault, Grant, JobId, LeaseId, Step, Work};
 use trc2npy_proto::LARGEST_MESSAGE;
 use trc2npy_proto::link::Announce;
@@ -77,6 +78,10 @@ pub(crate) struct Session<'c> {
     /// Leases of jobs that are being fetched.
     waiting: HashMap<JobId, Vec<LeaseId>>,
     gauge: Gauge,
+    /// Bytes free where shards go, as last seen.
+    disk_free: Option<Bytes>,
+    /// The look at it that is under way: storage that hangs must not make the worker look dead.
+    disk_look: JoinSet<Option<Bytes>>,
     machine: Machine,
     /// Names this process.
     process: u64,
@@ -113,6 +118,8 @@ impl<'c> Session<'c> {
             jobs: HashMap::new(),
             waiting: HashMap::new(),
             gauge: Gauge::new(config),
+            disk_free: None,
+            disk_look: JoinSet::new(),
             machine: Machine::detect(),
             process: fastrand::u64(..),
             dismissed: false,
@@ -133,7 +140,11 @@ impl<'c> Session<'c> {
             };
             // Where the connection is lost, nothing can be told: what was asked is done at once.
             if self.control.asked() == Asked::Stop || (self.control.asked() == Asked::Drain && self.is_idle()) {
-                return self.give_up().await;
+                self.let_go(None).await;
+                return Ok(match self.control.asked() {
+                    Asked::Drain => Ended::Drained,
+                    _ => Ended::Stopped,
+                });
             }
             if told != why {
                 (self.config.tell)(&format!("{why}; trying again"));
@@ -270,7 +281,7 @@ impl<'c> Session<'c> {
             }
             if let Some(ended) = self.end() {
                 if ended == Ended::Stopped {
-                    self.give_back(link).await;
+                    self.let_go(Some(link)).await;
                 }
                 link.send(from_worker::Message::Goodbye(v1::Goodbye {}));
                 // The stream ends once the message is on its way.
@@ -293,12 +304,19 @@ impl<'c> Session<'c> {
 
     fn beat(&mut self, link: &Link) {
         let look = self.gauge.look(self.in_hand.len());
-        // Shards of all jobs may lie on different roots: the fullest counts.
-        let disk_free = self.jobs.values().filter_map(|job| job.free()).min();
+        if let Some(looked) = self.disk_look.try_join_next() {
+            self.disk_free = looked.unwrap_or(self.disk_free);
+        }
+        if self.disk_look.is_empty() {
+            let jobs: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
+            // Shards of all jobs may lie on different roots: the fullest counts.
+            self.disk_look
+                .spawn_blocking(move || jobs.iter().filter_map(|job| job.free()).min());
+        }
         link.send(from_worker::Message::Beat(v1::Beat {
             slots: look.slots,
             memory_pressure: look.memory_pressure,
-            disk_free: disk_free.map(|free| free.0),
+            disk_free: self.disk_free.map(|free| free.0),
             draining: self.control.asked() != Asked::Nothing,
             progress: self.in_hand.values().map(|hand| hand.lease.progress().into()).collect(),
             cpu_used: look.cpu_used,
@@ -439,43 +457,23 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Gives every lease back that is not delivered.
-    async fn give_back(&mut self, link: &mut Link) {
+    /// Has the threads let go of every lease that is not delivered; gives these back where there is a connection.
+    async fn let_go(&mut self, link: Option<&Link>) {
         for hand in self.in_hand.values() {
             hand.lease.pulse.revoke();
         }
         let threads_let_go = async {
             while self.in_hand.values().any(|hand| hand.end.is_none()) {
-                match self.reports.recv().await {
-                    Some(Report { lease, .. }) => {
-                        self.in_hand.remove(&lease);
-                        link.send(from_worker::Message::Failed(v1::Failed::new(lease, Fault::Returned)));
-                    }
-                    None => return,
+                let Some(Report { lease, .. }) = self.reports.recv().await else {
+                    return;
+                };
+                self.in_hand.remove(&lease);
+                if let Some(link) = link {
+                    link.send(from_worker::Message::Failed(v1::Failed::new(lease, Fault::Returned)));
                 }
             }
         };
         let _ = tokio::time::timeout(STOPPING, threads_let_go).await;
-    }
-
-    /// The end without a coordinator to tell.
-    async fn give_up(&mut self) -> Result<Ended, WorkerError> {
-        for hand in self.in_hand.values() {
-            hand.lease.pulse.revoke();
-        }
-        let threads_let_go = async {
-            while self.in_hand.values().any(|hand| hand.end.is_none()) {
-                let Some(report) = self.reports.recv().await else {
-                    return;
-                };
-                self.in_hand.remove(&report.lease);
-            }
-        };
-        let _ = tokio::time::timeout(STOPPING, threads_let_go).await;
-        Ok(match self.control.asked() {
-            Asked::Drain => Ended::Drained,
-            _ => Ended::Stopped,
-        })
     }
 }
 

@@ -133,7 +133,7 @@ impl fmt::Display for Run<'_> {
                 count(row.files),
                 count(row.rows),
                 count(row.samples.into()),
-                screen::type_name(row.dtype).to_owned(),
+                row.dtype.name().to_owned(),
                 row.bytes_in.to_string(),
                 row.bytes_out.to_string(),
                 count(row.ranges),

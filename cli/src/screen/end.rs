@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use trc2npy_common::convert::{BadFile, ChannelOutcome, NameTemplate, Outcome};
-use trc2npy_common::plan::Element;
 use trc2npy_common::status::Status;
 
 use super::text::{count, python_text, table};
@@ -52,15 +51,6 @@ pub(crate) fn bad_rows_alone(outcome: &Outcome, name: &NameTemplate) -> String {
 /// How many rows of a channel are bad.
 pub(crate) fn bad_rows(channel: &ChannelOutcome) -> u64 {
     channel.bad.iter().map(|(_, rows)| rows).sum()
-}
-
-/// numpy's name of the type.
-pub(crate) const fn type_name(element: Element) -> &'static str {
-    match element {
-        Element::Float32 => "float32",
-        Element::Int16 => "int16",
-        Element::Int8 => "int8",
-    }
 }
 
 /// How to open an array.
@@ -144,7 +134,7 @@ fn bad_files(files: &[BadFile], report: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use trc2npy_common::convert::State;
-    use trc2npy_common::plan::Findings;
+    use trc2npy_common::plan::{Element, Findings};
     use trc2npy_common::units::Bytes;
 
     use super::*;

@@ -10,7 +10,7 @@ mod terminal;
 mod text;
 
 pub(crate) use canvas::{Canvas, Glyphs};
-pub(crate) use end::{bad_rows, bad_rows_alone, loading, summary, type_name};
+pub(crate) use end::{bad_rows, bad_rows_alone, loading, summary};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;
 pub(crate) use text::{

@@ -202,6 +202,15 @@ impl Element {
         }
     }
 
+    /// numpy's name of the type.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Int16 => "int16",
+            Self::Int8 => "int8",
+        }
+    }
+
     /// The NPY type string.
     pub const fn descr(self) -> &'static str {
         match self {

@@ -6,10 +6,12 @@
 mod error;
 mod name;
 mod record;
+mod sight;
 mod writer;
 
 pub use error::ShardError;
 pub use name::{BadLease, Lease, Part, ShardName, discard};
 pub use record::ShardRecord;
 pub(crate) use record::{Header, Headers};
+pub use sight::{Sighting, TOKEN};
 pub use writer::ShardWriter;

@@ -1,5 +1,6 @@
 //! What the core is told.
 
+use trc2npy_common::plan::Stretch;
 use trc2npy_common::units::{Bytes, RowRange};
 
 use crate::ids::{ChannelIndex, JobId, LeaseId, Millis, SessionId};
@@ -114,21 +115,10 @@ pub struct JobSpec {
 /// One channel of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChannelSpec {
-    /// What its rows cost, in row order; together they are all rows.
+    /// What its rows cost, in row order; together they are all rows. Ranges are cut between files, unless these are larger.
     pub stretches: Vec<Stretch>,
     /// Rows that need no work any more; in order, none twice.
     pub committed: Vec<RowRange>,
-}
-
-/// Consecutive rows that cost about the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    /// How many rows.
-    pub rows: u64,
-    /// Bytes read or written of each, whichever are more.
-    pub row_bytes: Bytes,
-    /// Rows that lie in one file: ranges are cut at multiples of it where they are larger than that. At least 1.
-    pub rows_a_file: u64,
 }
 
 /// A worker, as it introduces itself.

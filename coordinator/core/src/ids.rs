@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use trc2npy_common::shard;
 
 /// Monotonic milliseconds since the coordinator's process began; never goes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +20,13 @@ impl Millis {
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Whole milliseconds of it.
+impl From<Duration> for Millis {
+    fn from(time: Duration) -> Self {
+        Self(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -65,8 +75,18 @@ pub struct LeaseId {
     pub attempt: u64,
 }
 
+/// As it stands in the names of the shard's files.
+impl From<LeaseId> for shard::Lease {
+    fn from(lease: LeaseId) -> Self {
+        Self {
+            epoch: lease.epoch.0,
+            attempt: lease.attempt,
+        }
+    }
+}
+
 impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "e{}.a{}", self.epoch.0, self.attempt)
+        shard::Lease::from(*self).fmt(f)
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use trc2npy_common::units::{Bytes, RowRange};
 
 use crate::event::{Grant, Step, Terms};
-use crate::ids::{ChannelIndex, JobId, LeaseId, Millis, SessionId};
-use crate::placement::{self, Course};
+use crate::ids::{ChannelIndex, JobId, Millis, SessionId};
+use crate::placement::{self, Course, patience};
 
 /// Who has a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,26 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// One that begins now, in the hands of the worker `name`.
+    pub(crate) fn begun(grant: &Grant, session: SessionId, name: Arc<str>, bytes: Bytes, now: Millis) -> Self {
+        Self {
+            holder: Holder::Worker(session),
+            name,
+            job: grant.job,
+            channel: grant.channel,
+            rows: grant.rows,
+            terms: grant.terms,
+            bytes,
+            granted: now,
+            step: Step::Preparing,
+            done: Bytes(0),
+            deadline: now + patience(Step::Preparing),
+            end: now,
+            no_second_before: now,
+            stalled: false,
+        }
+    }
+
     /// The worker that has it.
     pub(crate) fn session(&self) -> Option<SessionId> {
         match self.holder {
@@ -84,16 +104,5 @@ impl Lease {
             speed,
         };
         self.end = placement::expected_end(&course);
-    }
-
-    /// As it stands on the wire.
-    pub(crate) fn grant(&self, lease: LeaseId) -> Grant {
-        Grant {
-            lease,
-            job: self.job,
-            channel: self.channel,
-            rows: self.rows,
-            terms: self.terms,
-        }
     }
 }

@@ -15,8 +15,7 @@ mod worker;
 
 pub use effect::{Effect, Ending, Record};
 pub use event::{
-    Beat, ChannelSpec, Event, Fault, Found, Grant, Hello, JobSpec, LeaseProgress, Loss, Shard, Step, Stretch, Terms,
-    Work,
+    Beat, ChannelSpec, Event, Fault, Found, Grant, Hello, JobSpec, LeaseProgress, Loss, Shard, Step, Terms, Work,
 };
 pub use ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
 pub use rows::Amount;

@@ -237,8 +237,9 @@ impl Journal {
         })
     }
 
-    /// Records what the core wants remembered, all together; `ended` gives the final record of a job that has ended.
-    pub fn record(&self, records: &[Record], ended: &dyn Fn(JobId) -> Option<JobRecord>) -> Result<(), JournalError> {
+    /// Records what the core wants remembered, all together; `ended`: the last records of jobs that have ended, of which
+    /// no shard needs to be remembered any more.
+    pub fn record(&self, records: &[Record], ended: &[(JobId, JobRecord)]) -> Result<(), JournalError> {
         self.write(|transaction| {
             let mut commits = transaction.open_table(COMMITS)?;
             let mut jobs = transaction.open_table(JOBS)?;
@@ -253,25 +254,16 @@ impl Journal {
                         let range = (job.0, channel.0, rows.start)..(job.0, channel.0, rows.end);
                         commits.retain_in(range, |_, _| false)?;
                     }
-                    Record::Ended { job, .. } => {
-                        commits.retain_in((job.0, 0, 0)..=(job.0, u16::MAX, u64::MAX), |_, _| false)?;
-                        if let Some(record) = ended(*job) {
-                            jobs.insert(job.0, encode(&record).as_slice())?;
-                        }
-                    }
+                    // Its last record says more.
+                    Record::Ended { .. } => {}
                 }
+            }
+            for (job, record) in ended {
+                commits.retain_in((job.0, 0, 0)..=(job.0, u16::MAX, u64::MAX), |_, _| false)?;
+                jobs.insert(job.0, encode(record).as_slice())?;
             }
             Ok(())
         })
-    }
-
-    /// Records how a job ended that was not worked on.
-    pub fn end(&self, job: JobId, record: &JobRecord) -> Result<(), JournalError> {
-        let ended = Record::Ended {
-            job,
-            ending: Ending::Cancelled,
-        };
-        self.record(&[ended], &|_| Some(record.clone()))
     }
 
     fn read<T>(&self, read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, JournalError> {

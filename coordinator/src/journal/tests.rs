@@ -51,10 +51,6 @@ fn shard(job: JobId, rows: (u64, u64), attempt: u64) -> Shard {
     }
 }
 
-fn nothing(_: JobId) -> Option<JobRecord> {
-    None
-}
-
 #[test]
 fn a_state_is_begun_once_and_found_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -65,7 +61,7 @@ fn a_state_is_begun_once_and_found_again() {
     assert_eq!(ids, [JobId(1), JobId(2)]);
     let [a, b] = [JobId(1), JobId(2)];
     let commits = [shard(a, (0, 10), 1), shard(a, (20, 30), 2), shard(b, (0, 5), 3)];
-    journal.record(&commits.map(Record::Committed), &nothing).unwrap();
+    journal.record(&commits.map(Record::Committed), &[]).unwrap();
     let name = journal.coordinator.clone();
     drop(journal);
 
@@ -78,7 +74,7 @@ fn a_state_is_begun_once_and_found_again() {
         channel: ChannelIndex(0),
         rows: RowRange::new(20, 30),
     };
-    journal.record(&[reopened], &nothing).unwrap();
+    journal.record(&[reopened], &[]).unwrap();
     assert_eq!(journal.shards(a).unwrap(), commits[..1]);
     // The end of a job takes its shards along, and no others.
     let ended = JobRecord {
@@ -88,7 +84,7 @@ fn a_state_is_begun_once_and_found_again() {
         }),
         ..job("a")
     };
-    journal.end(a, &ended).unwrap();
+    journal.record(&[], &[(a, ended.clone())]).unwrap();
     assert_eq!(journal.shards(a).unwrap(), []);
     assert_eq!(journal.shards(b).unwrap(), commits[2..]);
     assert_eq!(journal.jobs().unwrap()[0].1, ended);
@@ -148,7 +144,7 @@ fn a_check_finds_what_should_not_be() {
         shard(ids[0], (5, 15), 2),
         shard(JobId(8), (0, 1), 3),
     ];
-    journal.record(&commits.map(Record::Committed), &nothing).unwrap();
+    journal.record(&commits.map(Record::Committed), &[]).unwrap();
     drop(journal);
     let findings = check(&state).unwrap().join("\n");
     for told in [

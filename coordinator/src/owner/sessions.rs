@@ -8,7 +8,7 @@ use tonic::Status;
 use trc2npy_coordinator_core::{Beat, Event, Hello, JobId, LeaseId, Loss, SessionId, Shard, Work};
 use trc2npy_proto::v1::{self, from_worker, to_worker};
 
-use super::{Inbox, Owner};
+use super::Owner;
 
 /// How often a worker is to be heard.
 const BEAT_EVERY_MS: u32 = 1000;
@@ -37,7 +37,6 @@ pub(crate) enum Refused {
 pub(crate) struct WorkerSession {
     out: Outgoing,
     name: String,
-    process: u64,
     from: Option<SocketAddr>,
     pub(super) hello: v1::Hello,
     pub(super) beat: v1::Beat,
@@ -62,13 +61,7 @@ impl Owner {
                 return;
             }
         };
-        let same = |session: &WorkerSession| session.name == hello.name;
-        let earlier = self
-            .sessions
-            .iter()
-            .find(|(_, session)| same(session))
-            .map(|(id, _)| *id);
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = self.session_of(&hello.name) {
             self.lose(earlier, Loss::Replaced);
         }
         let session = SessionId(self.next_session);
@@ -83,14 +76,12 @@ impl Owner {
         if out.send(Ok(v1::ToWorker { message })).is_err() || reply.send(Ok(session)).is_err() {
             return;
         }
-        let place = from.map_or(String::new(), |from| format!(" from {}", from.ip()));
-        (self.tell)(&format!("worker {} has come{place}", hello.name));
+        (self.tell)(&format!("worker {} has come{}", hello.name, whence(from)));
         self.sessions.insert(
             session,
             WorkerSession {
                 out,
                 name: hello.name.clone(),
-                process: wire.process,
                 from,
                 hello: wire,
                 beat: v1::Beat::default(),
@@ -111,15 +102,15 @@ impl Owner {
                 known.first().unwrap_or(&"data"),
             ))));
         }
-        let of_name = self.sessions.values().find(|session| session.name == hello.name);
+        let of_name = self
+            .session_of(&hello.name)
+            .and_then(|session| self.sessions.get(&session));
         match of_name {
-            Some(other) if other.process != wire.process => {
-                let place = other.from.map_or(String::new(), |from| format!(" from {}", from.ip()));
-                Err(Refused::NameTaken(format!(
-                    "a worker of the name {} is connected already{place}: give this one another name (--name)",
-                    hello.name
-                )))
-            }
+            Some(other) if other.hello.process != wire.process => Err(Refused::NameTaken(format!(
+                "a worker of the name {} is connected already{}: give this one another name (--name)",
+                hello.name,
+                whence(other.from)
+            ))),
             _ => Ok(hello),
         }
     }
@@ -159,12 +150,8 @@ impl Owner {
         }
     }
 
-    pub(super) fn stream_ended(&mut self, session: SessionId) {
-        self.lose(session, Loss::StreamBroken);
-    }
-
     /// The one way in which a worker goes; whichever comes first counts.
-    fn lose(&mut self, session: SessionId, loss: Loss) {
+    pub(super) fn lose(&mut self, session: SessionId, loss: Loss) {
         if let Some(gone) = self.sessions.remove(&session) {
             let how = match loss {
                 Loss::Goodbye => "has gone",
@@ -216,9 +203,7 @@ impl Owner {
     }
 }
 
-impl Inbox {
-    /// Says that a stream has ended.
-    pub(crate) fn stream_ended(&self, session: SessionId) {
-        self.post(super::Message::StreamEnded(session));
-    }
+/// ` from 192.0.2.7`, where that is known.
+fn whence(from: Option<SocketAddr>) -> String {
+    from.map_or(String::new(), |from| format!(" from {}", from.ip()))
 }

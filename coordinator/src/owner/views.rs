@@ -22,7 +22,7 @@ impl Owner {
     pub(crate) fn is_live(&self, job: JobId) -> bool {
         self.jobs
             .get(&job)
-            .is_some_and(|entry| entry.live.is_some() && !entry.ending)
+            .is_some_and(|entry| entry.live.is_some() && entry.record.end.is_none())
     }
 
     /// Tells when nothing of a job will change any more.

@@ -63,7 +63,7 @@ impl Workers for Service {
             while let Ok(Some(message)) = incoming.message().await {
                 inbox.post(Message::FromWorker(session, message));
             }
-            inbox.stream_ended(session);
+            inbox.post(Message::StreamEnded(session));
         });
         Ok(Response::new(UnboundedReceiverStream::new(outgoing)))
     }

@@ -3,7 +3,7 @@
 use trc2npy_common::inspect::{FirstRow, OutputReport, second};
 use trc2npy_common::options::BaselineMethod;
 
-use crate::screen::{count, counted, date, facts, paragraph, si, table, type_name};
+use crate::screen::{count, counted, date, facts, paragraph, si, table};
 
 /// What it holds, its rows by status, statistics, and the first rows.
 pub(super) fn told(output: &OutputReport) -> String {
@@ -63,7 +63,7 @@ fn head(output: &OutputReport) -> Vec<(&'static str, String)> {
         ("run", format!("{}, channel {}", what.run, what.channel)),
         (
             "shape",
-            format!("({}, {}), {}", what.rows(), what.samples(), type_name(what.element)),
+            format!("({}, {}), {}", what.rows(), what.samples(), what.element.name()),
         ),
         ("record", record),
         ("size", output.bytes.to_string()),

@@ -16,7 +16,7 @@ use crate::ids::{LeaseId, Millis, SessionId};
 pub struct Amount {
     /// Rows.
     pub rows: u64,
-    /// Their bytes, by [`crate::Stretch::row_bytes`].
+    /// Their bytes, by [`trc2npy_common::plan::Stretch::row_bytes`].
     pub bytes: Bytes,
 }
 

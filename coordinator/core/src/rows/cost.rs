@@ -1,8 +1,7 @@
 //! What the rows of a channel cost, and where they may be cut.
 
+use trc2npy_common::plan::Stretch;
 use trc2npy_common::units::{Bytes, RowRange};
-
-use crate::event::Stretch;
 
 /// The stretches of a channel with where each begins.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ use trc2npy_common::units::{Bytes, RowRange};
 
 use super::Core;
 use crate::effect::Effect;
-use crate::event::{Step, Terms};
+use crate::event::{Grant, Terms};
 use crate::ids::{ChannelIndex, JobId, LeaseId, Millis, SessionId};
 use crate::job::Job;
 use crate::lease::{Holder, Lease};
-use crate::placement::{self, Sizing, patience};
+use crate::placement::{self, Sizing};
 use crate::rows::{Care, Hands};
 use crate::worker::Worker;
 
@@ -205,27 +205,16 @@ impl Core {
             .channel(choice.channel)
             .map_or(Bytes(0), |channel| channel.cost.bytes(choice.rows));
         worker.allowed = worker.slots as usize;
-        let mut lease = Lease {
-            holder: Holder::Worker(session),
-            name: worker.name.clone(),
+        let grant = Grant {
+            lease: id,
             job: choice.job,
             channel: choice.channel,
             rows: choice.rows,
             terms: choice.terms,
-            bytes,
-            granted: now,
-            step: Step::Preparing,
-            done: Bytes(0),
-            deadline: now + patience(Step::Preparing),
-            end: now,
-            no_second_before: now,
-            stalled: false,
         };
+        let mut lease = Lease::begun(&grant, session, worker.name.clone(), bytes, now);
         lease.look_ahead(now, worker.speed, (job.read, job.cost));
-        self.effects.push(Effect::Grant {
-            session,
-            grant: lease.grant(id),
-        });
+        self.effects.push(Effect::Grant { session, grant });
         self.add_lease(id, lease);
     }
 }

@@ -1,10 +1,8 @@
 //! Workers that come, say how they are, and go when nothing is left for them.
 
-use trc2npy_common::units::Bytes;
-
 use super::Core;
 use crate::effect::Effect;
-use crate::event::{Beat, Grant, Hello, Step};
+use crate::event::{Beat, Grant, Hello};
 use crate::ids::SessionId;
 use crate::lease::{Holder, Lease};
 use crate::placement::patience;
@@ -86,22 +84,8 @@ impl Core {
             return false;
         }
         channel.hold(grant.rows, Hands::One(grant.lease));
-        let mut lease = Lease {
-            holder: Holder::Worker(session),
-            name: worker.name.clone(),
-            job: grant.job,
-            channel: grant.channel,
-            rows: grant.rows,
-            terms: grant.terms,
-            bytes: channel.cost.bytes(grant.rows),
-            granted: now,
-            step: Step::Preparing,
-            done: Bytes(0),
-            deadline: now + patience(Step::Preparing),
-            end: now,
-            no_second_before: now,
-            stalled: false,
-        };
+        let bytes = channel.cost.bytes(grant.rows);
+        let mut lease = Lease::begun(&grant, session, worker.name.clone(), bytes, now);
         lease.look_ahead(now, None, (job.read, job.cost));
         self.add_lease(grant.lease, lease);
         self.note_open(grant.job);

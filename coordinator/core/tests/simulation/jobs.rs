@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
+use trc2npy_common::plan::Stretch;
 use trc2npy_common::units::{Bytes, RowRange};
-use trc2npy_coordinator_core::{ChannelIndex, ChannelSpec, Ending, JobId, JobSpec, LeaseId, Millis, Stretch};
+use trc2npy_coordinator_core::{ChannelIndex, ChannelSpec, Ending, JobId, JobSpec, LeaseId, Millis};
 
 /// A file of a channel.
 #[derive(Clone, Debug)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use trc2npy_common::plan::Stretch;
 use trc2npy_common::units::{Bytes, RowRange};
 
 use crate::{
     Beat, ChannelIndex, ChannelSpec, Core, Effect, Epoch, Event, Fault, Found, Grant, Hello, JobId, JobSpec, LeaseId,
-    LeaseProgress, Loss, Millis, SessionId, Shard, Step, Stretch, Work,
+    LeaseProgress, Loss, Millis, SessionId, Shard, Step, Work,
 };
 
 pub(super) struct Stage {
