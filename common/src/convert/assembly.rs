@@ -3,6 +3,7 @@
 //! [`convert`]: super::convert
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::fs;
 use crate::npy::index::IndexRecord;
 use crate::plan::{Findings, Plan, PlanId, PlannedRun};
 use crate::roots::Roots;
-use crate::shard::ShardName;
+use crate::shard::{self, ShardName};
 use crate::stitch::{StitchError, Stitcher};
 use crate::units::{Bytes, RowRange};
 
@@ -79,6 +80,7 @@ struct Progressed {
 /// A shard whose bytes are in their place, and not yet on the disk.
 #[derive(Debug)]
 pub struct Landed {
+    name: ShardName,
     /// Position of its channel in the plan.
     channel: usize,
     range: SyncedRange,
@@ -125,7 +127,13 @@ impl Assembly {
         }
         let left = workspace.remove_job_folders(Some(folder));
         workspace.notes.extend(left);
-        workspace::have_room([(out, workspace.needed() + shards_needed(&workspace))].into_iter())?;
+        workspace::have_room(
+            [(
+                out,
+                workspace.needed() + shards_needed(&workspace, run.settings.sync_every),
+            )]
+            .into_iter(),
+        )?;
         workspace.create_job_folder(folder)?;
         // What is being published may have its names already, and must not be made anew under the old ones.
         let targets = match workspace.stage {
@@ -142,7 +150,7 @@ impl Assembly {
             stitcher: Stitcher {
                 job: workspace.job_folder(folder),
                 plan: portable,
-                inside: fs::kind(out).is_ok_and(|kind| !kind.network),
+                sharing: AtomicBool::new(fs::kind(out).is_ok_and(|kind| !kind.network)),
                 patience: PATIENCE,
             },
             run,
@@ -205,14 +213,15 @@ impl Assembly {
         };
         let record = self.stitcher.land(&channels[channel], name, &targets[channel])?;
         Ok(Landed {
+            name: *name,
             channel,
             range: record.range,
             took: began.elapsed(),
         })
     }
 
-    /// Brings landed rows to the disk, and records them: they need not be made again, whatever happens. Shards of rows
-    /// of which some are committed already are passed over.
+    /// Brings landed rows to the disk, and records them: they need not be made again, whatever happens, and their shards
+    /// are removed. Shards of rows of which some are committed already count no second time.
     pub fn commit(&self, landed: Vec<Landed>) -> Result<(), ConvertError> {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let Some(targets) = targets.as_ref() else { return Ok(()) };
@@ -224,7 +233,15 @@ impl Assembly {
         let mut state = self.state();
         state.times.syncing += began.elapsed();
         let mut new: Vec<SyncedRange> = Vec::with_capacity(landed.len());
-        for Landed { channel, range, took } in landed {
+        let mut shards = Vec::with_capacity(landed.len());
+        for Landed {
+            name,
+            channel,
+            range,
+            took,
+        } in landed
+        {
+            shards.push(name);
             state.times.busy[channel] += took;
             let taken = state.workspace.committed.get(&range.channel).into_iter().flatten();
             // Counted twice, the checksums of the whole would be wrong.
@@ -239,7 +256,13 @@ impl Assembly {
             self.watch.add_read(range.bytes_in);
             self.watch.add_written(Bytes(range.data_len));
         }
-        state.workspace.commit(new)
+        state.workspace.commit(new)?;
+        drop(state);
+        for name in shards {
+            // What cannot be removed now goes with the job's folder.
+            let _ = shard::discard(&self.stitcher.job, &name);
+        }
+        Ok(())
     }
 
     /// Gives the run's files their names, and leaves nothing else behind. `workers`: who made the rows, for the report.
@@ -312,13 +335,14 @@ fn outcome_of(workspace: &mut Workspace, findings: Findings, state: State) -> Ou
     }
 }
 
-/// Bytes that the shards of all rows take that are to be made.
-fn shards_needed(workspace: &Workspace) -> Bytes {
+/// Bytes that shards take at a time: those of all rows that are to be made, but not much more than what is recorded, and
+/// removed, at a time.
+fn shards_needed(workspace: &Workspace, sync_every: Bytes) -> Bytes {
     let channels = workspace.plan.channels.iter();
     let needed = channels.map(|channel| {
         let committed = workspace.committed.get(&channel.channel).into_iter().flatten();
         let done: u64 = committed.map(|done| done.rows.len()).sum();
         (channel.row_bytes() + Bytes(IndexRecord::BYTES)) * channel.rows.saturating_sub(done)
     });
-    needed.sum()
+    needed.sum::<Bytes>().min(sync_every * 2)
 }

@@ -1,11 +1,11 @@
 //! What differs between file systems and operating systems, each call with its Windows twin.
 
-mod copy;
 mod durable;
 mod error;
 mod lock;
 mod patience;
 mod positioned;
+mod share;
 mod volume;
 
 use std::ffi::OsStr;
@@ -16,12 +16,12 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-pub use copy::copy_inside;
 pub use durable::{remove_file, rename, replace, sync_data, sync_dir, write_file, write_file_with, write_synced};
 pub use error::StorageError;
 pub use lock::{Lock, LockError, Owner};
 pub use patience::once_seen;
 pub use positioned::{read_at, write_all_at};
+pub use share::share_blocks;
 pub use volume::{FsKind, Shortage, Space, allocated, kind, shortage, space};
 
 use crate::units::Bytes;

@@ -1,4 +1,4 @@
-//! One shard into its array: looked at block by block, and copied on the way.
+//! One shard into its array: looked at block by block, and copied on the way, or its blocks shared after the check.
 //!
 //! Bytes of a shard that turns out to be damaged may have been copied by then. That does no harm: nothing says that these
 //! rows are there, and whoever makes them again writes over them.
@@ -6,12 +6,13 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crc_fast::{CrcAlgorithm, Digest};
 
 use super::error::StitchError;
-use super::pieces::{BLOCK, pieces};
+use super::pieces::{BLOCK, pieces, whole_pages};
 use crate::convert::{Checksum, Target};
 use crate::fs::{self, StorageError};
 use crate::outputs::{Seal, check_seal};
@@ -29,9 +30,10 @@ pub(crate) struct Stitcher {
     pub(crate) job: PathBuf,
     /// The portable plan that they were made by.
     pub(crate) plan: PlanId,
-    /// Whether the system may copy on its own. Not over a network: there a client that has part of a file in memory
-    /// and a server that copies into it are too easily of two minds.
-    pub(crate) inside: bool,
+    /// Whether the array may have the shards' blocks instead of a copy; no longer where that failed once. Not over a
+    /// network: there a client that has part of a file in memory and a server that puts blocks into it are too easily of
+    /// two minds.
+    pub(crate) sharing: AtomicBool,
     /// How long a shard may take to be seen here.
     pub(crate) patience: Duration,
 }
@@ -66,17 +68,14 @@ impl Stitcher {
             return Err(StitchError::Damaged { path: json(), why });
         }
         let mut buffer = vec![0; Bytes(BLOCK).as_usize()];
-        let mut copy = |part, header, sum, file, path| {
-            self.copy(&name.path(&self.job, part), header, sum, (file, path), &mut buffer)
+        let mut copy = |part, header, sum, to| {
+            let path = name.path(&self.job, part);
+            self.copy(&path, header, sum, to, &mut buffer)
         };
-        copy(Part::Data, &headers.data, range.data(), &target.data, &target.data_path)?;
-        copy(
-            Part::Index,
-            &headers.index,
-            range.index(),
-            &target.index,
-            &target.index_path,
-        )?;
+        let data = (&target.data, target.data_path.as_path());
+        copy(Part::Data, &headers.data, range.data(), data)?;
+        let index = (&target.index, target.index_path.as_path());
+        copy(Part::Index, &headers.index, range.index(), index)?;
         Ok(record)
     }
 
@@ -169,21 +168,16 @@ impl Stitcher {
                 why: "its header is not the one that was written".to_owned(),
             });
         }
+        let shared = whole_pages(header).filter(|_| self.sharing.load(Ordering::Relaxed));
         let mut sum = Digest::new(CrcAlgorithm::Crc32Iscsi);
-        let mut inside = self.inside;
         for piece in pieces(header) {
             let bytes = &mut buffer[..Bytes(piece.len).as_usize()];
             read(piece.from, bytes)?;
             sum.update(bytes);
-            if inside && piece.whole_pages {
-                // Where it fails once it is not tried again.
-                inside = fs::copy_inside(&file, piece.from, to, piece.to, piece.len) == piece.len;
-                if inside {
-                    continue;
-                }
+            if shared.is_none() || !piece.whole_pages {
+                fs::write_all_at(to, bytes, piece.to)
+                    .map_err(|source| StitchError::Output(StorageError::new("write", to_path, source)))?;
             }
-            fs::write_all_at(to, bytes, piece.to)
-                .map_err(|source| StitchError::Output(StorageError::new("write", to_path, source)))?;
         }
         let found = Checksum::from(&sum);
         if found != expected {
@@ -193,7 +187,14 @@ impl Stitcher {
                 found: found.crc,
             });
         }
-        Ok(())
+        let Some(piece) = shared else { return Ok(()) };
+        if fs::share_blocks(&file, piece.from, to, piece.to, piece.len).is_ok() {
+            return Ok(());
+        }
+        // The bytes are in memory already: written from there they cost less than copied by the system, which where it
+        // shares no blocks goes through them page by page.
+        self.sharing.store(false, Ordering::Relaxed);
+        self.copy(path, header, expected, (to, to_path), buffer)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::shard::Header;
 
 /// What a file system can share between two files, and what no thread may write while another one's bytes in it are
-/// being copied: a page.
+/// being shared: a page.
 const PAGE: u64 = 4096;
 /// Bytes that are looked at and copied at a time.
 pub(super) const BLOCK: u64 = 1 << 20;
@@ -44,6 +44,18 @@ pub(super) fn pieces(header: &Header) -> impl Iterator<Item = Piece> {
         };
         at = next;
         Some(piece)
+    })
+}
+
+/// All whole pages, as one piece; none where the elements have no page to themselves.
+pub(super) fn whole_pages(header: &Header) -> Option<Piece> {
+    let start = header.len().next_multiple_of(PAGE);
+    let end = (header.len() + header.payload) / PAGE * PAGE;
+    (start < end).then(|| Piece {
+        from: start,
+        to: header.place + (start - header.len()),
+        len: end - start,
+        whole_pages: true,
     })
 }
 
@@ -97,6 +109,10 @@ mod tests {
             let place = 4096 + before;
             let header = header(4096 + place % 4096, payload, place);
             let mut at = 0;
+            let whole: Vec<_> = pieces(&header).filter(|piece| piece.whole_pages).collect();
+            let one = whole_pages(&header);
+            prop_assert_eq!(one.map_or(0, |one| one.len), whole.iter().map(|piece| piece.len).sum::<u64>());
+            prop_assert_eq!(one.map(|one| (one.from, one.to)), whole.first().map(|piece| (piece.from, piece.to)));
             for piece in pieces(&header) {
                 prop_assert_eq!((piece.from, piece.to), (header.len() + at, place + at));
                 prop_assert!(piece.len > 0 && piece.len <= BLOCK);

@@ -31,7 +31,12 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// On the disk of this folder.
+    pub(crate) fn below(folder: &Path) -> Self {
+        let dir = tempfile::tempdir_in(folder).unwrap();
         let (lab, other) = (dir.path().join("lab"), dir.path().join("mnt"));
         std::fs::create_dir(&lab).unwrap();
         // Where links need rights, the workers have the same paths.

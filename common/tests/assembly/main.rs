@@ -7,5 +7,7 @@ mod refusals;
 mod resume;
 mod same_bytes;
 mod shards;
+#[cfg(target_os = "linux")]
+mod sharing;
 
 use lab::{Lab, Work};
