@@ -1,5 +1,6 @@
 //! File systems whose files can have blocks in common: a shard's blocks become the array's, and no byte is copied twice.
 //! Judged by what the file system says of itself: `filefrag` and `stat -f`.
+#![expect(clippy::print_stderr, reason = "what is left out is told")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,12 @@ struct Disk(tempfile::TempDir);
 
 impl Disk {
     /// None where this machine cannot have one, which is told.
-    fn mount(make: &[&str]) -> Option<Self> {
+    fn mount(maker: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let (image, place) = (folder.path().join("image"), folder.path().join("disk"));
         File::create(&image).unwrap().set_len(600 << 20).unwrap();
         std::fs::create_dir(&place).unwrap();
-        let (program, arguments) = make.split_first().unwrap();
+        let (program, arguments) = maker.split_first().unwrap();
         let made = Command::new(program).args(arguments).arg(&image).output();
         let mounted = || {
             Command::new("mount")
@@ -36,7 +37,7 @@ impl Disk {
             Ok(done) => String::from_utf8_lossy(&done.stderr).trim().to_owned(),
             Err(error) => error.to_string(),
         };
-        println!("left out: {program} cannot make a disk that can be mounted here: {why}");
+        eprintln!("left out: {program} cannot make a disk that can be mounted here: {why}");
         None
     }
 
@@ -111,10 +112,9 @@ fn blocks_are_shared_on(disk: &Disk) {
         "{taken} bytes were taken to stitch {data_bytes}"
     );
     let unfinished = tree(&lab.at("out"));
-    let array = unfinished
-        .iter()
-        .find(|name| name.ends_with(".npy") && !name.contains("index") && !name.contains("job-1"));
-    let (shared, all) = shared_blocks(&lab.at("out").join(array.unwrap()));
+    let array = unfinished.iter().find(|name| name.ends_with("/C1.npy"));
+    let array = array.unwrap_or_else(|| panic!("{unfinished:?}"));
+    let (shared, all) = shared_blocks(&lab.at("out").join(array));
     assert!(shared * 10 > all * 9, "{shared} of {all} blocks");
     assembly.commit(landed).unwrap();
     for name in &shards {
