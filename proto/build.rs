@@ -1,10 +1,11 @@
 //! Compiles the .proto files with protox, so that nobody needs protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const FILES: [&str; 3] = [
+    const FILES: [&str; 4] = [
         "trc2npy/v1/worker.proto",
         "trc2npy/v1/job.proto",
         "trc2npy/v1/fleet.proto",
+        "trc2npy/v1/apart.proto",
     ];
     for file in FILES {
         println!("cargo::rerun-if-changed={file}");

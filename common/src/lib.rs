@@ -14,6 +14,7 @@
 //! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`selection`]: which rows and samples are taken
 //! - [`teststand`]: the folders of a detector test stand, and the settings of its instrument as JSON
+//! - [`panics`]: panics that are an answer
 //! - [`roots`]: named storage places, which each machine of a cluster reaches by paths of its own
 //! - [`shard`]: the rows of one range as files of their own
 //! - [`stitch`]: shards into the arrays that they belong to
@@ -27,6 +28,7 @@ pub mod inspect;
 pub mod npy;
 pub mod options;
 pub mod outputs;
+pub mod panics;
 pub mod plan;
 pub mod preview;
 pub mod resources;

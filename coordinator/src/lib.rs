@@ -20,9 +20,11 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 use trc2npy_common::roots::Roots;
+use trc2npy_common::units::counted;
+use trc2npy_coordinator_core::JobId;
 
-use journal::{Ended, JobEnd, Journal, JournalError};
-use owner::{Inbox, Message, Owner};
+use journal::{JobRecord, Journal, JournalError};
+use owner::{Inbox, Message, Owner, TRY_AGAIN};
 use planner::Planner;
 use server::Services;
 
@@ -97,6 +99,7 @@ impl Coordinator {
             stitch_threads,
             tell,
         } = config;
+        trc2npy_common::resources::allow_many_files();
         // One thread is enough: the server only passes messages on.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // First of all, so that a port in use changes nothing in the state.
@@ -115,13 +118,20 @@ impl Coordinator {
             inbox: inbox.clone(),
             stitch_threads,
         };
-        let ended = restore(&planner, &tell)?;
+        let restored = restore(&planner, &tell)?;
+        let (submits, waiting) = mpsc::channel();
         let names = roots.iter().map(|(name, _)| name.to_string()).collect();
-        let owner = Owner::new(journal, inbox.clone(), names, ended, Arc::clone(&tell))?;
+        let owner = Owner::new(
+            journal,
+            inbox.clone(),
+            submits.clone(),
+            names,
+            restored,
+            Arc::clone(&tell),
+        )?;
         let owner = thread::Builder::new()
             .name("owner".to_owned())
             .spawn(move || owner.run(&messages))?;
-        let (submits, waiting) = mpsc::channel();
         thread::Builder::new()
             .name("planner".to_owned())
             .spawn(move || planner.work(&waiting))?;
@@ -168,43 +178,50 @@ impl Coordinator {
     }
 }
 
-/// Reads the journal's jobs: those that have ended are returned, the others wait for the owner as messages.
-fn restore(
-    planner: &Planner,
-    tell: &Tell,
-) -> Result<Vec<(trc2npy_coordinator_core::JobId, journal::JobRecord)>, CoordinatorError> {
-    let jobs = planner.journal.jobs()?;
-    let (mut ended, mut going_on, mut committed) = (Vec::new(), 0, 0);
-    for (id, mut record) in jobs {
+/// The jobs of earlier starts that are not worked on.
+pub(crate) struct Restored {
+    ended: Vec<(JobId, JobRecord)>,
+    /// Those that cannot be gone on with at the moment, and why.
+    waiting: Vec<(JobId, JobRecord, String)>,
+}
+
+/// Reads the journal's jobs. Those that can be gone on with wait for the owner as messages.
+fn restore(planner: &Planner, tell: &Tell) -> Result<Restored, CoordinatorError> {
+    let jobs = planner.journal.tidy()?;
+    let (mut ended, mut waiting, mut going_on, mut recorded) = (Vec::new(), Vec::new(), 0, 0);
+    for (id, record) in jobs {
         if record.end.is_some() {
             ended.push((id, record));
             continue;
         }
-        let shards = planner.journal.shards(id)?;
-        committed += shards.len();
-        match planner.restore(id, record.clone(), shards) {
+        recorded += planner.journal.shards(id)?.len();
+        match planner.go_on(id, record.clone()) {
             Ok(accepted) => {
                 going_on += 1;
                 planner.inbox.post(Message::Opened(Box::new(accepted)));
             }
+            // Storage that is away, a root that was forgotten, another program at work there: all that passes.
             Err(why) => {
-                tell(&format!("job {id} cannot be gone on with: {why}"));
-                record.end = Some(JobEnd {
-                    ending: Ended::Failed { why },
-                    at_ms: clock::wall_ms(),
-                });
-                planner.journal.record(&[], &[(id, record.clone())])?;
-                ended.push((id, record));
+                tell(&format!(
+                    "job {id} waits: {why}; it is tried again every {} s (trc2npy cancel {id} ends it)",
+                    TRY_AGAIN.as_secs()
+                ));
+                waiting.push((id, record, why));
             }
         }
     }
+    let waits = if waiting.is_empty() {
+        String::new()
+    } else {
+        format!("{} waiting, ", counted(waiting.len() as u64, "job"))
+    };
     tell(&format!(
-        "state {} (start {}): {} going on with {} recorded, {} ended",
+        "state {} (start {}): {} going on with {} recorded, {waits}{} ended",
         planner.journal.coordinator,
         planner.journal.epoch.0,
-        trc2npy_common::units::counted(going_on, "job"),
-        trc2npy_common::units::counted(committed as u64, "shard"),
-        trc2npy_common::units::counted(ended.len() as u64, "job"),
+        counted(going_on, "job"),
+        counted(recorded as u64, "shard"),
+        counted(ended.len() as u64, "job"),
     ));
-    Ok(ended)
+    Ok(Restored { ended, waiting })
 }

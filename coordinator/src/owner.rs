@@ -13,19 +13,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tonic::Status;
 use trc2npy_coordinator_core::{
-    Amount, ChannelView, Core, Effect, Event, Found, JobId, JobSpec, JobView, Loss, SessionId, Shard,
+    Amount, ChannelView, Core, Effect, Ending, Event, Found, JobId, JobSpec, JobView, Loss, Record, SessionId, Shard,
 };
 use trc2npy_proto::v1;
 
 use crate::Tell;
 use crate::clock::{Clock, wall_ms};
 use crate::job::LiveJob;
-use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal, JournalError};
+use crate::journal::{ChannelSummary, ENDED_JOBS, Ended, JobEnd, JobRecord, Journal, JournalError};
 use crate::recorder::Recorder;
+use crate::{Restored, planner, stitcher};
 use sessions::WorkerSession;
 pub(crate) use sessions::{Joining, Refused};
 
 const TICK: Duration = Duration::from_millis(250);
+/// How often it is tried to go on with a job that waits.
+pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the owner is told.
 pub(crate) enum Message {
@@ -37,6 +40,8 @@ pub(crate) enum Message {
     StreamEnded(SessionId),
     /// A job is accepted and recorded.
     Opened(Box<Accepted>),
+    /// A job of an earlier start cannot be gone on with now.
+    Waits(JobId, String),
     /// The records of these steps are on the disk.
     Durable(Vec<u64>),
     /// They will never be.
@@ -47,6 +52,8 @@ pub(crate) enum Message {
     LandingFailed(Shard, String),
     /// Nothing can be written where the job's arrays are.
     StorageFailed(JobId, String),
+    /// Nothing is done with a job any more, and its output folder is free.
+    Closed(JobId),
     /// All files of a job have their names, or why not.
     Published(JobId, Result<Vec<ChannelSummary>, String>),
     /// Something about it came up, for people.
@@ -121,6 +128,8 @@ impl Inbox {
 pub(crate) struct JobEntry {
     pub(crate) record: JobRecord,
     pub(crate) live: Option<LiveJob>,
+    /// Why it cannot be gone on with at the moment.
+    waits: Option<String>,
     /// Names of the workers that have delivered some of it, for the report.
     makers: BTreeSet<String>,
     /// Becomes true when nothing of it will change any more.
@@ -177,6 +186,8 @@ pub(crate) struct Owner {
     clock: Clock,
     pub(crate) journal: Arc<Journal>,
     recorder: Recorder,
+    planner: Sender<planner::Task>,
+    next_try: Instant,
     pub(crate) jobs: BTreeMap<JobId, JobEntry>,
     /// Keys of accepted submits.
     pub(crate) keys: HashMap<String, Vec<JobId>>,
@@ -193,8 +204,9 @@ impl Owner {
     pub(crate) fn new(
         journal: Arc<Journal>,
         inbox: Inbox,
+        planner: Sender<planner::Task>,
         roots: Vec<String>,
-        ended: Vec<(JobId, JobRecord)>,
+        restored: Restored,
         tell: Tell,
     ) -> std::io::Result<Self> {
         let clock = Clock::start();
@@ -204,6 +216,8 @@ impl Owner {
             clock,
             journal,
             recorder,
+            planner,
+            next_try: Instant::now() + TRY_AGAIN,
             jobs: BTreeMap::new(),
             keys: HashMap::new(),
             sessions: BTreeMap::new(),
@@ -213,8 +227,11 @@ impl Owner {
             roots,
             tell,
         };
-        for (id, record) in ended {
-            owner.enter(id, record, None);
+        for (id, record) in restored.ended {
+            owner.enter(id, record, None, None);
+        }
+        for (id, record, why) in restored.waiting {
+            owner.enter(id, record, None, Some(why));
         }
         Ok(owner)
     }
@@ -228,6 +245,7 @@ impl Owner {
                 next_tick = now + TICK;
                 self.step(Event::Tick);
                 self.look_at_speeds();
+                self.try_again(now);
             }
             let message = match messages.recv_timeout(next_tick.saturating_duration_since(now)) {
                 Ok(message) => message,
@@ -239,6 +257,14 @@ impl Owner {
                 Message::FromWorker(session, message) => self.hear(session, message),
                 Message::StreamEnded(session) => self.lose(session, Loss::StreamBroken),
                 Message::Opened(accepted) => self.open(*accepted),
+                Message::Waits(job, why) => {
+                    if let Some(entry) = self.jobs.get_mut(&job)
+                        && entry.waits.as_ref().is_some_and(|before| *before != why)
+                    {
+                        (self.tell)(&format!("job {job} waits: {why}"));
+                        entry.waits = Some(why);
+                    }
+                }
                 Message::Durable(steps) => {
                     for step in steps {
                         for effect in self.deferred.remove(&step).unwrap_or_default() {
@@ -250,6 +276,7 @@ impl Owner {
                 Message::Landed(shard, found) => self.step(Event::Landed { shard, found }),
                 Message::LandingFailed(shard, why) => self.step(Event::LandingFailed { shard, why }),
                 Message::StorageFailed(job, why) => self.step(Event::StorageFailed { job, why }),
+                Message::Closed(job) => self.closed(job),
                 Message::Published(job, result) => self.published(job, result),
                 Message::Noted(job, notes) => {
                     if let Some(entry) = self.jobs.get_mut(&job) {
@@ -262,12 +289,13 @@ impl Owner {
         }
     }
 
-    fn enter(&mut self, id: JobId, record: JobRecord, live: Option<LiveJob>) {
+    fn enter(&mut self, id: JobId, record: JobRecord, live: Option<LiveJob>, waits: Option<String>) {
         self.keys.entry(record.submission.key.clone()).or_default().push(id);
-        let is_over = live.is_none();
+        let is_over = live.is_none() && waits.is_none();
         let entry = JobEntry {
             record,
             live,
+            waits,
             makers: BTreeSet::new(),
             over: watch::Sender::new(is_over),
             speed: Speed::default(),
@@ -284,17 +312,89 @@ impl Owner {
             restored,
         }) = work
         else {
-            self.enter(id, record, None);
+            self.enter(id, record, None, None);
             return;
         };
-        (self.tell)(&format!("job {id}: {} -> {}", record.run, record.out));
-        self.enter(id, record, Some(job));
+        match self.jobs.get_mut(&id) {
+            None => {
+                (self.tell)(&format!("job {id}: {} -> {}", record.run, record.out));
+                self.enter(id, record, Some(job), None);
+            }
+            Some(entry) if entry.waits.is_some() => {
+                entry.waits = None;
+                (self.tell)(&format!("job {id} goes on"));
+                entry.live = Some(job);
+            }
+            // Cancelled while it was being opened.
+            Some(_) => {
+                job.stitcher.give(stitcher::Task::Close(Ending::Cancelled));
+                return;
+            }
+        }
         self.step(Event::Opened {
             job: id,
             spec,
             shards,
             restored,
         });
+    }
+
+    /// Has the planner try to go on with what waits.
+    fn try_again(&mut self, now: Instant) {
+        if now < self.next_try {
+            return;
+        }
+        self.next_try = now + TRY_AGAIN;
+        for (id, entry) in self.jobs.iter().filter(|(_, entry)| entry.waits.is_some()) {
+            // Where the planner is gone, the coordinator ends.
+            let _ = self
+                .planner
+                .send(planner::Task::GoOn(*id, Box::new(entry.record.clone())));
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, job: JobId) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        if entry.waits.take().is_some() {
+            let ending = Ending::Cancelled;
+            let close = Effect::Close {
+                job,
+                ending: ending.clone(),
+            };
+            self.record(vec![Record::Ended { job, ending }], vec![close]);
+        } else if entry.live.is_some() && entry.record.end.is_none() {
+            self.step(Event::CancelAsked(job));
+        }
+    }
+
+    /// The job that has this output folder.
+    pub(crate) fn maker_of(&self, out: &str) -> Option<JobId> {
+        let mut unfinished = self
+            .jobs
+            .iter()
+            .filter(|(_, entry)| entry.live.is_some() || entry.waits.is_some());
+        unfinished.find(|(_, entry)| entry.record.out == out).map(|(id, _)| *id)
+    }
+
+    /// The very last that happens to a job.
+    fn closed(&mut self, job: JobId) {
+        if let Some(entry) = self.jobs.get_mut(&job) {
+            entry.live = None;
+            entry.over.send_replace(true);
+        }
+        self.forget_old();
+    }
+
+    /// Forgets the oldest of more ended jobs than are kept.
+    fn forget_old(&mut self) {
+        let is_over = |entry: &JobEntry| *entry.over.borrow();
+        let over = self.jobs.values().filter(|entry| is_over(entry)).count();
+        for _ in ENDED_JOBS..over {
+            let oldest = self.jobs.iter().find(|(_, entry)| is_over(entry)).map(|(id, _)| *id);
+            if let Some(entry) = oldest.and_then(|oldest| self.jobs.remove(&oldest)) {
+                self.keys.remove(&entry.record.submission.key);
+            }
+        }
     }
 
     fn published(&mut self, job: JobId, result: Result<Vec<ChannelSummary>, String>) {

@@ -12,13 +12,13 @@ use trc2npy_common::convert::{
     Assembly, AssemblyJob, ConvertError, ConvertRun, Io, NameTemplate, Opened as Opening, Overwrite, Settings, Watch,
     unreadable_allowed,
 };
-use trc2npy_common::fs;
 use trc2npy_common::plan::{
     self, ChannelPlan, Findings, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun,
 };
 use trc2npy_common::resources::{Machine, default_memory_limit};
 use trc2npy_common::roots::{Place, RootError, Roots};
 use trc2npy_common::shard::TOKEN;
+use trc2npy_common::{fs, panics};
 use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard};
 use trc2npy_proto::{Submission, v1};
 
@@ -28,10 +28,16 @@ use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal};
 use crate::owner::{Accepted, Inbox, Message, Opened};
 use crate::stitcher::{Stitcher, summaries};
 
-/// A submit, and who waits for it.
-pub(crate) struct Task {
-    pub(crate) submission: Submission,
-    pub(crate) reply: oneshot::Sender<Result<Vec<JobId>, Status>>,
+/// What the planner is asked.
+pub(crate) enum Task {
+    /// To make jobs of what is asked.
+    Submit {
+        submission: Box<Submission>,
+        /// Who waits for it.
+        reply: oneshot::Sender<Result<Vec<JobId>, Status>>,
+    },
+    /// To try once more to go on with a job that an earlier start has not ended.
+    GoOn(JobId, Box<JobRecord>),
 }
 
 pub(crate) struct Planner {
@@ -52,9 +58,22 @@ struct Taken {
 impl Planner {
     /// Works until nobody can submit any more.
     pub(crate) fn work(&self, tasks: &Receiver<Task>) {
-        while let Ok(Task { submission, reply }) = tasks.recv() {
-            // Whoever asked may be gone; a submit that is sent again finds its jobs by the key.
-            let _ = reply.send(self.submit(&submission));
+        while let Ok(task) = tasks.recv() {
+            match task {
+                // Whoever asked may be gone; a submit that is sent again finds its jobs by the key.
+                Task::Submit { submission, reply } => {
+                    let jobs = panics::caught(|| self.submit(&submission));
+                    let _ = reply.send(jobs.unwrap_or_else(|why| Err(internal(crashed(&why)))));
+                }
+                Task::GoOn(id, record) => {
+                    let accepted = panics::caught(|| self.go_on(id, *record));
+                    self.inbox
+                        .post(match accepted.unwrap_or_else(|why| Err(crashed(&why))) {
+                            Ok(accepted) => Message::Opened(Box::new(accepted)),
+                            Err(why) => Message::Waits(id, why),
+                        });
+                }
+            }
         }
     }
 
@@ -71,14 +90,14 @@ impl Planner {
             plan::resolve_outputs(&run.out, &planned).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let planning = began.elapsed();
         let mut taken = Vec::with_capacity(planned.len());
-        for (planned, out) in planned.into_iter().zip(outs) {
-            taken.push(self.take(submission, &run, planned, &out.to_string_lossy(), planning)?);
-        }
-        for (_, portable) in taken.iter().filter_map(|taken| taken.work.as_ref()) {
-            self.journal.save_plan(portable).map_err(internal)?;
-        }
-        let records: Vec<JobRecord> = taken.iter().map(|taken| taken.record.clone()).collect();
-        let ids = self.journal.accept(&records).map_err(internal)?;
+        let ids = self
+            .take_all(submission, &run, planned.into_iter().zip(outs), planning, &mut taken)
+            .inspect_err(|_| {
+                // Nobody is to find half of what was refused.
+                for (assembly, _) in taken.iter().filter_map(|taken| taken.work.as_ref()) {
+                    assembly.withdraw();
+                }
+            })?;
         for (id, taken) in ids.iter().zip(taken) {
             let accepted = self.accepted(*id, taken, Vec::new(), false).map_err(internal)?;
             self.inbox.post(Message::Opened(Box::new(accepted)));
@@ -86,23 +105,60 @@ impl Planner {
         Ok(ids)
     }
 
-    /// Goes on with a job that an earlier start has not ended. An error ends it.
-    pub(crate) fn restore(&self, id: JobId, record: JobRecord, shards: Vec<Shard>) -> Result<Accepted, String> {
+    /// Takes all output folders, or none, and records the jobs.
+    fn take_all(
+        &self,
+        submission: &Submission,
+        run: &ConvertRun,
+        planned: impl Iterator<Item = (PlannedRun, PathBuf)>,
+        planning: Duration,
+        taken: &mut Vec<Taken>,
+    ) -> Result<Vec<JobId>, Status> {
+        for (planned, out) in planned {
+            taken.push(self.take(submission, run, planned, &out.to_string_lossy(), planning)?);
+        }
+        for Taken { record, work } in &*taken {
+            if let Some((_, portable)) = work {
+                self.journal.save_plan(&record.folder, portable).map_err(internal)?;
+            }
+        }
+        let records: Vec<JobRecord> = taken.iter().map(|taken| taken.record.clone()).collect();
+        self.journal.accept(&records).map_err(internal)
+    }
+
+    /// Goes on with a job that an earlier start has not ended. An error says why that cannot be done at the moment.
+    pub(crate) fn go_on(&self, id: JobId, record: JobRecord) -> Result<Accepted, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let portable = Plan::read_from(&self.journal.plan_path(&record.plan)).map_err(|error| text(&error))?;
         let run = self
             .localised(&record.submission)
             .map_err(|status| status.message().to_owned())?;
-        let plan = portable.localised(&self.roots).map_err(|error| text(&error))?;
         let out = self.local(&record.out).map_err(|status| status.message().to_owned())?;
+        let portable = Plan::read_from(&self.journal.plan_path(&record.folder)).map_err(|error| text(&error))?;
+        let plan = portable.localised(&self.roots).map_err(|error| text(&error))?;
+        let shards = self.journal.shards(id).map_err(|error| text(&error))?;
         let planned = PlannedRun {
             plan,
             findings: Findings::default(),
         };
         let opened = self
-            .open(planned, &run, &out, &record.folder, true, Duration::ZERO)
+            .open(
+                planned,
+                &run,
+                &record.submission,
+                (&out, &record.folder),
+                true,
+                Duration::ZERO,
+            )
             .map_err(|error| text(&error))?;
-        let taken = self.taken(opened, record).map_err(|error| text(&error))?;
+        let mut taken = self.taken(opened, record).map_err(|error| text(&error))?;
+        if taken.work.is_none() {
+            // Its files had their names when the coordinator ended, and nobody had noted that.
+            if let Some(end) = &mut taken.record.end {
+                end.ending = Ended::Done { already: false };
+            }
+            let end = (id, taken.record.clone());
+            self.journal.record(&[], &[end]).map_err(|error| text(&error))?;
+        }
         self.accepted(id, taken, shards, true).map_err(|error| text(&error))
     }
 
@@ -110,18 +166,21 @@ impl Planner {
         &self,
         planned: PlannedRun,
         run: &ConvertRun,
-        out: &Path,
-        folder: &str,
+        submission: &Submission,
+        (out, folder): (&Path, &str),
         reopened: bool,
         planning: Duration,
     ) -> Result<Opening, ConvertError> {
         Assembly::open(
             planned,
             AssemblyJob {
-                run: run.clone(),
+                run: ConvertRun {
+                    out: Out::Folder(out.to_string_lossy().into_owned()),
+                    ..run.clone()
+                },
                 out,
                 folder,
-                roots: &self.roots,
+                roots: &self.roots_of(submission),
                 reopened,
                 planning,
                 watch: Arc::new(Watch::new()),
@@ -171,10 +230,17 @@ impl Planner {
         })
     }
 
+    /// The roots that a submission names. Others may lie inside of them, which its workers need not have.
+    fn roots_of(&self, submission: &Submission) -> Roots {
+        let named = submission.inputs.iter().chain([&submission.out]);
+        let named: Vec<&str> = named.filter_map(|place| place.split(':').next()).collect();
+        self.roots.only(|root| named.contains(&root.as_str()))
+    }
+
     /// Where a place is on this machine.
     fn local(&self, place: &str) -> Result<PathBuf, Status> {
         let place: Place = place.parse().map_err(usage)?;
-        self.roots.resolve(&place).map_err(usage)
+        self.roots.contains(&place).map_err(usage)
     }
 
     /// Takes the output folder of a run.
@@ -187,6 +253,14 @@ impl Planner {
         planning: Duration,
     ) -> Result<Taken, Status> {
         let local = self.local(out)?;
+        let place = out.to_owned();
+        let maker = self.inbox.ask_and_wait(move |owner| owner.maker_of(&place));
+        if let Some(job) = maker.flatten() {
+            return Err(Status::failed_precondition(format!(
+                "job {job} writes to {out}: wait until it has ended (trc2npy job {job} --watch), or cancel it (trc2npy \
+                 cancel {job})"
+            )));
+        }
         let record = JobRecord {
             submission: submission.clone(),
             run: planned.plan.run.clone(),
@@ -203,7 +277,7 @@ impl Planner {
                 .map(|channel| expected(channel, run))
                 .collect(),
         };
-        let opened = self.open(planned, run, &local, &record.folder, false, planning);
+        let opened = self.open(planned, run, submission, (&local, &record.folder), false, planning);
         opened
             .and_then(|opened| self.taken(opened, record))
             .map_err(|error| refused(&error))
@@ -222,7 +296,8 @@ impl Planner {
             }
             Opening::Begun(assembly) => {
                 // Not always the plan that was made just now: a run that is gone on with keeps its own.
-                let portable = assembly.plan().portable(&self.roots)?;
+                let roots = self.roots_of(&record.submission);
+                let portable = assembly.plan().portable(&roots)?;
                 record.plan = portable.id.to_string();
                 Ok(Taken {
                     record,
@@ -246,9 +321,10 @@ impl Planner {
         let folder = assembly.job_folder();
         let secret = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         fs::write_file(&folder.join(TOKEN), secret.as_bytes())?;
-        let place = self.roots.place_below(folder)?;
+        let place = self.roots_of(&record.submission).place_below(folder)?;
         let bytes = portable.encode();
         let submission = &record.submission;
+        let (checks, watched) = checks(assembly.plan());
         let handout = Handout {
             head: v1::JobHead {
                 plan_id: portable.id.to_string(),
@@ -258,7 +334,7 @@ impl Planner {
                 token: secret,
                 trust_size: submission.trust_size,
                 settle_ms: Millis::from(submission.settle).0,
-                checks: checks(assembly.plan()),
+                checks,
             },
             plan: bytes,
         };
@@ -274,6 +350,7 @@ impl Planner {
         let stitcher = Stitcher::start(
             id,
             *assembly,
+            watched,
             self.stitch_threads,
             submission.sync_every,
             self.inbox.clone(),
@@ -320,6 +397,10 @@ fn expected(channel: &ChannelPlan, run: &ConvertRun) -> ChannelSummary {
         bytes: channel.data_bytes().0,
         bad: Vec::new(),
     }
+}
+
+fn crashed(why: &str) -> String {
+    format!("planning crashed: {why} (please report this)")
 }
 
 fn usage(error: impl std::fmt::Display) -> Status {

@@ -1,20 +1,28 @@
 //! The threads of one job that check its shards, copy them to their places, and give the finished files their names.
 
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
+use std::time::Duration;
 
 use trc2npy_common::convert::{Assembly, ChannelOutcome, Landed, Outcome};
+use trc2npy_common::panics;
 use trc2npy_common::shard::{self, ShardName};
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Ending, Found, JobId, Shard};
 
+use crate::job::Watched;
 use crate::journal::ChannelSummary;
 use crate::owner::{Inbox, Message};
+
+/// How often it is looked whether the job's folder is still there, while nothing comes.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// What a stitcher is asked.
 pub(crate) enum Task {
     /// Check a shard and copy it to its place.
     Land(Shard),
+    /// A worker cannot do its part: see whether it is not the worker's fault.
+    Look,
     /// Remove a shard's files.
     Discard(Shard),
     /// Give the files their names.
@@ -37,6 +45,7 @@ impl Stitcher {
     pub(crate) fn start(
         job: JobId,
         assembly: Assembly,
+        watched: Vec<Watched>,
         threads: usize,
         sync_every: Bytes,
         inbox: Inbox,
@@ -45,20 +54,31 @@ impl Stitcher {
         let mut bench = Bench {
             job,
             assembly,
+            watched,
             threads,
             sync_every,
             inbox,
             landed: Vec::new(),
             unsynced: Bytes(0),
         };
-        thread::Builder::new()
-            .name(format!("stitch-{job}"))
-            .spawn(move || bench.work(&waiting))?;
+        thread::Builder::new().name(format!("stitch-{job}")).spawn(move || {
+            let inbox = bench.inbox.clone();
+            let closed = panics::caught(|| bench.work(&waiting)).unwrap_or_else(|why| {
+                let why = format!("the thread that puts the arrays together crashed: {why} (please report this)");
+                inbox.post(Message::StorageFailed(job, why));
+                waiting.iter().any(|task| matches!(task, Task::Close(_)))
+            });
+            // Before it is told, so that the output folder is free by then.
+            drop(bench);
+            if closed {
+                inbox.post(Message::Closed(job));
+            }
+        })?;
         Ok(Self { tasks })
     }
 
     pub(crate) fn give(&self, task: Task) {
-        // A thread that is gone has ended its job.
+        // A thread that is gone has closed its job.
         let _ = self.tasks.send(task);
     }
 }
@@ -66,6 +86,7 @@ impl Stitcher {
 struct Bench {
     job: JobId,
     assembly: Assembly,
+    watched: Vec<Watched>,
     threads: usize,
     sync_every: Bytes,
     inbox: Inbox,
@@ -74,10 +95,22 @@ struct Bench {
 }
 
 impl Bench {
-    fn work(&mut self, waiting: &Receiver<Task>) {
+    /// Works until the job is closed; false where the coordinator ends before.
+    fn work(&mut self, waiting: &Receiver<Task>) -> bool {
         let mut put_back = None;
-        while let Some(task) = put_back.take().or_else(|| waiting.recv().ok()) {
+        loop {
+            let next = put_back.take().map_or_else(|| waiting.recv_timeout(LOOK), Ok);
+            let task = match next {
+                Ok(task) => task,
+                Err(RecvTimeoutError::Timeout) => Task::Look,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match task {
+                Task::Look => {
+                    if let Some(why) = self.trouble() {
+                        self.inbox.post(Message::StorageFailed(self.job, why));
+                    }
+                }
                 Task::Land(first) => {
                     let mut shards = vec![first];
                     while shards.len() < self.threads {
@@ -104,12 +137,24 @@ impl Bench {
                 }
                 Task::Close(ending) => {
                     self.close(&ending);
-                    return;
+                    return true;
                 }
             }
         }
         // The coordinator ends: what is copied counts the next time.
         let _ = self.sync();
+        false
+    }
+
+    /// Why nobody can work on the job, where that is so.
+    fn trouble(&self) -> Option<String> {
+        if self.assembly.is_removed() {
+            let folder = self.assembly.job_folder().display();
+            return Some(format!(
+                "{folder} was removed while the job was running; submit it again"
+            ));
+        }
+        self.watched.iter().find_map(Watched::changed)
     }
 
     fn land(&mut self, shards: &[Shard]) {
@@ -167,10 +212,10 @@ impl Bench {
     }
 
     fn close(&mut self, ending: &Ending) {
-        if let Ending::Failed(_) | Ending::Cancelled = ending {
+        if *ending != Ending::Done {
             // What was copied is gone on with when the same is submitted again.
             let _ = self.sync();
-            let left = self.assembly.abandon(false);
+            let left = self.assembly.abandon(matches!(ending, Ending::Hopeless(_)));
             self.inbox.post(Message::Noted(self.job, left.into_iter().collect()));
         }
     }

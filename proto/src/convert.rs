@@ -55,11 +55,13 @@ impl From<Terms> for v1::Terms {
         let Terms {
             settled,
             take_unreadable,
+            apart,
             give_up,
         } = terms;
         Self {
             settled,
             take_unreadable,
+            apart,
             give_up,
         }
     }
@@ -70,6 +72,7 @@ impl From<v1::Terms> for Terms {
         Self {
             settled: terms.settled,
             take_unreadable: terms.take_unreadable,
+            apart: terms.apart,
             give_up: terms.give_up,
         }
     }
@@ -117,15 +120,6 @@ impl TryFrom<v1::Grant> for core::Grant {
 }
 
 /// The shard of a lease that was delivered.
-impl From<core::Grant> for v1::Delivered {
-    fn from(grant: core::Grant) -> Self {
-        Self {
-            grant: Some(grant.into()),
-            work: None,
-        }
-    }
-}
-
 impl TryFrom<v1::Delivered> for (Shard, Work) {
     type Error = WireError;
 
@@ -138,13 +132,18 @@ impl TryFrom<v1::Delivered> for (Shard, Work) {
             rows: grant.rows,
         };
         let work = delivered.work.ok_or(WireError::Missing("work"))?;
-        let work = Work {
+        Ok((shard, work.into()))
+    }
+}
+
+impl From<v1::Work> for Work {
+    fn from(work: v1::Work) -> Self {
+        Self {
             bytes: Bytes(work.bytes),
             took: Millis(work.took_ms),
             bad_rows: work.bad_rows,
             unreadable: work.unreadable,
-        };
-        Ok((shard, work))
+        }
     }
 }
 
@@ -303,6 +302,7 @@ mod tests {
             terms: Terms {
                 settled: true,
                 take_unreadable: false,
+                apart: true,
                 give_up: true,
             },
         }

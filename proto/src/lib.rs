@@ -3,6 +3,7 @@
 
 mod convert;
 pub mod link;
+pub mod pipe;
 mod protocol;
 mod submission;
 

@@ -1,36 +1,53 @@
 //! One lease, from its bounds to a shard. Whatever goes wrong becomes a fault that says what to do next.
 
 use trc2npy_common::convert::{BlockSizes, Budget, ConvertError, Io, RangeConverter, RangeOptions, Reading, Watch};
-use trc2npy_common::plan::Plan;
+use trc2npy_common::plan::{ChannelPlan, Plan};
 use trc2npy_common::resources::{MemoryGauge, Pressure};
 use trc2npy_common::roots::Roots;
 use trc2npy_common::shard::{ShardError, ShardName, ShardWriter};
 use trc2npy_common::units::Bytes;
-use trc2npy_coordinator_core::{Fault, Step, Terms, Work};
+use trc2npy_coordinator_core::{Fault, Grant, Step, Terms, Work};
 
 use crate::WorkerConfig;
 use crate::job::{Job, Prepared};
 use crate::lease::{Done, Lease};
 
-/// What a thread needs besides its leases.
-pub(crate) struct Executor {
-    roots: Roots,
-    io: Io,
-    threads: usize,
-    memory_limit: Bytes,
-    memory: MemoryGauge,
-    pressure: Pressure,
+/// What a worker has to work with.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) roots: Roots,
+    pub(crate) io: Io,
+    /// Threads that share the memory.
+    pub(crate) threads: usize,
+    pub(crate) memory_limit: Bytes,
+    pub(crate) memory_threshold: f64,
 }
 
-impl Executor {
-    pub(crate) fn new(config: &WorkerConfig) -> Self {
+impl From<&WorkerConfig> for Means {
+    fn from(config: &WorkerConfig) -> Self {
         Self {
             roots: config.roots.clone(),
             io: config.io,
             threads: config.threads,
             memory_limit: config.memory_limit,
+            memory_threshold: config.memory_threshold,
+        }
+    }
+}
+
+/// One thread, between its leases.
+pub(crate) struct Executor {
+    pub(crate) means: Means,
+    memory: MemoryGauge,
+    pressure: Pressure,
+}
+
+impl Executor {
+    pub(crate) fn new(means: Means) -> Self {
+        Self {
             memory: MemoryGauge::new(),
-            pressure: Pressure::new(config.memory_threshold),
+            pressure: Pressure::new(means.memory_threshold),
+            means,
         }
     }
 
@@ -38,7 +55,7 @@ impl Executor {
         if lease.pulse.revoked() {
             return Done::Revoked;
         }
-        let done = job.prepare(&self.roots).map_err(Fault::Unfit);
+        let done = job.prepare(&self.means.roots).map_err(Fault::Unfit);
         match done.and_then(|prepared| self.convert(lease, job, &prepared)) {
             Ok(work) => Done::Delivered(work),
             Err(_) if lease.pulse.revoked() => Done::Revoked,
@@ -49,24 +66,14 @@ impl Executor {
     fn convert(&mut self, lease: &Lease, job: &Job, prepared: &Prepared) -> Result<Work, Fault> {
         let Prepared { plan, folder } = prepared;
         let grant = lease.grant;
-        let position = usize::from(grant.channel.0);
-        let channel = plan
-            .channels
-            .get(position)
-            .filter(|channel| grant.rows.end <= channel.rows);
-        let Some(channel) = channel else {
+        let Some((channel, name)) = planned(plan, &grant) else {
             return Err(Fault::Unfit(format!("rows {} are not in the plan", grant.rows)));
-        };
-        let name = ShardName {
-            channel: channel.channel,
-            rows: grant.rows,
-            lease: grant.lease.into(),
         };
         let sizes = self.buffers(plan)?;
         let writer = ShardWriter::create(folder, plan.id, channel, name).map_err(|error| output(&error))?;
         lease.enter(Step::Converting);
         let options = RangeOptions {
-            io: self.io,
+            io: self.means.io,
             trust_size: job.trust_size(),
             settle: job.settle(),
             last_try: grant.terms.settled,
@@ -102,11 +109,27 @@ impl Executor {
 
     /// What one thread may take, as full as the machine's memory is now.
     fn buffers(&mut self, plan: &Plan) -> Result<BlockSizes, Fault> {
-        let budget = Budget::new(self.memory_limit, plan.memory_bytes(), self.threads)
+        let budget = Budget::new(self.means.memory_limit, plan.memory_bytes(), self.means.threads)
             .map_err(|error| Fault::Unfit(error.to_string()))?;
         let scarce = self.pressure.update(self.memory.sample().used_fraction);
         Ok(if scarce { budget.scarce } else { budget.ample })
     }
+}
+
+/// The channel of a lease, and its shard's name; none where the plan has no such rows.
+fn planned<'p>(plan: &'p Plan, grant: &Grant) -> Option<(&'p ChannelPlan, ShardName)> {
+    let channel = plan.channels.get(usize::from(grant.channel.0))?;
+    let name = ShardName {
+        channel: channel.channel,
+        rows: grant.rows,
+        lease: grant.lease.into(),
+    };
+    (grant.rows.end <= channel.rows).then_some((channel, name))
+}
+
+/// The name of a lease's shard.
+pub(crate) fn shard_name(plan: &Plan, grant: &Grant) -> Option<ShardName> {
+    planned(plan, grant).map(|(_, name)| name)
 }
 
 /// What is to be done about an error of the conversion.

@@ -3,13 +3,17 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use trc2npy_common::fs::Stamp;
 use trc2npy_common::plan::Plan;
 use trc2npy_common::roots::{Place, Roots};
 use trc2npy_common::shard::{Sighting, TOKEN};
 use trc2npy_common::units::Bytes;
-use trc2npy_proto::v1::FileCheck;
+use trc2npy_coordinator_core::Grant;
+use trc2npy_proto::v1::{ApartTask, FileCheck};
 
+use crate::execute::Means;
 use crate::files::JobFiles;
 use crate::machine;
 
@@ -38,12 +42,29 @@ impl Job {
         }
     }
 
+    /// The task of a process of its own for one lease.
+    pub(crate) fn apart(&self, means: &Means, grant: Grant) -> ApartTask {
+        ApartTask {
+            head: Some(self.files.head.clone()),
+            plan: self.files.plan.clone(),
+            grant: Some(grant.into()),
+            roots: means
+                .roots
+                .iter()
+                .map(|(name, path)| format!("{name}={}", path.display()))
+                .collect(),
+            memory_limit: means.memory_limit.0,
+            slots: u32::try_from(means.threads).unwrap_or(u32::MAX),
+            memory_threshold: means.memory_threshold,
+        }
+    }
+
     pub(crate) fn trust_size(&self) -> bool {
         self.files.head.trust_size
     }
 
-    pub(crate) fn settle(&self) -> std::time::Duration {
-        std::time::Duration::from_millis(self.files.head.settle_ms)
+    pub(crate) fn settle(&self) -> Duration {
+        Duration::from_millis(self.files.head.settle_ms)
     }
 
     /// Bytes free where its shards go; none where that is not known yet.
@@ -76,7 +97,7 @@ impl Job {
         let place: Place = format!("{}:{}", head.folder_root, head.folder_path)
             .parse()
             .map_err(|error| format!("the folder for shards: {error}"))?;
-        let folder = roots.resolve(&place).map_err(|error| error.to_string())?;
+        let folder = roots.contains(&place).map_err(|error| error.to_string())?;
         let token = std::fs::read(folder.join(TOKEN)).map_err(|error| {
             format!(
                 "{place} is {} here, and what the coordinator wrote there is not ({error}): map the root {} to the storage \
@@ -110,16 +131,22 @@ fn compare(plan: &Plan, check: &FileCheck) -> Result<(), String> {
     };
     let mut path = PathBuf::new();
     plan.file_path(channel, position, &mut path);
-    let expected = Sighting {
-        size: channel.files.get(position).size,
-        crc: check.crc,
-    };
-    let found = Sighting::of(&path).map_err(|error| {
+    let unreadable = |error| {
         format!(
             "{} cannot be read here ({error}): check where the root is mapped, and that this account may read there",
             path.display()
         )
-    })?;
+    };
+    let planned = channel.files.get(position);
+    let expected = Sighting {
+        size: planned.size,
+        crc: check.crc,
+    };
+    let found = Sighting::of(&path).map_err(unreadable)?;
+    if found.size > expected.size {
+        // Perhaps still being written: the conversion judges.
+        return Ok(());
+    }
     if found != expected {
         return Err(format!(
             "{} is not the file that the coordinator sees ({} bytes there, {} here): map the root to the same storage as \
@@ -127,6 +154,20 @@ fn compare(plan: &Plan, check: &FileCheck) -> Result<(), String> {
             path.display(),
             expected.size.0,
             found.size.0
+        ));
+    }
+    // Of a copy with times of its own nothing would show that a file has changed since the plan.
+    let metadata = std::fs::metadata(&path).map_err(unreadable)?;
+    let planned = Stamp {
+        size: planned.size,
+        mtime_ns: planned.mtime_ns,
+    };
+    if let Some(apart) = Stamp::from_metadata(&metadata).time_apart(&planned) {
+        return Err(format!(
+            "{} has another time of last writing here than where it was planned ({:.0} s apart): this looks like a copy; map \
+             the root to the same storage as the coordinator",
+            path.display(),
+            Duration::from_nanos(apart).as_secs_f64()
         ));
     }
     Ok(())

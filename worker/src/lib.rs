@@ -1,9 +1,10 @@
 //! A worker: it takes leases from a coordinator, converts them, and writes shards to the shared storage.
 //!
 //! [`session`] speaks with the coordinator, on the caller's thread with a runtime of its own; [`crew`] are the threads
-//! that convert. Neither waits for the other: a busy machine must not look dead, and a lost coordinator must not stop
+//! that convert; [`apart`] has rows that ended a process worked on in another one. Neither waits for the other: a busy machine must not look dead, and a lost coordinator must not stop
 //! the work in hand.
 
+pub mod apart;
 mod backoff;
 mod control;
 mod crew;
@@ -14,6 +15,7 @@ mod lease;
 mod machine;
 mod session;
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use trc2npy_common::convert::Io;
@@ -41,6 +43,8 @@ pub struct WorkerConfig {
     pub memory_threshold: f64,
     /// How input is read.
     pub io: Io,
+    /// The command that comes to [`apart::serve`] with its input and output.
+    pub apart: Vec<OsString>,
     /// Told, in sentences for people, what happens.
     pub tell: Arc<dyn Fn(&str) + Send + Sync>,
 }

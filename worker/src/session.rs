@@ -85,6 +85,8 @@ pub(crate) struct Session<'c> {
     machine: Machine,
     /// Names this process.
     process: u64,
+    /// Whether a coordinator has taken it before.
+    welcomed: bool,
     dismissed: bool,
 }
 
@@ -122,6 +124,7 @@ impl<'c> Session<'c> {
             disk_look: JoinSet::new(),
             machine: Machine::detect(),
             process: fastrand::u64(..),
+            welcomed: false,
             dismissed: false,
         }
     }
@@ -194,6 +197,7 @@ impl<'c> Session<'c> {
         };
         backoff.reset();
         told.clear();
+        self.welcomed = true;
         (self.config.tell)(&format!("connected to the coordinator at {address}"));
         let ended: Vec<LeaseId> = self.in_hand.keys().copied().collect();
         for lease in ended {
@@ -213,6 +217,14 @@ impl<'c> Session<'c> {
     fn refused_or_broken(&self, status: &Status) -> Broken {
         match status.code() {
             Code::FailedPrecondition | Code::InvalidArgument | Code::PermissionDenied | Code::AlreadyExists => {
+                if self.welcomed {
+                    // A coordinator that was started anew with a mistake will be started once more, and nobody should
+                    // have to go to all machines for that.
+                    return Broken::Again(format!(
+                        "the coordinator does not take this worker now: {}",
+                        sentence(status)
+                    ));
+                }
                 Broken::Over(Err(WorkerError::Refused {
                     coordinator: self.config.coordinator.clone(),
                     why: status.message().to_owned(),
@@ -426,7 +438,12 @@ impl<'c> Session<'c> {
                 hand.end = Some(End::Delivered(work));
             }
             Done::Failed(fault) => {
-                if let Fault::Unfit(why) | Fault::Output(why) | Fault::Input(why) | Fault::Crashed(why) = &fault {
+                if let Fault::Unfit(why)
+                | Fault::Output(why)
+                | Fault::Input(why)
+                | Fault::Crashed(why)
+                | Fault::Hopeless(why) = &fault
+                {
                     (self.config.tell)(why);
                 }
                 hand.end = Some(End::Failed(fault));

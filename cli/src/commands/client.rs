@@ -102,7 +102,7 @@ fn progress(job: &Job, (rows_before, bytes_before): (u64, u64)) -> Progress {
     let phase = match job.state() {
         JobState::Publishing => Phase::Publishing,
         JobState::Done | JobState::Cancelled | JobState::Failed => Phase::Done,
-        JobState::Running | JobState::Unspecified => Phase::Converting,
+        JobState::Running | JobState::Waiting | JobState::Unspecified => Phase::Converting,
     };
     Progress {
         phase,

@@ -133,6 +133,7 @@ impl Cluster {
                 memory_limit: Bytes::mib(256),
                 memory_threshold: 1.0,
                 io: Io::Auto,
+                apart: super::worker::apart()?,
                 tell: Arc::clone(&quiet),
             };
             let control = Control::new();

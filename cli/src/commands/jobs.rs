@@ -176,6 +176,7 @@ fn state_word(job: &Job) -> &'static str {
         JobState::Done => "done",
         JobState::Cancelled => "cancelled",
         JobState::Failed => "failed",
+        JobState::Waiting => "waiting",
         JobState::Unspecified => "-",
     }
 }

@@ -1,7 +1,9 @@
 //! `worker`: converts what a coordinator leases, until it is asked to end.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::{env, io};
 
 use serde_json::json;
 use trc2npy_common::hang_up;
@@ -20,6 +22,11 @@ use crate::screen;
 pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
     let address = &options.address.coordinator;
     match &options.action {
+        Some(WorkerAction::Apart) => {
+            let served = trc2npy_worker::apart::serve(io::stdin(), io::stdout().lock());
+            served.map_err(|error| Failure::work(1, &error))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(WorkerAction::Probe(probe)) => {
             let config = config(address, &probe.machine)?;
             show(&trc2npy_worker::probe(&config), &config, probe.json)
@@ -76,8 +83,15 @@ fn config(address: &Address, options: &MachineOptions) -> Result<WorkerConfig, F
         memory_limit: options.memory.unwrap_or_else(|| default_memory_limit(&machine)),
         memory_threshold: options.memory_threshold,
         io: options.io,
+        apart: apart()?,
         tell: Arc::new(log),
     })
+}
+
+/// The command for a lease in a process of its own: this program.
+pub(crate) fn apart() -> Result<Vec<OsString>, Failure> {
+    let program = env::current_exe()?.into_os_string();
+    Ok(vec![program, "worker".into(), "apart".into()])
 }
 
 fn show(probe: &Probe, config: &WorkerConfig, as_json: bool) -> Result<ExitCode, Failure> {
@@ -90,7 +104,7 @@ fn show(probe: &Probe, config: &WorkerConfig, as_json: bool) -> Result<ExitCode,
             .collect();
         screen::show_json(&json!({
             "name": config.name,
-            "system": std::env::consts::OS,
+            "system": env::consts::OS,
             "cpu": machine.cpu,
             "cores": machine.usable_cores,
             "memory_total": machine.memory_total,

@@ -127,6 +127,9 @@ pub(crate) struct MachineOptions {
 pub(crate) enum WorkerAction {
     /// Show what a worker would report from here, and do nothing
     Probe(ProbeOptions),
+    /// Work on the one lease that stands on the input; a worker starts this by itself
+    #[command(hide = true)]
+    Apart,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -2,6 +2,7 @@
 //!
 //! [`convert`]: super::convert
 
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -38,7 +39,8 @@ pub struct AssemblyJob<'a> {
     pub folder: &'a str,
     /// This machine's roots: inputs below none of them are refused.
     pub roots: &'a Roots,
-    /// Whether the same job was opened before: then it goes on, and never begins anew for `--overwrite`.
+    /// Whether the same job was opened before: then it goes on, and never begins anew, be it for `--overwrite` or since
+    /// nothing of it is there.
     pub reopened: bool,
     /// How long planning took, for the report.
     pub planning: Duration,
@@ -108,9 +110,13 @@ impl Assembly {
             watch,
         } = job;
         let PlannedRun { plan, findings } = planned;
-        // Refused before anything is written.
-        plan.portable(roots)?;
-        if reopened && workspace::is_begun(out, &run.request, &run.settings) {
+        // Refused before anything is written: what no worker will find, or what a link leads out of a root.
+        plan.portable(roots)?.localised(roots)?;
+        if reopened {
+            if !workspace::is_begun(out, &run.request, &run.settings) {
+                let out = out.to_owned();
+                return Err(ConvertError::Vanished { out });
+            }
             run.settings.overwrite = Overwrite::Never;
         }
         let mut workspace = Workspace::open(out, plan, &run)?;
@@ -186,6 +192,18 @@ impl Assembly {
     /// The output folder.
     pub fn out(&self) -> PathBuf {
         self.state().workspace.out.clone()
+    }
+
+    /// Whether somebody has removed the folder for shards. Storage that is away for a while does not look like that.
+    pub fn is_removed(&self) -> bool {
+        let is_gone = |path: &Path| std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == NotFound);
+        if !is_gone(&self.stitcher.job) {
+            return false;
+        }
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let mut arrays = targets.iter().flatten();
+        self.stitcher.job.parent().is_some_and(|state| !is_gone(state))
+            || arrays.any(|array| fs::is_unlinked(&array.data))
     }
 
     /// Rows that need no work any more, in order.
@@ -312,6 +330,15 @@ impl Assembly {
         let left = state.workspace.remove_job_folders(None);
         state.workspace.release();
         left
+    }
+
+    /// Ends a run that was never asked to begin: nothing is left of it but what an earlier one had done.
+    pub fn withdraw(&self) {
+        self.close();
+        let mut state = self.state();
+        // Late workers there are none.
+        let _ = state.workspace.remove_job_folders(None);
+        state.workspace.withdraw();
     }
 
     /// Waits for what is being written, and closes the arrays.

@@ -197,6 +197,16 @@ pub enum ConvertError {
         /// How many.
         missing: u64,
     },
+    /// A job that had begun has nothing in its output folder: most likely the folder is another one now.
+    #[error(
+        "{}: nothing of the job is there any more: see whether the share is connected and the root mapped to it; if the \
+         folder was removed, cancel the job and submit it again",
+        out.display()
+    )]
+    Vanished {
+        /// The output folder.
+        out: PathBuf,
+    },
     /// A finished array could not get its name.
     #[error(
         "{path} could not be replaced: {source}; the new one is whole and kept as {kept}: close what has the old one open (Jupyter, a viewer) and give the same command again",

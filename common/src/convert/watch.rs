@@ -200,7 +200,8 @@ impl Pulse {
         Bytes(self.bytes.load(Ordering::Relaxed))
     }
 
-    pub(super) fn beat(&self, bytes: Bytes) {
+    /// So many more were gone through.
+    pub fn beat(&self, bytes: Bytes) {
         self.bytes.fetch_add(bytes.0, Ordering::Relaxed);
     }
 }

@@ -244,6 +244,15 @@ impl Workspace {
         Ok(())
     }
 
+    /// Leaves nothing of a run that has no rows yet, as far as that can be removed; others keep what they have.
+    pub(super) fn withdraw(&mut self) {
+        if self.stage == Stage::Converting && self.committed.values().all(Vec::is_empty) {
+            // Whatever stays does no harm: the same command goes on with it.
+            let _ = remove_folder(&self.folder);
+        }
+        self.release();
+    }
+
     /// Records that the same command would fail again: another one may take its place.
     pub(super) fn give_up(&mut self) {
         // Where even that cannot be written, the other command will ask for --overwrite.

@@ -177,6 +177,18 @@ impl Stamp {
     }
 }
 
+/// Whether an open file has no name any more: somebody has removed it.
+#[cfg(unix)]
+pub fn is_unlinked(file: &File) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|stat| stat.st_nlink == 0)
+}
+
+/// Whether an open file has no name any more. Windows keeps the name of what is open.
+#[cfg(windows)]
+pub fn is_unlinked(_: &File) -> bool {
+    false
+}
+
 /// Whether an open or a read failed because another program holds the file. Only Windows knows such locks.
 #[cfg(windows)]
 pub fn held_by_writer(error: &io::Error) -> bool {
@@ -240,6 +252,15 @@ mod tests {
         file.set_modified(UNIX_EPOCH - Duration::from_secs(5)).unwrap();
         let stamp = Stamp::from_metadata(&file.metadata().unwrap());
         assert_eq!(stamp.mtime_ns, -5_000_000_000);
+    }
+
+    #[test]
+    fn a_removed_file_has_no_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(!is_unlinked(file.as_file()));
+        let (file, path) = file.into_parts();
+        drop(path);
+        assert_eq!(is_unlinked(&file), cfg!(unix));
     }
 
     #[test]

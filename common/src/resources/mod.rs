@@ -3,12 +3,14 @@
 //! Where the process runs in a container, what the container may use counts, not what the machine has.
 
 mod awake;
+mod files;
 mod gauge;
 mod groups;
 mod machine;
 mod priority;
 
 pub use awake::Awake;
+pub use files::allow_many_files;
 pub use gauge::{Memory, MemoryGauge, Pressure, peak_resident};
 pub use machine::{Machine, default_memory_limit, host_name};
 pub use priority::give_way;

@@ -161,6 +161,12 @@ impl Roots {
         self.0.iter().map(|root| &root.name)
     }
 
+    /// Some of them.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&RootName) -> bool) -> Self {
+        Self(self.0.iter().filter(|root| keep(&root.name)).cloned().collect())
+    }
+
     /// Each name with the path that it is mapped to.
     pub fn iter(&self) -> impl Iterator<Item = (&RootName, &Path)> {
         self.0.iter().map(|root| (&root.name, root.path.as_path()))

@@ -38,6 +38,9 @@ pub enum Effect {
     Land(Shard),
     /// Remove a shard's files: it does not count.
     Discard(Shard),
+    /// A worker could not do its part: see whether the folder of the job's shards and its inputs are what they were;
+    /// answered by `StorageFailed` where they are not.
+    Look(JobId),
     /// Remember across restarts.
     Record(Record),
     /// All rows are there: give the files of the job their names; answered by `Published`.
@@ -90,6 +93,8 @@ pub enum Ending {
     Done,
     /// Someone cancelled it.
     Cancelled,
-    /// Why it could not be done, for people.
+    /// Why it could not be done, for people. The same job can be gone on with when that has passed.
     Failed(String),
+    /// Why it cannot be done, for people: the same job would fail again.
+    Hopeless(String),
 }

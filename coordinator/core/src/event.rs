@@ -81,7 +81,8 @@ pub enum Event {
         /// Why, for people.
         why: String,
     },
-    /// Where the job's arrays are, nothing can be written: no fault of any worker.
+    /// Where the job's arrays are, nothing can be written, or its inputs are no longer what they were: no fault of any
+    /// worker.
     StorageFailed {
         /// Which job.
         job: JobId,
@@ -151,12 +152,19 @@ pub struct Grant {
 
 /// What is asked of a lease besides its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each comes from something else, and any of them can hold"
+)]
 pub struct Terms {
     /// The rows are of files that seemed to be still being written, and have been waited for: decide now.
     pub settled: bool,
     /// Files that cannot be read become bad rows; without it the lease fails.
     pub take_unreadable: bool,
-    /// The rows have ended several processes: none of their files is opened, all become bad rows.
+    /// The rows were in a process that ended, which may have been their doing: work on them in a process of its own, so
+    /// that the worker outlives it and can tell.
+    pub apart: bool,
+    /// The rows have crashed several processes: none of their files is opened, all become bad rows.
     pub give_up: bool,
 }
 
@@ -247,9 +255,9 @@ pub enum Fault {
     Input(String),
     /// The shard could not be written.
     Output(String),
-    /// The decoder crashed.
+    /// The decoder crashed. (Where it took the worker along, the worker is lost, and says nothing.)
     Crashed(String),
-    /// The inputs do not suit what was asked, or have changed: the job has failed.
+    /// The inputs do not suit what was asked, or have changed: where another worker finds the same, the job has failed.
     Hopeless(String),
 }
 

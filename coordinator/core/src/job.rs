@@ -1,6 +1,7 @@
 //! A job that has not ended.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use trc2npy_common::units::{Bytes, RowRange};
 
@@ -59,6 +60,8 @@ pub(crate) struct Job {
     /// Of workers that could not read files of it since their last shard: how often, and how many shards the job had
     /// when that began.
     pub(crate) unreadable_on: BTreeMap<SessionId, (u32, u64)>,
+    /// The worker that says that the job cannot be done, while no other one has said so.
+    pub(crate) hopeless_on: Option<Arc<str>>,
     /// Shards that came.
     pub(crate) shards: u64,
     /// Leases whose shards have landed.
@@ -93,6 +96,7 @@ impl Job {
             held_until,
             unfit: BTreeMap::new(),
             unreadable_on: BTreeMap::new(),
+            hopeless_on: None,
             shards: 0,
             landed: LeaseSet::default(),
             dropped: LeaseSet::default(),

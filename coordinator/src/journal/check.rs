@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use trc2npy_common::plan::Plan;
 use trc2npy_common::units::RowRange;
 
-use super::{COMMITS, FILE, JOBS, JobRecord, JournalError, META, VERSION};
+use super::{COMMITS, FILE, JOBS, JobRecord, JournalError, META, VERSION, plan_path, sound};
 
 /// Something that should not be so, for people.
 pub type Finding = String;
@@ -16,15 +16,17 @@ pub type Finding = String;
 pub fn check(folder: &Path) -> Result<Vec<Finding>, JournalError> {
     let path = folder.join(FILE);
     let failed = |error| JournalError::new(&path, error);
-    let mut database = open(folder)?;
-    let mut findings = Vec::new();
-    if !database.check_integrity().map_err(|error| failed(error.into()))? {
-        findings.push(
-            "its pages did not agree with their checksums and were repaired from the last whole state".to_owned(),
-        );
-    }
-    look(&database, folder, &mut findings).map_err(failed)?;
-    Ok(findings)
+    sound(&path, || {
+        let mut database = open(folder)?;
+        let mut findings = Vec::new();
+        if !database.check_integrity().map_err(|error| failed(error.into()))? {
+            findings.push(
+                "its pages did not agree with their checksums and were repaired from the last whole state".to_owned(),
+            );
+        }
+        look(&database, folder, &mut findings).map_err(failed)?;
+        Ok(findings)
+    })
 }
 
 fn open(folder: &Path) -> Result<Database, JournalError> {
@@ -54,7 +56,7 @@ fn look(database: &Database, folder: &Path, findings: &mut Vec<Finding>) -> Resu
         match serde_json::from_slice::<JobRecord>(record.value()) {
             Err(error) => findings.push(format!("job {job}: its record cannot be read: {error}")),
             Ok(record) if record.end.is_none() => {
-                let path = folder.join("plans").join(format!("{}.bin", record.plan));
+                let path = plan_path(folder, &record.folder);
                 match Plan::read_from(&path) {
                     Err(error) => findings.push(format!("job {job}: {}: {error}", path.display())),
                     Ok(plan) if plan.id.to_string() != record.plan => {
@@ -117,5 +119,7 @@ pub fn dump(folder: &Path) -> Result<Json, JournalError> {
         }
         Ok(json!({"meta": meta, "jobs": jobs}))
     };
-    read(&open(folder)?).map_err(|error| JournalError::new(&path, error))
+    sound(&path, || {
+        read(&open(folder)?).map_err(|error| JournalError::new(&path, error))
+    })
 }

@@ -39,6 +39,16 @@ pub enum JournalError {
         /// What is wrong with it.
         why: String,
     },
+    /// It was there when the coordinator started.
+    #[error(
+        "{path}: somebody has removed the journal while the coordinator was running; put it back from a backup, or start \
+         the coordinator with an empty --state: finished arrays stay, and submitting a job again goes on with what it had",
+        path = path.display()
+    )]
+    Removed {
+        /// The journal.
+        path: PathBuf,
+    },
     /// A later version of the program wrote it.
     #[error(
         "{path}: the state has version {found}, this trc2npy knows versions up to {known}: start the newer trc2npy again",

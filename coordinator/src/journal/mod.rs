@@ -9,13 +9,14 @@ mod error;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use trc2npy_common::fs;
 use trc2npy_common::units::RowRange;
+use trc2npy_common::{fs, panics};
 use trc2npy_coordinator_core::{ChannelIndex, Ending, Epoch, JobId, LeaseId, Record, Shard};
 use trc2npy_proto::Submission;
 
@@ -23,6 +24,7 @@ pub use check::{Finding, check, dump};
 pub use error::JournalError;
 
 const FILE: &str = "journal.redb";
+const PLANS: &str = "plans";
 /// Numbers of the state as a whole.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// Job -> [`JobRecord`] as JSON.
@@ -30,6 +32,8 @@ const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs");
 /// (job, channel, first row) -> (end of the rows, epoch, attempt) of the shard that has them.
 const COMMITS: TableDefinition<(u64, u16, u64), (u64, u32, u64)> = TableDefinition::new("commits");
 const VERSION: u64 = 1;
+/// Ended jobs that are kept, for people.
+pub(crate) const ENDED_JOBS: usize = 500;
 
 /// A job, as it was accepted and as it ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,9 +44,10 @@ pub struct JobRecord {
     pub run: String,
     /// The output folder of the run, as `data:npy/r005`.
     pub out: String,
-    /// Names the plan, which lies beside the journal.
+    /// The id of its plan.
     pub plan: String,
-    /// The folder of its shards, inside of the state in the output folder.
+    /// The folder of its shards, inside of the state in the output folder; its plan lies beside the journal under this
+    /// name.
     pub folder: String,
     /// Milliseconds since 1970.
     pub submitted_ms: u64,
@@ -106,7 +111,7 @@ impl From<&Ending> for Ended {
         match ending {
             Ending::Done => Self::Done { already: false },
             Ending::Cancelled => Self::Cancelled,
-            Ending::Failed(why) => Self::Failed { why: why.clone() },
+            Ending::Failed(why) | Ending::Hopeless(why) => Self::Failed { why: why.clone() },
         }
     }
 }
@@ -125,6 +130,10 @@ pub struct Journal {
 impl Journal {
     /// Opens the state in `folder`, or begins one where the folder is empty or not there; raises the epoch.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
+        sound(&folder.join(FILE), || Self::open_or_begin(folder))
+    }
+
+    fn open_or_begin(folder: &Path) -> Result<Self, JournalError> {
         let path = folder.join(FILE);
         let begin = !path.exists();
         if begin {
@@ -167,19 +176,15 @@ impl Journal {
         })
     }
 
-    /// Where a plan lies.
-    pub fn plan_path(&self, plan: &str) -> PathBuf {
-        self.folder.join("plans").join(format!("{plan}.bin"))
+    /// Where the plan of a job lies, by the name of its folder for shards.
+    pub fn plan_path(&self, folder: &str) -> PathBuf {
+        plan_path(&self.folder, folder)
     }
 
-    /// Keeps a plan: before the job that needs it is recorded.
-    pub fn save_plan(&self, plan: &trc2npy_common::plan::Plan) -> Result<(), JournalError> {
-        let path = self.plan_path(&plan.id.to_string());
-        let folder = path.parent().unwrap_or(&self.folder);
-        make_folder(folder)?;
-        if path.exists() {
-            return Ok(());
-        }
+    /// Keeps the plan of a job: before the job is recorded.
+    pub fn save_plan(&self, folder: &str, plan: &trc2npy_common::plan::Plan) -> Result<(), JournalError> {
+        let path = self.plan_path(folder);
+        make_folder(&self.folder.join(PLANS))?;
         fs::write_file_with(&path, |mut file: &File| plan.write(&mut file)).map_err(|error| JournalError::Storage {
             path: path.clone(),
             source: std::io::Error::other(error.to_string()),
@@ -263,21 +268,84 @@ impl Journal {
                 jobs.insert(job.0, encode(record).as_slice())?;
             }
             Ok(())
-        })
+        })?;
+        for (_, record) in ended {
+            // What stays is removed at the next start.
+            let _ = fs::remove_file(&self.plan_path(&record.folder));
+        }
+        Ok(())
+    }
+
+    /// Forgets all ended jobs but the newest ones, and the plans that no job needs. Returns the jobs that are left.
+    pub fn tidy(&self) -> Result<Vec<(JobId, JobRecord)>, JournalError> {
+        let mut jobs = self.jobs()?;
+        let ended = jobs
+            .iter()
+            .filter(|(_, record)| record.end.is_some())
+            .map(|(job, _)| *job);
+        let too_many = ended.clone().count().saturating_sub(ENDED_JOBS);
+        let forgotten: BTreeSet<JobId> = ended.take(too_many).collect();
+        if !forgotten.is_empty() {
+            self.write(|transaction| {
+                let mut table = transaction.open_table(JOBS)?;
+                for job in &forgotten {
+                    table.remove(job.0)?;
+                }
+                Ok(())
+            })?;
+        }
+        jobs.retain(|(job, _)| !forgotten.contains(job));
+        let going_on = jobs.iter().filter(|(_, record)| record.end.is_none());
+        let needed: BTreeSet<PathBuf> = going_on.map(|(_, record)| self.plan_path(&record.folder)).collect();
+        for plan in std::fs::read_dir(self.folder.join(PLANS))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if !needed.contains(&plan.path()) {
+                // It only takes room.
+                let _ = fs::remove_file(&plan.path());
+            }
+        }
+        Ok(jobs)
     }
 
     fn read<T>(&self, read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, JournalError> {
-        let result = self
-            .database
-            .begin_read()
-            .map_err(Into::into)
-            .and_then(|transaction| read(&transaction));
-        result.map_err(|error| JournalError::new(&self.folder.join(FILE), error))
+        let path = self.folder.join(FILE);
+        sound(&path, || {
+            let transaction = self.database.begin_read().map_err(Into::into);
+            transaction
+                .and_then(|transaction| read(&transaction))
+                .map_err(|error| JournalError::new(&path, error))
+        })
     }
 
     fn write<T>(&self, write: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>) -> Result<T, JournalError> {
-        transact(&self.database, write).map_err(|error| JournalError::new(&self.folder.join(FILE), error))
+        let path = self.folder.join(FILE);
+        if !path.exists() {
+            // What is written into a removed file is lost with the process.
+            return Err(JournalError::Removed { path });
+        }
+        sound(&path, || {
+            transact(&self.database, write).map_err(|error| JournalError::new(&path, error))
+        })
     }
+}
+
+/// Where the plan of a job lies, in the state's folder.
+fn plan_path(state: &Path, folder: &str) -> PathBuf {
+    state.join(PLANS).join(format!("{folder}.bin"))
+}
+
+/// What is done with a journal; pages that the database cannot make sense of are an error of the file, also where the
+/// database panics over them.
+fn sound<T>(path: &Path, run: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
+    panics::caught(run).unwrap_or_else(|why| {
+        Err(JournalError::Damaged {
+            path: path.to_owned(),
+            why,
+        })
+    })
 }
 
 fn encode(record: &JobRecord) -> Vec<u8> {

@@ -159,3 +159,78 @@ fn a_check_finds_what_should_not_be() {
     assert_eq!(dump["jobs"][0]["committed"][1]["rows"], json!([5, 15]));
     assert_eq!(dump["meta"]["version"], 1);
 }
+
+#[test]
+fn damaged_pages_are_told_and_end_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, path) = (folder.path(), folder.path().join(FILE));
+    let journal = Journal::open(state).unwrap();
+    let ids = journal.accept(&[job("a"), job("b")]).unwrap();
+    let commits: Vec<Record> = (0..500)
+        .map(|n| Record::Committed(shard(ids[0], (n * 10, n * 10 + 5), n)))
+        .collect();
+    journal.record(&commits, &[]).unwrap();
+    drop(journal);
+    let good = std::fs::read(&path).unwrap();
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut damaged = 0;
+    for _ in 0..40 {
+        let mut bytes = good.clone();
+        for _ in 0..random.usize(1..300) {
+            let at = random.usize(..bytes.len());
+            bytes[at] ^= 1 << random.u8(..8);
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        // None of these may panic, whatever else they say.
+        let opened = Journal::open(state).and_then(|journal| {
+            journal.tidy()?;
+            journal.shards(ids[0])
+        });
+        let looked = [opened.err(), check(state).err(), dump(state).err()];
+        damaged += looked
+            .iter()
+            .flatten()
+            .filter(|error| matches!(error, JournalError::Damaged { .. }))
+            .count();
+    }
+    assert!(damaged > 0, "nothing was ever noticed");
+}
+
+#[test]
+fn a_journal_that_is_removed_takes_no_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    std::fs::remove_file(folder.path().join(FILE)).unwrap();
+    let told = journal.accept(&[job("a")]).unwrap_err();
+    assert!(matches!(told, JournalError::Removed { .. }), "{told}");
+}
+
+#[test]
+fn the_oldest_ended_jobs_and_plans_that_nobody_needs_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let number = |k: usize| JobRecord {
+        folder: format!("job-{k}"),
+        end: (k != 1).then_some(JobEnd {
+            ending: Ended::Cancelled,
+            at_ms: 9,
+        }),
+        ..job("a")
+    };
+    let jobs: Vec<JobRecord> = (0..ENDED_JOBS + 4).map(number).collect();
+    let ids = journal.accept(&jobs).unwrap();
+    std::fs::create_dir(folder.path().join(PLANS)).unwrap();
+    for k in 0..3 {
+        std::fs::write(journal.plan_path(&format!("job-{k}")), b"").unwrap();
+    }
+    let left: Vec<JobId> = journal.tidy().unwrap().into_iter().map(|(id, _)| id).collect();
+    // Three too many; the one that goes on is none of them.
+    let expected: Vec<JobId> = [ids[1]].into_iter().chain(ids[4..].iter().copied()).collect();
+    assert_eq!(left, expected);
+    assert_eq!(journal.jobs().unwrap().len(), left.len());
+    let plans = std::fs::read_dir(folder.path().join(PLANS)).unwrap();
+    let plans: Vec<_> = plans.map(|plan| plan.unwrap().path()).collect();
+    assert_eq!(plans, [journal.plan_path("job-1")]);
+}

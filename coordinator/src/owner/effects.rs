@@ -32,7 +32,7 @@ impl Owner {
     }
 
     /// Sends the records off, and keeps the effects that wait until they are written.
-    fn record(&mut self, records: Vec<Record>, late: Vec<Effect>) {
+    pub(super) fn record(&mut self, records: Vec<Record>, late: Vec<Effect>) {
         let mut ended = Vec::new();
         for record in &records {
             if let Record::Ended { job, ending } = record {
@@ -61,18 +61,17 @@ impl Owner {
             Effect::Disconnect { session, why } => self.disconnect(session, &why),
             Effect::Land(shard) => self.stitch(shard.job, stitcher::Task::Land(shard)),
             Effect::Discard(shard) => self.stitch(shard.job, stitcher::Task::Discard(shard)),
+            Effect::Look(job) => self.stitch(job, stitcher::Task::Look),
             Effect::Publish(job) => {
                 let makers = self.jobs.get(&job).map(|entry| entry.makers.iter().cloned().collect());
                 let workers = makers.unwrap_or_default();
                 self.stitch(job, stitcher::Task::Publish { workers });
             }
-            Effect::Close { job, ending } => {
-                let Some(entry) = self.jobs.get_mut(&job) else { return };
-                if let Some(live) = entry.live.take() {
-                    live.stitcher.give(stitcher::Task::Close(ending));
-                }
-                entry.over.send_replace(true);
-            }
+            Effect::Close { job, ending } => match self.jobs.get(&job).map(|entry| entry.live.as_ref()) {
+                Some(Some(live)) => live.stitcher.give(stitcher::Task::Close(ending)),
+                Some(None) => self.closed(job),
+                None => {}
+            },
             // Taken out by `perform`.
             Effect::Record(_) => {}
         }
@@ -94,6 +93,7 @@ const fn waits_for_records(effect: &Effect) -> bool {
         Effect::Grant { .. }
         | Effect::Revoke { .. }
         | Effect::Land(_)
+        | Effect::Look(_)
         | Effect::Disconnect { .. }
         | Effect::Record(_) => false,
     }

@@ -7,7 +7,7 @@ use tonic::Status;
 use trc2npy_coordinator_core::{Bin, ChannelIndex, Idle, JobId, SessionId, WorkerView};
 use trc2npy_proto::v1;
 
-use super::{JobEntry, Owner, sum};
+use super::{JobEntry, Owner, TRY_AGAIN, sum};
 use crate::job::Handout;
 use crate::journal::{ChannelSummary, Ended};
 
@@ -16,13 +16,6 @@ impl Owner {
     pub(crate) fn handout(&self, job: JobId) -> Option<Arc<Handout>> {
         let live = self.jobs.get(&job)?.live.as_ref()?;
         Some(Arc::clone(&live.handout))
-    }
-
-    /// Whether there is still something to be done for it.
-    pub(crate) fn is_live(&self, job: JobId) -> bool {
-        self.jobs
-            .get(&job)
-            .is_some_and(|entry| entry.live.is_some() && entry.record.end.is_none())
     }
 
     /// Tells when nothing of a job will change any more.
@@ -85,6 +78,11 @@ impl Owner {
     }
 
     fn fill_in(&self, id: JobId, entry: &JobEntry, bins: usize, job: &mut v1::Job) {
+        if let Some(why) = &entry.waits {
+            job.set_state(v1::JobState::Waiting);
+            job.error.clone_from(why);
+            return;
+        }
         job.set_state(v1::JobState::Running);
         let Some(view) = self.core.job(id) else { return };
         if view.publishing {
@@ -108,6 +106,10 @@ impl Owner {
     pub(crate) fn explanation(&self, job: JobId) -> Option<Vec<String>> {
         let entry = self.jobs.get(&job)?;
         if entry.live.is_none() {
+            if let Some(why) = &entry.waits {
+                let again = TRY_AGAIN.as_secs();
+                return Some(vec![format!("it waits, and is tried again every {again} s: {why}")]);
+            }
             let told = match entry.record.end.as_ref().map(|end| &end.ending) {
                 Some(Ended::Failed { why }) => format!("it has failed: {why}"),
                 Some(Ended::Cancelled) => "it was cancelled".to_owned(),

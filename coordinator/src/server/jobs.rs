@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
-use trc2npy_coordinator_core::{Event, JobId};
+use trc2npy_coordinator_core::JobId;
 use trc2npy_proto::Submission;
 use trc2npy_proto::v1::jobs_server::Jobs;
 use trc2npy_proto::v1::{
@@ -44,8 +44,10 @@ impl Jobs for Service {
         let submission =
             Submission::try_from(request.into_inner()).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
-        let task = planner::Task { submission, reply };
-        let gone = || Status::unavailable("the coordinator is shutting down");
+        let task = planner::Task::Submit {
+            submission: Box::new(submission),
+            reply,
+        };
         self.planner.send(task).map_err(|_| gone())?;
         let ids = answer.await.map_err(|_| gone())??;
         let mut jobs = Vec::with_capacity(ids.len());
@@ -101,9 +103,13 @@ impl Jobs for Service {
 
     async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<Job>, Status> {
         let job = JobId(request.into_inner().job);
-        let is_live = self.inbox.ask(move |owner| owner.is_live(job)).await?;
-        if is_live {
-            self.inbox.ask(move |owner| owner.step(Event::CancelAsked(job))).await?;
+        let end = self.inbox.ask(move |owner| {
+            owner.cancel(job);
+            owner.end_of(job)
+        });
+        if let Some(mut end) = end.await? {
+            // The folder is free for others then. An end that never comes is told like the coordinator's.
+            end.wait_for(|over| *over).await.map_err(|_| gone())?;
         }
         self.look(job).await.map(Response::new)
     }
@@ -116,6 +122,10 @@ impl Jobs for Service {
             .await??;
         Ok(Response::new(ExplainReply { reasons }))
     }
+}
+
+fn gone() -> Status {
+    Status::unavailable("the coordinator is shutting down")
 }
 
 /// Whether nothing of it will change any more.

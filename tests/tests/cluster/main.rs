@@ -11,3 +11,5 @@ mod chaos;
 mod common;
 #[cfg(unix)]
 mod errors;
+#[cfg(unix)]
+mod lasting;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::event::Terms;
 use crate::ids::{LeaseId, Millis};
 
-/// Attempts that must have ended with the rows of a single file in them before its rows are given up.
-const ATTEMPTS_LOST: usize = 3;
+/// Crashes that must have been told of with the rows of a single file in hand before its rows are given up. A process
+/// that ended without a word is none: a machine that is switched off says no more than one whose decoder took all along.
+const CRASHES: u32 = 3;
 /// Workers that could not read the files, before these become bad rows.
 const WORKERS_FAILED: usize = 2;
 /// The same where there is one worker only.
@@ -23,10 +24,10 @@ pub(crate) struct Care {
     pub(crate) settled: bool,
     /// Files that cannot be read become bad rows.
     pub(crate) take_unreadable: bool,
-    /// Attempts that ended with their process.
+    /// Attempts that ended with their process, or crashed.
     pub(crate) lost: Vec<LeaseId>,
-    /// Those of them that had no other file.
-    pub(crate) lost_alone: Vec<LeaseId>,
+    /// Those of them that were told to have crashed and had no other file.
+    pub(crate) crashed_alone: u32,
     /// Workers, by name, that could not read the files.
     pub(crate) failed_on: Vec<Arc<str>>,
     /// How often they could not be read.
@@ -41,7 +42,8 @@ impl Care {
         Terms {
             settled: self.settled,
             take_unreadable: self.take_unreadable,
-            give_up: self.lost_alone.len() >= ATTEMPTS_LOST,
+            apart: !self.lost.is_empty(),
+            give_up: self.crashed_alone >= CRASHES,
         }
     }
 
@@ -51,18 +53,15 @@ impl Care {
         self.not_before <= now && !written && self.lost.is_empty()
     }
 
-    /// An attempt has ended with its process.
-    pub(crate) fn lose(&mut self, lease: LeaseId, alone: bool) {
+    /// An attempt has ended with its process, or crashed; `crashed_alone`: it was told to have, and had no other file.
+    pub(crate) fn lose(&mut self, lease: LeaseId, crashed_alone: bool) {
         self.lost.push(lease);
-        if alone {
-            self.lost_alone.push(lease);
-        }
+        self.crashed_alone += u32::from(crashed_alone);
     }
 
     /// The process of an attempt was taken for dead, and is not.
     pub(crate) fn pardon(&mut self, lease: LeaseId) {
         self.lost.retain(|&lost| lost != lease);
-        self.lost_alone.retain(|&lost| lost != lease);
     }
 
     /// A worker could not read the files.
@@ -102,16 +101,26 @@ mod tests {
     }
 
     #[test]
-    fn three_lost_attempts_at_one_file_give_it_up() {
+    fn three_crashes_at_one_file_give_it_up_and_lost_processes_do_not() {
+        let mut care = Care::default();
+        assert!(!care.terms().apart);
+        for attempt in 0..20 {
+            care.lose(lease(attempt), false);
+            assert!(care.terms().apart);
+        }
+        care.lose(lease(20), true);
+        care.lose(lease(21), true);
+        assert!(!care.terms().give_up);
+        care.lose(lease(22), true);
+        assert!(care.terms().give_up);
+    }
+
+    #[test]
+    fn who_comes_back_had_not_died() {
         let mut care = Care::default();
         care.lose(lease(1), false);
-        care.lose(lease(2), true);
-        care.lose(lease(3), true);
-        assert!(!care.terms().give_up);
-        care.lose(lease(4), true);
-        assert!(care.terms().give_up);
-        care.pardon(lease(3));
-        assert!(!care.terms().give_up);
+        care.pardon(lease(1));
+        assert_eq!(care.terms(), Terms::default());
     }
 
     #[test]

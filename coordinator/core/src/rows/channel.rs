@@ -75,7 +75,7 @@ impl Held {
         self.pieces.iter().filter_map(|(_, care)| care.as_deref())
     }
 
-    /// What a lease of all of them may be asked: what holds for some of them only is not.
+    /// What a lease of all of them may be asked: what holds for some of them only is not, but for care that does no harm.
     pub(crate) fn terms(&self) -> Terms {
         let each = self
             .pieces
@@ -84,6 +84,7 @@ impl Held {
         let both = |one: Terms, other: Terms| Terms {
             settled: one.settled && other.settled,
             take_unreadable: one.take_unreadable && other.take_unreadable,
+            apart: one.apart || other.apart,
             give_up: one.give_up && other.give_up,
         };
         each.reduce(both).unwrap_or_default()

@@ -6,7 +6,7 @@ use trc2npy_common::units::RowRange;
 
 use super::Core;
 use super::leases::each_care;
-use crate::effect::Ending;
+use crate::effect::{Effect, Ending};
 use crate::event::Fault;
 use crate::ids::{JobId, LeaseId, Millis, SessionId};
 use crate::job::Unfit;
@@ -45,12 +45,33 @@ impl Core {
             Fault::Unfit(why) => {
                 self.make_unfit(lease.job, session, why);
                 self.end_attempt(id, |_, pieces| pieces);
+                self.effects.push(Effect::Look(lease.job));
             }
             Fault::Input(why) => self.unreadable(session, id, &lease, &why),
             Fault::Output(why) => self.unwritable(session, id, &lease, &why),
-            Fault::Crashed(_) => self.strike(id),
-            Fault::Hopeless(why) => self.end_job(lease.job, Ending::Failed(why)),
+            Fault::Crashed(_) => self.strike(id, true),
+            Fault::Hopeless(why) => self.hopeless(session, id, &lease, &why),
         }
+    }
+
+    /// Ends the job where two workers say so, or where nobody else could do better: one alone may see other files than
+    /// the others do (a copy, an old state of a share).
+    fn hopeless(&mut self, session: SessionId, id: LeaseId, lease: &Lease, why: &str) {
+        let now = self.now();
+        let Some(job) = self.jobs.get_mut(&lease.job) else {
+            return;
+        };
+        let agrees = job.hopeless_on.as_ref().is_some_and(|first| *first != lease.name);
+        let mut others = self.workers.iter().filter(|(other, _)| **other != session);
+        if !agrees && others.any(|(other, worker)| worker.stays(now) && job.suits(*other, worker, now)) {
+            job.hopeless_on = Some(Arc::clone(&lease.name));
+            self.make_unfit(lease.job, session, format!("the files are others there: {why}"));
+            self.end_attempt(id, |_, pieces| pieces);
+            return;
+        }
+        let first = job.hopeless_on.take().filter(|first| *first != lease.name);
+        let on = first.map_or_else(|| lease.name.to_string(), |first| format!("{first} and {}", lease.name));
+        self.end_job(lease.job, Ending::Hopeless(format!("{why} (found by {on})")));
     }
 
     fn rest(&mut self, session: SessionId, time: Millis, why: &str) {
@@ -118,6 +139,7 @@ impl Core {
 
     fn unwritable(&mut self, session: SessionId, id: LeaseId, lease: &Lease, why: &str) {
         self.end_attempt(id, |_, pieces| pieces);
+        self.effects.push(Effect::Look(lease.job));
         if let Some(worker) = self.workers.get_mut(&session) {
             let rest = worker.output_rest;
             worker.output_rest = Millis(rest.0 * 2).min(OUTPUT_MOST);

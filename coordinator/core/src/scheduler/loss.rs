@@ -49,7 +49,7 @@ impl Core {
             match gone {
                 Gone::MayReturn => self.orphan(id),
                 Gone::Ended => self.end_attempt(id, |_, pieces| pieces),
-                Gone::Dead => self.strike(id),
+                Gone::Dead => self.strike(id, false),
             }
         }
     }
@@ -64,15 +64,15 @@ impl Core {
     }
 
     /// An attempt has ended with its process: its rows may be the reason. They are tried in halves from now on, so that
-    /// in the end one file stands alone.
-    pub(super) fn strike(&mut self, id: LeaseId) {
+    /// in the end one file stands alone. `crashed`: the worker is alive and says that they were.
+    pub(super) fn strike(&mut self, id: LeaseId, crashed: bool) {
         let Some(rows) = self.leases.get(&id).map(|lease| lease.rows) else {
             return;
         };
         self.end_attempt(id, |cost, pieces| {
-            let alone = cost.in_one_file(rows);
+            let crashed_alone = crashed && cost.in_one_file(rows);
             let mut halves = Pieces::with_capacity(2 * pieces.len());
-            for (rows, care) in each_care(pieces, |_, care| care.lose(id, alone)) {
+            for (rows, care) in each_care(pieces, |_, care| care.lose(id, crashed_alone)) {
                 let middle = cost.middle(rows).unwrap_or(rows.end);
                 halves.push((RowRange::new(rows.start, middle), care.clone()));
                 halves.push((RowRange::new(middle, rows.end), care));

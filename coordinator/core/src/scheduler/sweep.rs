@@ -63,7 +63,7 @@ impl Core {
     fn expire(&mut self, id: LeaseId) {
         let Some(lease) = self.leases.get_mut(&id) else { return };
         if lease.holder == Holder::Orphan {
-            return self.strike(id);
+            return self.strike(id, false);
         }
         let first_time = !lease.stalled;
         lease.stalled = true;

@@ -12,14 +12,14 @@ use trc2npy_coordinator_core::{ChannelIndex, ChannelSpec, Ending, JobId, JobSpec
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) rows: RowRange,
-    /// It ends each process that opens it.
+    /// It ends each process that opens it; where that is not the worker's own, the worker tells.
     pub(crate) deadly: bool,
     /// It can be read nowhere.
     pub(crate) unreadable: bool,
     /// It is being written until then, by the world's time.
     pub(crate) written: Millis,
-    /// Processes that ended, or seemed to, while they had nothing else: by the lease.
-    pub(crate) lost_alone: Vec<LeaseId>,
+    /// Crashes that were told of, of leases that had nothing else.
+    pub(crate) crashed_alone: Vec<LeaseId>,
     /// Leases that came back since it could not be read.
     pub(crate) input_faults: u32,
 }
@@ -125,9 +125,9 @@ impl Job {
         match ending {
             Ending::Done => true,
             Ending::Cancelled => self.cancelled,
+            Ending::Hopeless(_) => self.hopeless,
             Ending::Failed(_) => {
-                self.hopeless
-                    || self.publish_failed
+                self.publish_failed
                     || self.outputs_failed >= 6
                     || self.landings_failed >= 6
                     || self.unreadable() > self.spec.unreadable_allowed
@@ -147,15 +147,15 @@ impl File {
             } else {
                 now
             },
-            lost_alone: Vec::new(),
+            crashed_alone: Vec::new(),
             input_faults: 0,
         }
     }
 
-    /// A process ended, or seemed to, that had rows of no other file.
-    pub(crate) fn lose(&mut self, rows: RowRange, lease: LeaseId) {
-        if rows.start >= self.rows.start && rows.end <= self.rows.end && !self.lost_alone.contains(&lease) {
-            self.lost_alone.push(lease);
+    /// A worker told of a crash with rows of no other file.
+    pub(crate) fn crash(&mut self, rows: RowRange, lease: LeaseId) {
+        if rows.start >= self.rows.start && rows.end <= self.rows.end && !self.crashed_alone.contains(&lease) {
+            self.crashed_alone.push(lease);
         }
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use trc2npy_common::units::RowRange;
-use trc2npy_coordinator_core::{
-    Core, Effect, Epoch, Event, Fault, Grant, JobId, Loss, Millis, Record, SessionId, Shard,
-};
+use trc2npy_coordinator_core::{Core, Effect, Epoch, Event, Fault, Grant, JobId, Loss, Millis, Record, Shard};
 
 use crate::disk::name;
 use crate::workers::ToWorker;
@@ -62,23 +60,10 @@ impl World {
                 if let Some((_, grant)) = self.hands.remove(lease)
                     && matches!(fault, Fault::Crashed(_))
                 {
-                    self.note_lost(&grant);
+                    self.note_crash(&grant);
                 }
             }
-            Event::Lost { session, loss } if *loss != Loss::Goodbye => self.lose_leases_of(*session),
             _ => {}
-        }
-    }
-
-    /// Its leases may be taken for ones that have ended with their process.
-    fn lose_leases_of(&mut self, session: SessionId) {
-        let its = self
-            .hands
-            .values()
-            .filter(|(of, _)| *of == session)
-            .map(|(_, grant)| *grant);
-        for grant in its.collect::<Vec<_>>() {
-            self.note_lost(&grant);
         }
     }
 
@@ -111,7 +96,6 @@ impl World {
             }
             Effect::Disconnect { session, .. } => {
                 self.counts.note("lost silent");
-                self.lose_leases_of(*session);
                 self.sessions.remove(session);
             }
             _ => {}
@@ -125,9 +109,9 @@ impl World {
             files += 1;
             if grant.terms.give_up {
                 assert!(
-                    file.lost_alone.len() >= 3,
-                    "{grant:?}: only {:?} were lost with it",
-                    file.lost_alone
+                    file.crashed_alone.len() >= 3,
+                    "{grant:?}: only {:?} crashed on it",
+                    file.crashed_alone
                 );
             }
             if grant.terms.take_unreadable {
@@ -233,6 +217,8 @@ impl World {
                 assert!(over || !self.landings.contains(&shard), "{shard:?} is being landed");
                 self.storage.remove(&shard);
             }
+            // In the simulation it is always the worker's own trouble.
+            Effect::Look(_) => {}
             Effect::Publish(job) => {
                 self.look_at_whole(job);
                 self.publishing.push(job);

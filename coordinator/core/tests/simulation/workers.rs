@@ -170,10 +170,10 @@ impl World {
         }
     }
 
-    pub(crate) fn note_lost(&mut self, grant: &Grant) {
+    pub(crate) fn note_crash(&mut self, grant: &Grant) {
         if let Some(job) = self.jobs.get_mut(&grant.job) {
             job.files_of(grant.channel, grant.rows)
-                .for_each(|file| file.lose(grant.rows, grant.lease));
+                .for_each(|file| file.crash(grant.rows, grant.lease));
         }
     }
 
@@ -356,7 +356,7 @@ impl World {
             found.bad_rows = grant.rows.len();
         }
         let fault = if deadly {
-            if self.random.bool() {
+            if !terms.apart && self.random.bool() {
                 return self.die(at);
             }
             Some(Fault::Crashed("signal 11".to_owned()))

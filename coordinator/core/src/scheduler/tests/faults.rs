@@ -67,7 +67,8 @@ fn an_unfit_worker_is_asked_again_after_a_while() {
     stage.open(1, spec(4));
     let (session, effects) = stage.join("pc1");
     let unfit = Fault::Unfit("data: another folder is mapped".to_owned());
-    assert_eq!(stage.fails(session, grant(&effects).lease, unfit), []);
+    let effects = stage.fails(session, grant(&effects).lease, unfit);
+    assert_eq!(effects, [Effect::Look(JobId(1))]);
     let said =
         "pc1 gets nothing: it cannot work on this job, and is asked again in 300 s: data: another folder is mapped";
     assert_eq!(stage.explain(1).last().unwrap(), said);
@@ -146,7 +147,7 @@ fn failed_outputs_make_the_worker_rest_and_end_the_job() {
     for rest in [5, 10, 20, 40, 60] {
         assert_eq!(
             stage.fails(session, next.lease, Fault::Output("no space".to_owned())),
-            []
+            [Effect::Look(JobId(1))]
         );
         let said = stage.explain(1);
         let expected =
@@ -208,14 +209,23 @@ fn what_ends_processes_is_found_by_halves_and_given_up() {
 }
 
 #[test]
-fn processes_that_vanish_count_as_crashes() {
+fn processes_that_vanish_are_no_crashes_but_what_they_had_is_worked_on_apart() {
     let mut stage = Stage::new();
     stage.open(1, spec(1));
-    for attempt in 0..3 {
+    for attempt in 0..9 {
         let (session, effects) = stage.join("pc1");
-        assert!(!grant(&effects).terms.give_up, "{attempt}");
+        let terms = grant(&effects).terms;
+        assert_eq!((terms.apart, terms.give_up), (attempt > 0, false), "{attempt}");
         stage.lost(session, Loss::StreamBroken);
         stage.wait(Millis::seconds(5));
+    }
+    assert_eq!(stage.core.jobs()[0].channels[0].quarantined, 0);
+    for _ in 0..3 {
+        let (session, effects) = stage.join("pc1");
+        let next = grant(&effects);
+        assert!(!next.terms.give_up);
+        stage.fails(session, next.lease, Fault::Crashed("signal 11".to_owned()));
+        stage.lost(session, Loss::Goodbye);
     }
     assert_eq!(
         stage.explain(1)[1],
@@ -273,16 +283,46 @@ fn a_second_attempt_is_asked_what_has_been_learnt_since_the_first() {
     }
 }
 
+fn hopeless(file: u32) -> Fault {
+    Fault::Hopeless(format!("C1--Trace--{file:05}.trc: changed since it was planned"))
+}
+
+fn ends_with(effects: &[Effect], why: &str) {
+    let close = Effect::Close {
+        job: JobId(1),
+        ending: Ending::Hopeless(why.to_owned()),
+    };
+    assert_eq!(effects.last(), Some(&close));
+}
+
 #[test]
-fn a_hopeless_job_ends() {
+fn a_job_that_its_only_worker_finds_hopeless_ends() {
     let mut stage = Stage::new();
     stage.open(1, spec(4));
     let (session, effects) = stage.join("pc1");
-    let why = "C1--Trace--00007.trc: changed since it was planned".to_owned();
-    let effects = stage.fails(session, grant(&effects).lease, Fault::Hopeless(why.clone()));
-    let close = Effect::Close {
-        job: JobId(1),
-        ending: Ending::Failed(why),
-    };
-    assert_eq!(effects.last(), Some(&close));
+    let effects = stage.fails(session, grant(&effects).lease, hopeless(7));
+    ends_with(
+        &effects,
+        "C1--Trace--00007.trc: changed since it was planned (found by pc1)",
+    );
+}
+
+#[test]
+fn one_of_several_workers_that_finds_a_job_hopeless_gets_no_more_of_it() {
+    let mut stage = Stage::new();
+    stage.open(1, spec(4));
+    let (first, effects) = stage.join("pc1");
+    let lost = grant(&effects);
+    let (second, _) = stage.join("pc2");
+    let effects = stage.fails(first, lost.lease, hopeless(7));
+    let (to, again) = grants(&effects)[0];
+    assert_eq!((to, again.rows), (second, lost.rows));
+    let why = "pc1 gets nothing: it cannot work on this job, and is asked again in 300 s: the files are others there: \
+               C1--Trace--00007.trc: changed since it was planned";
+    assert!(stage.explain(1).iter().any(|told| told == why));
+    let effects = stage.fails(second, again.lease, hopeless(7));
+    ends_with(
+        &effects,
+        "C1--Trace--00007.trc: changed since it was planned (found by pc1 and pc2)",
+    );
 }
