@@ -3,6 +3,8 @@
 mod call;
 mod cluster;
 mod convert;
+#[cfg(unix)]
+mod disk;
 mod oracle;
 mod outputs;
 mod process;
@@ -14,6 +16,8 @@ mod traces;
 pub use call::Call;
 pub use cluster::Cluster;
 pub use convert::Convert;
+#[cfg(unix)]
+pub use disk::SmallDisk;
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};

@@ -133,14 +133,12 @@ impl Assembly {
         }
         let left = workspace.remove_job_folders(Some(folder));
         workspace.notes.extend(left);
-        workspace::have_room(
-            [(
-                out,
-                workspace.needed() + shards_needed(&workspace, run.settings.sync_every),
-            )]
-            .into_iter(),
-        )?;
-        workspace.create_job_folder(folder)?;
+        let needed = workspace.needed() + shards_needed(&workspace, run.settings.sync_every);
+        let room = workspace::have_room([(out, needed)].into_iter());
+        if let Err(error) = room.and_then(|()| workspace.create_job_folder(folder)) {
+            workspace.withdraw();
+            return Err(error);
+        }
         // What is being published may have its names already, and must not be made anew under the old ones.
         let targets = match workspace.stage {
             Stage::Converting => Some(workspace.targets()?),

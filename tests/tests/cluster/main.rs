@@ -13,3 +13,5 @@ mod common;
 mod errors;
 #[cfg(unix)]
 mod lasting;
+#[cfg(unix)]
+mod room;

@@ -1,78 +1,16 @@
 //! A disk without room: refused before the first byte, or, where others fill it meanwhile, an error that costs no row.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 use trc2npy_tests::{
-    Bench, Convert, Ended, committed_rows, must_be_whole, must_equal, outputs, records, state, states,
+    Bench, Convert, Ended, SmallDisk, committed_rows, must_be_whole, must_equal, outputs, records, state, states,
 };
 
 use crate::common::{MANY_COMMITS, spec, undisturbed};
-
-/// A small file system in memory; gone when dropped.
-struct SmallDisk {
-    folder: TempDir,
-}
-
-impl SmallDisk {
-    /// Of so many bytes; none where this machine lets nobody mount one, which is told.
-    fn mount(bytes: u64) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let size = format!("size={bytes}");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "trc2npy-test"])
-            .arg(folder.path())
-            .output();
-        let why = match mounted {
-            Ok(output) if output.status.success() => return Some(Self { folder }),
-            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            Err(error) => error.to_string(),
-        };
-        eprintln!("left out: no small disk can be mounted here: {why}");
-        None
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("out")
-    }
-
-    fn others(&self) -> PathBuf {
-        self.folder.path().join("of-others")
-    }
-
-    /// Somebody else's file takes all the room but so many bytes.
-    fn fill(&self, left: u64) {
-        let mut file = File::create(self.others()).expect("a file on the small disk");
-        let block = [1; 4096];
-        let written = loop {
-            match file.write(&block) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::StorageFull => {
-                    break file.metadata().expect("its length").len();
-                }
-                Err(error) => panic!("{error}"),
-            }
-        };
-        file.set_len(written.checked_sub(left).expect("so much was free"))
-            .expect("cut");
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.others()).expect("removed");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Detached at once: a test that fails may have left something open on it.
-        let _ = Command::new("umount").arg("-l").arg(self.folder.path()).status();
-    }
-}
 
 /// What a file in memory grows by.
 const PAGE: u64 = 4096;
@@ -157,7 +95,7 @@ fn a_finished_conversion_needs_no_room() {
     conversion.run().must_succeed().must_say(&["nothing to do"]);
     disk.make_room();
     let remount = ["-o", "remount,ro"];
-    let status = Command::new("mount").args(remount).arg(disk.folder.path()).status();
+    let status = Command::new("mount").args(remount).arg(disk.path()).status();
     assert!(
         status.is_ok_and(|status| status.success()),
         "it was mounted, so it can be mounted anew"
