@@ -374,3 +374,41 @@ fn many_jobs_can_wait_their_turn() {
     assert_eq!(outputs(&lab.path("npy/r33")).len(), reference.len());
     drop((worker, coordinator));
 }
+
+#[test]
+fn the_state_of_a_newer_version_is_left_alone() {
+    let lab = Lab::new(&small());
+    lab.cluster.start_coordinator().kill();
+    let path = lab.cluster.state().join("journal.redb");
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let meta = redb::TableDefinition::<&str, u64>::new("meta");
+    transaction.open_table(meta).unwrap().insert("version", 99).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let refused = lab.cluster.coordinator().run();
+    refused
+        .must_end_with(1)
+        .must_say(&["the state has version 99", "start the newer trc2npy again"]);
+    let meta = &dump(&lab)["meta"];
+    assert_eq!((&meta["version"], &meta["epoch"]), (&Value::from(99), &Value::from(1)));
+}
+
+#[test]
+fn a_worker_whose_machine_is_short_of_memory_gets_nothing_and_the_others_do_it() {
+    let lab = Lab::new(&small());
+    let reference = lab.reference("alone", &[], 0);
+    let coordinator = lab.cluster.start_coordinator();
+    // More of any machine's memory than this is in use.
+    let mut full = lab.cluster.worker("full").args(["--memory-threshold", "0.001"]).start();
+    full.says("connected to");
+    submit(&lab, &["data:run", "--out", "data:npy"]);
+    poll("the reason why nothing is done", || {
+        let told = lab.cluster.client("explain").args(["1"]).run().stdout;
+        told.contains("full gets nothing: its memory is full").then_some(())
+    });
+    let other = lab.cluster.start_worker("other");
+    has_state(&lab, 1, "done");
+    must_equal(&lab.path("npy"), &reference);
+    drop((full, other, coordinator));
+}
