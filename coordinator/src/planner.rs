@@ -253,6 +253,12 @@ impl Planner {
         planning: Duration,
     ) -> Result<Taken, Status> {
         let local = self.local(out)?;
+        if let Some(file) = local.ancestors().find(|above| above.exists()).filter(|above| above.is_file()) {
+            return Err(usage(format!(
+                "--out {out}: {} is a file; name a folder, which is made if needed",
+                file.display()
+            )));
+        }
         let place = out.to_owned();
         let maker = self.inbox.ask_and_wait(move |owner| owner.maker_of(&place));
         if let Some(job) = maker.flatten() {

@@ -259,13 +259,17 @@ impl v1::Failed {
     }
 }
 
+/// Characters of a worker's sentence that are kept.
+const LONGEST_REASON: usize = 2000;
+
 impl TryFrom<v1::Failed> for (LeaseId, Fault) {
     type Error = WireError;
 
     fn try_from(failed: v1::Failed) -> Result<Self, WireError> {
         let kind = failed.fault();
         let lease = failed.lease.ok_or(WireError::Missing("lease"))?.into();
-        let why = failed.why;
+        // For people, who will not read more; and kept for as long as the job is.
+        let why = failed.why.chars().take(LONGEST_REASON).collect();
         let fault = match kind {
             v1::Fault::Returned => Fault::Returned,
             v1::Fault::StillWriting => Fault::StillWriting(

@@ -187,7 +187,7 @@ impl Journal {
         make_folder(&self.folder.join(PLANS))?;
         fs::write_file_with(&path, |mut file: &File| plan.write(&mut file)).map_err(|error| JournalError::Storage {
             path: path.clone(),
-            source: std::io::Error::other(error.to_string()),
+            source: error.source,
         })
     }
 
