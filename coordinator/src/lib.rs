@@ -189,12 +189,13 @@ pub(crate) struct Restored {
 fn restore(planner: &Planner, tell: &Tell) -> Result<Restored, CoordinatorError> {
     let jobs = planner.journal.tidy()?;
     let (mut ended, mut waiting, mut going_on, mut recorded) = (Vec::new(), Vec::new(), 0, 0);
-    for (id, record) in jobs {
+    for (id, mut record) in jobs {
         if record.end.is_some() {
             ended.push((id, record));
             continue;
         }
-        recorded += planner.journal.shards(id)?.len();
+        let shards = planner.journal.shards(id)?;
+        recorded += shards.len();
         match planner.go_on(id, record.clone()) {
             Ok(accepted) => {
                 going_on += 1;
@@ -206,6 +207,7 @@ fn restore(planner: &Planner, tell: &Tell) -> Result<Restored, CoordinatorError>
                     "job {id} waits: {why}; it is tried again every {} s (trc2npy cancel {id} ends it)",
                     TRY_AGAIN.as_secs()
                 ));
+                record.note_unfinished(&shards);
                 waiting.push((id, record, why));
             }
         }

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tonic::Status;
 use trc2npy_coordinator_core::{
-    Amount, ChannelView, Core, Effect, Ending, Event, Found, JobId, JobSpec, JobView, Loss, Record, SessionId, Shard,
+    Amount, ChannelView, Core, Effect, Ending, Event, Found, JobId, JobSpec, JobView, Loss, Reached, Record, SessionId, Shard,
 };
 use trc2npy_proto::v1;
 
 use crate::Tell;
 use crate::clock::{Clock, wall_ms};
 use crate::job::LiveJob;
-use crate::journal::{ChannelSummary, ENDED_JOBS, Ended, JobEnd, JobRecord, Journal, JournalError};
+use crate::journal::{ChannelSummary, ENDED_JOBS, Ended, JobEnd, JobRecord, Journal, JournalError, Unfinished};
 use crate::recorder::Recorder;
 use crate::{Restored, planner, stitcher};
 use sessions::WorkerSession;
@@ -361,7 +361,7 @@ impl Owner {
                 job,
                 ending: ending.clone(),
             };
-            self.record(vec![Record::Ended { job, ending }], vec![close]);
+            self.record(vec![Record::Ended { job, ending, reached: Vec::new() }], vec![close]);
         } else if entry.live.is_some() && entry.record.end.is_none() {
             self.step(Event::CancelAsked(job));
         }
@@ -421,7 +421,7 @@ impl Owner {
     }
 
     /// Marks a job as ended, for people and for the journal.
-    fn end(&mut self, job: JobId, ended: Ended) {
+    fn end(&mut self, job: JobId, ended: Ended, reached: &[Reached]) {
         if let Some(entry) = self.jobs.get_mut(&job) {
             let told = match &ended {
                 Ended::Done { .. } => format!("job {job}: done"),
@@ -429,6 +429,14 @@ impl Owner {
                 Ended::Failed { why } => format!("job {job}: failed: {why}"),
             };
             (self.tell)(&told);
+            if !matches!(ended, Ended::Done { .. }) {
+                for (channel, reached) in entry.record.channels.iter_mut().zip(reached) {
+                    channel.unfinished = Some(Unfinished {
+                        rows: reached.rows,
+                        bad_rows: reached.bad_rows,
+                    });
+                }
+            }
             entry.record.end = Some(JobEnd {
                 ending: ended,
                 at_ms: wall_ms(),

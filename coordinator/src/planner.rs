@@ -402,6 +402,7 @@ fn expected(channel: &ChannelPlan, run: &ConvertRun) -> ChannelSummary {
         array: run.settings.name.array(channel.channel),
         bytes: channel.data_bytes().0,
         bad: Vec::new(),
+        unfinished: None,
     }
 }
 

@@ -257,6 +257,7 @@ pub(crate) fn summaries(outcome: &Outcome) -> Vec<ChannelSummary> {
             .iter()
             .map(|(status, rows)| (status.code(), *rows))
             .collect(),
+        unfinished: None,
     };
     outcome.channels.iter().map(of).collect()
 }

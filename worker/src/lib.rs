@@ -5,7 +5,6 @@
 //! the work in hand.
 
 pub mod apart;
-mod backoff;
 mod control;
 mod crew;
 mod execute;

@@ -15,12 +15,11 @@ use tonic::{Code, Status};
 use trc2npy_common::resources::Machine;
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Fault, Grant, JobId, LeaseId, Step, Work};
-use trc2npy_proto::LARGEST_MESSAGE;
 use trc2npy_proto::link::Announce;
 use trc2npy_proto::v1::workers_client::WorkersClient;
 use trc2npy_proto::v1::{self, from_worker, to_worker};
+use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
 
-use crate::backoff::Backoff;
 use crate::control::{Asked, Control};
 use crate::crew::{Crew, Report, Task};
 use crate::files::{self, Client, JobFiles};

@@ -83,7 +83,18 @@ pub enum Record {
         job: JobId,
         /// How.
         ending: Ending,
+        /// What was committed of each channel, in the plan's order.
+        reached: Vec<Reached>,
     },
+}
+
+/// How far a channel had come when its job ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Rows committed.
+    pub rows: u64,
+    /// Those of them that are bad.
+    pub bad_rows: u64,
 }
 
 /// How a job ended.

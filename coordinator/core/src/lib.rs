@@ -13,7 +13,7 @@ mod scheduler;
 mod views;
 mod worker;
 
-pub use effect::{Effect, Ending, Record};
+pub use effect::{Effect, Ending, Reached, Record};
 pub use event::{
     Beat, ChannelSpec, Event, Fault, Found, Grant, Hello, JobSpec, LeaseProgress, Loss, Shard, Step, Terms, Work,
 };

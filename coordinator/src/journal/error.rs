@@ -15,6 +15,18 @@ pub enum JournalError {
         /// The state's folder.
         folder: PathBuf,
     },
+    /// A file is where the folder should be.
+    #[error(
+        "--state {folder}: {file} is a file, and the coordinator's records need a folder; name another one, which is made \
+         if needed",
+        folder = folder.display(), file = file.display()
+    )]
+    NoFolder {
+        /// What was named as the state's folder.
+        folder: PathBuf,
+        /// It, or what lies above it.
+        file: PathBuf,
+    },
     /// There is nothing to look at.
     #[error("{folder}: no coordinator's state is here (there is no journal.redb); name the --state of a coordinator", folder = folder.display())]
     NotThere {

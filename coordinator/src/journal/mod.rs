@@ -59,6 +59,19 @@ pub struct JobRecord {
     pub channels: Vec<ChannelSummary>,
 }
 
+impl JobRecord {
+    /// Notes the rows of recorded shards in a job that nobody works on: nothing else is known of how far it came.
+    pub(crate) fn note_unfinished(&mut self, shards: &[Shard]) {
+        for (position, channel) in self.channels.iter_mut().enumerate() {
+            let its = shards.iter().filter(|shard| usize::from(shard.channel.0) == position);
+            channel.unfinished = Some(Unfinished {
+                rows: its.map(|shard| shard.rows.len()).sum(),
+                bad_rows: 0,
+            });
+        }
+    }
+}
+
 /// What is known of a channel without its plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelSummary {
@@ -76,6 +89,18 @@ pub struct ChannelSummary {
     pub bytes: u64,
     /// Bad rows by the number of their verdict.
     pub bad: Vec<(u8, u64)>,
+    /// What there was of it when its job ended without being done, or could not be gone on with.
+    #[serde(default)]
+    pub unfinished: Option<Unfinished>,
+}
+
+/// How far a channel came whose job was cancelled or has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// Rows that were committed.
+    pub rows: u64,
+    /// Those of them that are bad.
+    pub bad_rows: u64,
 }
 
 /// How a job ended.
@@ -393,6 +418,13 @@ fn raise_epoch(database: &Database) -> Result<(u64, u64, u64), redb::Error> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), JournalError> {
+    let above = folder.ancestors().find(|above| above.exists());
+    if let Some(file) = above.filter(|above| !above.is_dir()) {
+        return Err(JournalError::NoFolder {
+            folder: folder.to_owned(),
+            file: file.to_owned(),
+        });
+    }
     std::fs::create_dir_all(folder).map_err(|source| JournalError::Storage {
         path: folder.to_owned(),
         source,

@@ -35,8 +35,8 @@ impl Owner {
     pub(super) fn record(&mut self, records: Vec<Record>, late: Vec<Effect>) {
         let mut ended = Vec::new();
         for record in &records {
-            if let Record::Ended { job, ending } = record {
-                self.end(*job, Ended::from(ending));
+            if let Record::Ended { job, ending, reached } = record {
+                self.end(*job, Ended::from(ending), reached);
                 ended.extend(self.jobs.get(job).map(|entry| (*job, entry.record.clone())));
             }
         }

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tonic::Status;
 use trc2npy_coordinator_core::{Beat, Event, Hello, JobId, LeaseId, Loss, SessionId, Shard, Work};
+
 use trc2npy_proto::v1::{self, from_worker, to_worker};
+use trc2npy_proto::worker_name;
 
 use super::Owner;
 
@@ -54,7 +56,8 @@ impl Owner {
             Ok(hello) => hello,
             Err(refused) => {
                 if let Refused::Because(status) = &refused {
-                    (self.tell)(&format!("worker {} refused: {}", wire.name, status.message()));
+                    let who = worker_name(&wire.name).map_or_else(|_| whence(from), |name| format!(" {name}"));
+                    (self.tell)(&format!("worker{who} refused: {}", status.message()));
                 }
                 // Whoever asked may be gone.
                 let _ = reply.send(Err(refused));
@@ -92,7 +95,7 @@ impl Owner {
 
     fn examine(&self, wire: &v1::Hello) -> Result<Hello, Refused> {
         let hello = Hello::try_from(wire.clone())
-            .map_err(|error| Refused::Because(Status::invalid_argument(format!("hello: {error}"))))?;
+            .map_err(|error| Refused::Because(Status::invalid_argument(error.to_string())))?;
         let known: BTreeSet<&str> = self.roots.iter().map(String::as_str).collect();
         if let Some(unknown) = hello.roots.iter().find(|root| !known.contains(root.as_str())) {
             let known: Vec<&str> = known.into_iter().collect();

@@ -9,7 +9,7 @@ use trc2npy_proto::v1;
 
 use super::{JobEntry, Owner, TRY_AGAIN, sum};
 use crate::job::Handout;
-use crate::journal::{ChannelSummary, Ended};
+use crate::journal::{ChannelSummary, Ended, Unfinished};
 
 impl Owner {
     /// What workers need for the leases of a job.
@@ -51,7 +51,7 @@ impl Owner {
         job.channels = record
             .channels
             .iter()
-            .map(|channel| channel_view(channel, ended.is_some()))
+            .map(|channel| channel_view(channel, ended.map(|end| &end.ending)))
             .collect();
         if let Some(end) = ended {
             job.ended_ms = end.at_ms;
@@ -179,12 +179,22 @@ fn why_idle(worker: &WorkerView) -> String {
     }
 }
 
-fn channel_view(channel: &ChannelSummary, ended: bool) -> v1::JobChannel {
+/// Of a job that is worked on the core knows the rest.
+fn channel_view(channel: &ChannelSummary, ended: Option<&Ended>) -> v1::JobChannel {
+    let bad_rows = channel.bad.iter().map(|(_, rows)| rows).sum();
+    let reached = match (ended, channel.unfinished) {
+        (Some(Ended::Done { .. }), _) => Unfinished {
+            rows: channel.rows,
+            bad_rows,
+        },
+        (_, Some(unfinished)) => unfinished,
+        (_, None) => Unfinished { rows: 0, bad_rows: 0 },
+    };
     v1::JobChannel {
         name: channel.name.clone(),
         rows: channel.rows,
-        rows_done: if ended { channel.rows } else { 0 },
-        bad_rows: channel.bad.iter().map(|(_, rows)| rows).sum(),
+        rows_done: reached.rows,
+        bad_rows: reached.bad_rows,
         samples: channel.samples,
         dtype: channel.dtype.clone(),
         array: channel.array.clone(),

@@ -1,7 +1,7 @@
 //! Jobs that begin and end.
 
 use super::Core;
-use crate::effect::{Effect, Ending, Record};
+use crate::effect::{Effect, Ending, Reached, Record};
 use crate::event::{JobSpec, Shard};
 use crate::ids::{ChannelIndex, JobId, Millis};
 use crate::job::{Job, Phase};
@@ -55,6 +55,11 @@ impl Core {
     pub(super) fn end_job(&mut self, id: JobId, ending: Ending) {
         let Some(job) = self.jobs.remove(&id) else { return };
         self.open.remove(&id);
+        let reached = job.channels.iter().map(|channel| Reached {
+            rows: channel.rows_committed.rows,
+            bad_rows: channel.bad_rows,
+        });
+        let reached = reached.collect();
         let mut delivered = Vec::new();
         for channel in &job.channels {
             for held in channel.all_held() {
@@ -71,6 +76,7 @@ impl Core {
         self.effects.push(Effect::Record(Record::Ended {
             job: id,
             ending: ending.clone(),
+            reached,
         }));
         for landing in delivered {
             self.settle(landing.maker, landing.lease);

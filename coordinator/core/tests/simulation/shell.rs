@@ -34,7 +34,7 @@ impl World {
 
     fn record(&mut self, record: Record) {
         match &record {
-            Record::Ended { job, ending } => {
+            Record::Ended { job, ending, .. } => {
                 let its = self.jobs.get_mut(job).expect("a job that was submitted");
                 assert!(its.may_end(ending), "job {job} ends: {ending:?}");
                 its.ending = Some(ending.clone());

@@ -1,16 +1,18 @@
 use trc2npy_common::units::Bytes;
 
 use super::stage::{Stage, channel, grant, grants, lease, rows, shard, spec};
-use crate::{Effect, Ending, Event, Fault, Found, JobId, Millis, Record, Shard};
+use crate::{Effect, Ending, Event, Fault, Found, JobId, Millis, Reached, Record, Shard};
 
 const JOB: JobId = JobId(1);
 
-fn ended(ending: &Ending) -> [Effect; 2] {
+/// `rows` of the only channel were committed, `bad_rows` of them bad.
+fn ended(ending: &Ending, rows: u64, bad_rows: u64) -> [Effect; 2] {
     let ending = ending.clone();
     [
         Effect::Record(Record::Ended {
             job: JOB,
             ending: ending.clone(),
+            reached: vec![Reached { rows, bad_rows }],
         }),
         Effect::Close { job: JOB, ending },
     ]
@@ -42,7 +44,7 @@ fn from_submit_to_the_end() {
         job: JOB,
         result: Ok(()),
     });
-    assert_eq!(published, ended(&Ending::Done));
+    assert_eq!(published, ended(&Ending::Done, 4, 0));
     assert!(stage.core.jobs().is_empty());
     assert_eq!(
         stage.step(Event::Published {
@@ -65,7 +67,30 @@ fn a_job_without_rows_is_published_at_once() {
         job: JOB,
         result: Err("C1--Trace.npy: no space".to_owned()),
     });
-    assert_eq!(failed, ended(&Ending::Failed("C1--Trace.npy: no space".to_owned())));
+    assert_eq!(
+        failed,
+        ended(&Ending::Failed("C1--Trace.npy: no space".to_owned()), 0, 0)
+    );
+}
+
+#[test]
+fn an_ended_job_is_recorded_with_the_rows_that_it_has() {
+    let mut stage = Stage::new();
+    stage.open(1, spec(12));
+    let (session, effects) = stage.join("pc1");
+    let first = grant(&effects);
+    let second = grant(&stage.deliver(session, &first));
+    let found = Found {
+        bad_rows: 1,
+        unreadable: 0,
+    };
+    let shard = shard(&first);
+    let rows = first.rows.len();
+    stage.step(Event::Landed { shard, found });
+    // One that is being landed is not there yet.
+    stage.deliver(session, &second);
+    let [record, _] = ended(&Ending::Cancelled, rows, 1);
+    assert!(stage.step(Event::CancelAsked(JOB)).contains(&record));
 }
 
 #[test]
@@ -78,7 +103,7 @@ fn a_cancelled_job_leaves_nothing_in_hands() {
     };
     stage.says(session, |beat| beat.slots = 0);
     stage.deliver(session, &first);
-    let [record, close] = ended(&Ending::Cancelled);
+    let [record, close] = ended(&Ending::Cancelled, 0, 0);
     let revoke = Effect::Revoke {
         session,
         lease: second.lease,
@@ -209,7 +234,7 @@ fn too_many_unreadable_files_end_the_job() {
         found,
     });
     let why = "2 files could not be read, more than the 1 allowed; mend the storage and submit again".to_owned();
-    assert_eq!(effects.last(), ended(&Ending::Failed(why)).last());
+    assert_eq!(effects.last(), ended(&Ending::Failed(why), 8, 2).last());
 }
 
 #[test]

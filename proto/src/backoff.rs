@@ -1,19 +1,20 @@
-//! How long to wait before the next try.
+//! How long to wait before the coordinator is called again: the same for workers and for whoever watches a job.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// Doubles from try to try, and differs from worker to worker, so that not all of them come back in one moment.
+/// Doubles from try to try, and differs from caller to caller, so that not all of them come back in one moment.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     next: Duration,
     random: fastrand::Rng,
 }
 
 impl Backoff {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Begins with the shortest; `seed` is unlike that of other callers.
+    pub fn new(seed: u64) -> Self {
         Self {
             next: FIRST,
             random: fastrand::Rng::with_seed(seed),
@@ -21,12 +22,12 @@ impl Backoff {
     }
 
     /// The connection stood: begin again from the shortest.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = FIRST;
     }
 
     /// Between a half and the whole of the present step.
-    pub(crate) fn wait(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(LONGEST);
         step.mul_f64(0.5 + self.random.f64() / 2.0)
