@@ -110,7 +110,7 @@ impl Executor {
     /// What one thread may take, as full as the machine's memory is now.
     fn buffers(&mut self, plan: &Plan) -> Result<BlockSizes, Fault> {
         let budget = Budget::new(self.means.memory_limit, plan.memory_bytes(), self.means.threads)
-            .map_err(|error| Fault::Unfit(error.to_string()))?;
+            .map_err(|short| Fault::Unfit(short.told("--memory")))?;
         let scarce = self.pressure.update(self.memory.sample().used_fraction);
         Ok(if scarce { budget.scarce } else { budget.ample })
     }
@@ -139,7 +139,7 @@ fn fault(error: &ConvertError) -> Fault {
         ConvertError::Revoked => Fault::Returned,
         ConvertError::Input { .. } => Fault::Input(why),
         ConvertError::Storage(_) | ConvertError::NoSpace { .. } => Fault::Output(why),
-        ConvertError::MemoryLimit { .. } => Fault::Unfit(why),
+        ConvertError::MemoryLimit(_) => Fault::Unfit(why),
         // A file that changed under the plan, or does not suit it, is so on every machine.
         _ => Fault::Hopeless(why),
     }

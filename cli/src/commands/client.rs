@@ -1,19 +1,20 @@
-//! Asking a coordinator: one connection, one call after the other.
+//! Asking a coordinator: one connection, one call after the other. Only who follows a job comes back after a connection
+//! is lost.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
+use tokio::time::sleep;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use trc2npy_common::convert::{Phase, Progress, Stop, Watch};
 use trc2npy_common::units::Bytes;
-use trc2npy_proto::LARGEST_MESSAGE;
 use trc2npy_proto::link::{Address, Announce};
 use trc2npy_proto::v1::fleet_client::FleetClient;
 use trc2npy_proto::v1::jobs_client::JobsClient;
 use trc2npy_proto::v1::{Job, JobState, WatchRequest};
+use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
 
 use crate::failure::Failure;
 use crate::options::CoordinatorAddress;
@@ -26,8 +27,19 @@ type Announced = InterceptedService<Channel, Announce>;
 
 /// A coordinator that answers.
 pub(crate) struct Client {
-    runtime: Runtime,
+    /// There until the end.
+    runtime: Option<Runtime>,
+    address: Address,
     channel: Channel,
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // A name lookup that hangs must not keep the program from ending.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Client {
@@ -42,13 +54,22 @@ impl Client {
         let channel = runtime.block_on(async {
             loop {
                 match address.connect().await {
-                    Err(_) if Instant::now() < until => tokio::time::sleep(AGAIN).await,
+                    Err(_) if Instant::now() < until => sleep(AGAIN).await,
                     answer => return answer,
                 }
             }
         });
         let channel = channel.map_err(|error| Failure::work(1, &error))?;
-        Ok(Self { runtime, channel })
+        Ok(Self {
+            runtime: Some(runtime),
+            address: address.clone(),
+            channel,
+        })
+    }
+
+    fn wait_for<T>(&self, answer: impl Future<Output = T>) -> T {
+        let runtime = self.runtime.as_ref().expect("it is there until the client is dropped");
+        runtime.block_on(answer)
     }
 
     /// Makes a call of the jobs' service.
@@ -56,9 +77,8 @@ impl Client {
         &self,
         call: impl AsyncFnOnce(JobsClient<Announced>) -> Result<T, Status>,
     ) -> Result<T, Failure> {
-        let client =
-            JobsClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
-        self.runtime.block_on(call(client)).map_err(|status| failure(&status))
+        self.wait_for(call(jobs(self.channel.clone())))
+            .map_err(|status| failure(&status))
     }
 
     /// Makes a call of the workers' service.
@@ -68,33 +88,145 @@ impl Client {
     ) -> Result<T, Failure> {
         let client =
             FleetClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
-        self.runtime.block_on(call(client)).map_err(|status| failure(&status))
+        self.wait_for(call(client)).map_err(|status| failure(&status))
     }
 
-    /// Follows a job to its end, or until `stop`; `watch` is raised meanwhile. Returns what was seen last.
-    pub(crate) fn follow(&self, job: u64, watch: &Arc<Watch>, stop: &Stop) -> Result<Job, Failure> {
-        self.jobs(async |mut jobs| {
-            let mut states = jobs.watch(WatchRequest { job }).await?.into_inner();
-            let mut last = Job::default();
-            let mut first_rows = None;
-            loop {
-                let next = tokio::select! {
-                    next = states.message() => next?,
-                    () = asked(stop) => return Ok(last),
-                };
-                let Some(state) = next else { return Ok(last) };
-                let before = *first_rows.get_or_insert((state.rows_done, state.bytes_done));
-                watch.show(progress(&state, before));
-                last = state;
+    /// Follows a job to its end, whatever becomes of the connection meanwhile; none once `stop` is asked. `watch` is
+    /// raised, and `tell` told that the coordinator is away and that it is back. An error is one that no waiting mends.
+    pub(crate) fn follow(
+        &self,
+        job: &Job,
+        watch: &Watch,
+        stop: &Stop,
+        tell: &dyn Fn(&str),
+    ) -> Result<Option<Job>, Failure> {
+        let mut following = Following {
+            job,
+            watch,
+            tell,
+            before: None,
+            away: false,
+            backoff: Backoff::new(fastrand::u64(..)),
+        };
+        self.wait_for(async {
+            tokio::select! {
+                ended = following.persist(&self.address, self.channel.clone()) => ended.map(Some),
+                () = asked(stop) => Ok(None),
             }
         })
+    }
+}
+
+/// The jobs' service behind a connection.
+fn jobs(channel: Channel) -> JobsClient<Announced> {
+    JobsClient::with_interceptor(channel, Announce).max_decoding_message_size(LARGEST_MESSAGE)
+}
+
+/// A job that is followed.
+struct Following<'a> {
+    /// As it was seen first.
+    job: &'a Job,
+    watch: &'a Watch,
+    tell: &'a dyn Fn(&str),
+    /// Rows and bytes that were done when the following began.
+    before: Option<(u64, u64)>,
+    away: bool,
+    backoff: Backoff,
+}
+
+/// Why a job is not seen any more.
+enum Lost {
+    /// The coordinator may come back.
+    Away,
+    Over(Failure),
+}
+
+impl Following<'_> {
+    async fn persist(&mut self, address: &Address, mut channel: Channel) -> Result<Job, Failure> {
+        loop {
+            match self.look_on(address, channel).await {
+                Ok(job) => return Ok(job),
+                Err(Lost::Over(failure)) => return Err(failure),
+                Err(Lost::Away) => {}
+            }
+            if !self.away {
+                self.away = true;
+                (self.tell)(&format!(
+                    "the coordinator at {address} is away; trying again until it is back (Ctrl-C ends the waiting, not \
+                     the job)"
+                ));
+            }
+            channel = loop {
+                sleep(self.backoff.wait()).await;
+                if let Ok(channel) = address.connect().await {
+                    break channel;
+                }
+            };
+        }
+    }
+
+    /// As long as one connection stands.
+    async fn look_on(&mut self, address: &Address, channel: Channel) -> Result<Job, Lost> {
+        let request = WatchRequest { job: self.job.id };
+        let mut states = jobs(channel).watch(request).await.map_err(lost)?.into_inner();
+        loop {
+            let Some(state) = states.message().await.map_err(lost)? else {
+                return Err(Lost::Away);
+            };
+            if !is_same(self.job, &state) {
+                return Err(Lost::Over(Failure::Work {
+                    code: 1,
+                    message: format!(
+                        "the coordinator at {address} is another one now: its job {} is {} -> {}; was it started with \
+                         another --state?",
+                        state.id, state.run, state.out
+                    ),
+                }));
+            }
+            if self.away {
+                self.away = false;
+                (self.tell)("the coordinator is back");
+            }
+            self.backoff.reset();
+            let before = *self.before.get_or_insert((state.rows_done, state.bytes_done));
+            self.watch.show(progress(&state, before));
+            if is_over(&state) {
+                return Ok(state);
+            }
+        }
+    }
+}
+
+/// Whether two looks are at one job: a coordinator with other records counts from 1 as well.
+fn is_same(one: &Job, other: &Job) -> bool {
+    let name = |job: &Job| (job.id, job.submitted_ms, job.run.clone(), job.out.clone());
+    name(one) == name(other)
+}
+
+/// Whether nothing of it will change any more.
+fn is_over(job: &Job) -> bool {
+    matches!(job.state(), JobState::Done | JobState::Cancelled | JobState::Failed)
+}
+
+/// What a coordinator says of itself holds; all else is said by the network.
+#[expect(clippy::needless_pass_by_value, reason = "as map_err has it")]
+fn lost(status: Status) -> Lost {
+    match status.code() {
+        Code::NotFound
+        | Code::FailedPrecondition
+        | Code::InvalidArgument
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::Unimplemented
+        | Code::OutOfRange => Lost::Over(failure(&status)),
+        _ => Lost::Away,
     }
 }
 
 /// Returns once the stop was asked.
 async fn asked(stop: &Stop) {
     while !stop.requested() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -136,7 +268,8 @@ fn failure(status: &Status) -> Failure {
     };
     let message = match status.code() {
         Code::Unavailable | Code::Unknown | Code::Cancelled => format!(
-            "the connection to the coordinator is lost ({}); jobs go on without it: look again with trc2npy jobs",
+            "the connection to the coordinator is lost ({}), and with it the answer; trc2npy jobs shows what became of it, \
+             once the coordinator is back",
             status.message()
         ),
         _ => status.message().to_owned(),

@@ -24,7 +24,6 @@ use trc2npy_synth::RunSpec;
 use trc2npy_worker::{Control, Ended, WorkerConfig, WorkerError};
 
 use super::client::Client;
-use super::convert::stop_on_ctrl_c;
 use super::coordinator::{self, STITCH_THREADS};
 use super::{jobs, submit};
 use crate::failure::{Failure, INTERRUPTED};
@@ -63,18 +62,18 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
     let request = v1::SubmitRequest::from(submission()?);
     let reply = client.jobs(async |mut jobs| jobs.submit(request).await.map(tonic::Response::into_inner))?;
     let display = Display::new(ProgressStyle::Auto);
-    let stop = stop_on_ctrl_c(&display);
+    let stop = jobs::end_on_ctrl_c(&display);
     let watch = Arc::new(Watch::new());
     let following = display.follow(Arc::clone(&watch), None);
-    let job = reply.jobs.first().map_or(0, |job| job.id);
-    let job = client.follow(job, &watch, &stop);
+    let submitted = reply.jobs.into_iter().next().unwrap_or_default();
+    let job = client.follow(&submitted, &watch, &stop, &|text| display.note(text));
     drop(following);
     let job = job?;
     cluster.end()?;
-    if stop.requested() {
+    let Some(job) = job else {
         screen::remark("interrupted; the same command goes on");
         return Ok(INTERRUPTED.into());
-    }
+    };
     if job.state() != JobState::Done {
         return Err(Failure::Work {
             code: 1,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use trc2npy_common::channel::Channel;
-use trc2npy_common::convert::{self, Budget};
+use trc2npy_common::convert::{self, Budget, ConvertError};
 use trc2npy_common::fs;
 use trc2npy_common::plan::{self, Element, Findings, PlannedRun, Severity};
 use trc2npy_common::units::Bytes;
@@ -83,7 +83,8 @@ pub(super) fn run(job: &Job, json: bool) -> Result<ExitCode, Failure> {
 fn describe<'a>(job: &Job, planned: &'a PlannedRun, out: &Path) -> Result<Run<'a>, Failure> {
     let PlannedRun { plan, findings } = planned;
     let settings = &job.settings;
-    let budget = Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads)?;
+    let budget =
+        Budget::new(settings.memory_limit, plan.memory_bytes(), settings.threads).map_err(ConvertError::from)?;
     let range_size = convert::range_size(plan, settings, &budget);
     let channels = plan
         .channels

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use trc2npy_common::convert::Watch;
+use trc2npy_common::convert::{Stop, Watch};
+use trc2npy_common::hang_up;
 use trc2npy_common::status::Status;
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::v1::{
@@ -13,10 +14,9 @@ use trc2npy_proto::v1::{
 };
 
 use super::client::Client;
-use super::convert::stop_on_ctrl_c;
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
 use crate::options::{CoordinatorAddress, JobOptions, ListOptions, OneJobOptions, Patience, ProgressStyle};
-use crate::screen::{self, Display, count};
+use crate::screen::{self, Display, Event, count};
 
 /// `jobs`
 pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
@@ -27,9 +27,10 @@ pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
     if options.json {
         screen::show_json(&reply.jobs.iter().map(record).collect::<Vec<_>>())?;
     } else if reply.jobs.is_empty() {
-        screen::show("no job was submitted yet")?;
+        screen::show(&screen::prose("no job was submitted yet", screen::width()))?;
     } else {
-        screen::show(&screen::table(
+        let rows: Vec<Vec<String>> = reply.jobs.iter().map(row).collect();
+        screen::show(&screen::fitted_table(
             &[
                 ">job",
                 "state",
@@ -41,7 +42,8 @@ pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
                 "run",
                 "out",
             ],
-            reply.jobs.iter().map(row),
+            &rows,
+            screen::width(),
         ))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -50,24 +52,15 @@ pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
 /// `job`
 pub(crate) fn show(options: &JobOptions) -> Result<ExitCode, Failure> {
     let client = Client::connect(&options.address)?;
-    if options.patience.watch || options.patience.wait {
-        let style = if options.json {
-            ProgressStyle::Json
-        } else {
-            ProgressStyle::Auto
-        };
-        return stay(
-            &client,
-            &[options.id],
-            &options.address,
-            &options.patience,
-            &Display::new(style),
-        );
-    }
     let id = options.id;
     let job = client
         .jobs(async |mut jobs| jobs.get(GetRequest { job: id }).await)?
         .into_inner();
+    if options.patience.watch || options.patience.wait {
+        let display = Display::new(ProgressStyle::Auto);
+        let stay = Stay::new(&client, &options.address, &options.patience, &display);
+        return stay.showing_json(options.json).with(&[job]);
+    }
     if options.json {
         screen::show_json(&record(&job))?;
         return Ok(ExitCode::SUCCESS);
@@ -92,7 +85,7 @@ pub(crate) fn cancel(options: &OneJobOptions) -> Result<ExitCode, Failure> {
         JobState::Failed => format!("job {id} had failed already"),
         _ => format!("job {id} is cancelled; what is done of it is kept, and submitting it again goes on from there"),
     };
-    screen::tell(&told)?;
+    screen::tell(&screen::prose(&told, screen::width()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,64 +100,143 @@ pub(crate) fn explain(options: &OneJobOptions) -> Result<ExitCode, Failure> {
         screen::show_json(&reply.reasons)?;
     } else {
         for reason in &reply.reasons {
-            screen::show(&screen::paragraph(reason))?;
+            screen::show(&screen::prose(reason, Some(screen::width().unwrap_or(80))))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Stays with jobs until all of them have ended; the exit code is that of the worst.
-pub(crate) fn stay(
-    client: &Client,
-    ids: &[u64],
-    address: &CoordinatorAddress,
-    patience: &Patience,
-    display: &Display,
-) -> Result<ExitCode, Failure> {
-    let stop = stop_on_ctrl_c(display);
-    let mut worst = 0;
-    let mut failures = Vec::new();
-    let several = ids.len() > 1;
-    for &id in ids {
-        let watch = Arc::new(Watch::new());
-        let following = patience
-            .watch
-            .then(|| display.follow(Arc::clone(&watch), several.then(|| format!("job {id}"))));
-        let job = client.follow(id, &watch, &stop);
-        drop(following);
-        let job = job?;
-        if stop.requested() {
-            screen::remark(&format!(
-                "no longer watched; the job goes on. To watch it again:\n\n  trc2npy job {id} --watch{}\n\nTo end it: trc2npy cancel {id}",
-                how_to_reach(address)
-            ));
-            return Ok(INTERRUPTED.into());
-        }
-        match job.state() {
-            JobState::Done if job.bad_rows > 0 => worst = worst.max(BAD_ROWS),
-            JobState::Done => {}
-            JobState::Cancelled => failures.push(format!("job {id} was cancelled")),
-            _ => failures.push(format!("job {id}: {}", job.error)),
-        }
-        if display.is_json() {
-            screen::show_json(&record(&job))?;
-        } else if job.state() == JobState::Done {
-            if job.already_done {
-                screen::chat("nothing to do: these arrays are finished, from the same files with the same options\n");
-            }
-            screen::tell(&summary(&job))?;
-        }
-    }
-    if failures.is_empty() {
-        return Ok(worst.into());
-    }
-    Err(Failure::Work {
-        code: 1,
-        message: failures.join("\nerror: "),
-    })
+/// Staying with jobs until all of them have ended.
+pub(crate) struct Stay<'a> {
+    client: &'a Client,
+    address: &'a CoordinatorAddress,
+    patience: &'a Patience,
+    display: &'a Display,
+    stop: Stop,
+    as_json: bool,
 }
 
-fn how_to_reach(address: &CoordinatorAddress) -> String {
+impl<'a> Stay<'a> {
+    /// From here on Ctrl-C ends the staying alone. To be made once.
+    pub(crate) fn new(
+        client: &'a Client,
+        address: &'a CoordinatorAddress,
+        patience: &'a Patience,
+        display: &'a Display,
+    ) -> Self {
+        Self {
+            client,
+            address,
+            patience,
+            display,
+            stop: end_on_ctrl_c(display),
+            as_json: false,
+        }
+    }
+
+    /// Each job is shown at its end as `job --json` shows it.
+    fn showing_json(self, as_json: bool) -> Self {
+        Self { as_json, ..self }
+    }
+
+    /// The exit code is that of the job that ended worst.
+    pub(crate) fn with(&self, jobs: &[Job]) -> Result<ExitCode, Failure> {
+        let mut worst = 0;
+        let mut failures = Vec::new();
+        let mut records = Vec::new();
+        let several = jobs.len() > 1;
+        for (position, job) in jobs.iter().enumerate() {
+            let Some(job) = self.follow(job, several)? else {
+                for failure in failures {
+                    screen::remark(&format!("error: {failure}"));
+                }
+                screen::remark(&self.farewell(&jobs[position..]));
+                return Ok(INTERRUPTED.into());
+            };
+            let id = job.id;
+            match job.state() {
+                JobState::Done if job.bad_rows > 0 => worst = worst.max(BAD_ROWS),
+                JobState::Done => {}
+                JobState::Cancelled => failures.push(format!("job {id} was cancelled")),
+                _ => failures.push(format!("job {id}: {}", job.error)),
+            }
+            if self.display.is_json() {
+                let record = record(&job);
+                if several {
+                    Event::Run(&record).emit()?;
+                }
+                records.push(record);
+            } else if self.as_json {
+                screen::show_json(&record(&job))?;
+            } else if job.state() == JobState::Done {
+                if job.already_done {
+                    screen::chat(
+                        "nothing to do: these arrays are finished, from the same files with the same options\n",
+                    );
+                }
+                screen::tell(&summary(&job))?;
+            }
+        }
+        if self.display.is_json() {
+            Event::End(&json!({ "jobs": records })).emit()?;
+        }
+        if failures.is_empty() {
+            return Ok(worst.into());
+        }
+        Err(Failure::Work {
+            code: 1,
+            message: failures.join("\nerror: "),
+        })
+    }
+
+    /// One job to its end; none where that is not waited for.
+    fn follow(&self, job: &Job, several: bool) -> Result<Option<Job>, Failure> {
+        let watch = Arc::new(Watch::new());
+        let name = several.then(|| format!("job {}", job.id));
+        let following = self
+            .patience
+            .watch
+            .then(|| self.display.follow(Arc::clone(&watch), name));
+        let ended = self
+            .client
+            .follow(job, &watch, &self.stop, &|text| self.display.note(text));
+        drop(following);
+        ended
+    }
+
+    /// What is said where the end is not waited for, with the jobs that were.
+    fn farewell(&self, left: &[Job]) -> String {
+        let first = left.first().map_or(0, |job| job.id);
+        let who = match left {
+            [.., last] if left.len() > 1 => format!("jobs {first} to {} go", last.id),
+            _ => format!("job {first} goes"),
+        };
+        let reach = how_to_reach(self.address);
+        format!(
+            "no longer watched; {who} on. To watch again, and to end it:\n\n  trc2npy job {first} --watch{reach}\n  trc2npy \
+             cancel {first}{reach}\n"
+        )
+    }
+}
+
+/// The first Ctrl-C ends the watching; the job knows nothing of it. To be set up once.
+pub(super) fn end_on_ctrl_c(display: &Display) -> Stop {
+    let stop = Stop::new();
+    let asked = stop.clone();
+    let display = display.clone();
+    let handler = move || {
+        if asked.requested() {
+            display.leave(i32::from(INTERRUPTED));
+        }
+        asked.request();
+    };
+    // Without it Ctrl-C ends the program at once, in silence.
+    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    stop
+}
+
+/// The options that a command needs to reach the same coordinator.
+pub(super) fn how_to_reach(address: &CoordinatorAddress) -> String {
     let insecure = if address.insecure { " --insecure" } else { "" };
     format!(" --coordinator {}{insecure}", address.coordinator)
 }
@@ -218,11 +290,14 @@ fn whole(job: &Job) -> String {
     ];
     if job.ended_ms > 0 {
         facts.push(("ended", screen::moment(job.ended_ms)));
-    } else {
+    }
+    if job.state() != JobState::Done {
         facts.push((
             "done",
             format!("{} of {} rows, {}", count(job.rows_done), count(job.rows), share(job)),
         ));
+    }
+    if job.ended_ms == 0 {
         facts.push((
             "now",
             format!(
@@ -233,12 +308,12 @@ fn whole(job: &Job) -> String {
             ),
         ));
     }
-    let mut text = screen::facts(facts);
+    let mut text = screen::fitted_facts(facts, screen::width());
     for warning in &job.warnings {
-        let _ = writeln!(text, "warning: {warning}");
+        text += &screen::prose(&format!("warning: {warning}"), screen::width());
     }
     if !job.error.is_empty() {
-        let _ = writeln!(text, "error: {}", job.error);
+        text += &screen::prose(&format!("error: {}", job.error), screen::width());
     }
     text.push('\n');
     text + &summary(job)
@@ -257,9 +332,11 @@ pub(super) fn summary(job: &Job) -> String {
             format!("{}/{}", job.out, channel.array),
         ]
     };
-    let mut text = screen::table(
+    let rows: Vec<Vec<String>> = job.channels.iter().map(of).collect();
+    let mut text = screen::fitted_table(
         &["channel", ">rows", "shape", "dtype", ">size", ">bad rows", "file"],
-        job.channels.iter().map(of),
+        &rows,
+        screen::width(),
     );
     if !job.bad.is_empty() {
         let rows: u64 = job.bad.iter().map(|bad| bad.rows).sum();
@@ -274,17 +351,17 @@ pub(super) fn summary(job: &Job) -> String {
             let verdict = verdict.map_or("of an unknown verdict", Status::describe);
             let _ = writeln!(text, "  {channel}: {} {verdict}", count(*rows));
         }
-        let _ = writeln!(
-            text,
+        let where_to_look = format!(
             "The index says which: good = index[\"status\"] == 0; reasons are in {}/report.json.",
             job.out
         );
+        text += &screen::prose(&where_to_look, screen::width());
     }
     text
 }
 
 /// A job, for programs.
-fn record(job: &Job) -> Json {
+pub(super) fn record(job: &Job) -> Json {
     let channels: Vec<Json> = job
         .channels
         .iter()
@@ -301,6 +378,8 @@ fn record(job: &Job) -> Json {
             })
         })
         .collect();
+    // Of a job that has ended the coordinator knows the rows alone.
+    let if_known = |bytes: u64| (job.bytes > 0).then_some(bytes);
     json!({
         "job": job.id,
         "state": state_word(job),
@@ -310,8 +389,8 @@ fn record(job: &Job) -> Json {
         "rows": job.rows,
         "rows_done": job.rows_done,
         "bad_rows": job.bad_rows,
-        "bytes": job.bytes,
-        "bytes_done": job.bytes_done,
+        "bytes": if_known(job.bytes),
+        "bytes_done": if_known(job.bytes_done),
         "bytes_per_second": job.speed,
         "leases": job.leases,
         "workers": job.workers,

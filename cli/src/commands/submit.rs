@@ -9,10 +9,10 @@ use trc2npy_proto::{Submission, v1};
 
 use super::client::Client;
 use super::convert::byte_options;
-use super::jobs;
+use super::jobs::{self, Stay};
 use crate::failure::Failure;
 use crate::options::{self, Settled, SubmitOptions};
-use crate::screen::{self, Display};
+use crate::screen::{self, Display, Event};
 
 /// The coordinator plans within this time, or the sentence tells how to look.
 const PLANNING: Duration = Duration::from_hours(1);
@@ -37,22 +37,29 @@ pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode
     let mut request = tonic::Request::new(v1::SubmitRequest::from(submission));
     request.set_timeout(PLANNING);
     let reply = client.jobs(async |mut jobs| jobs.submit(request).await.map(tonic::Response::into_inner))?;
-    let ids: Vec<u64> = reply.jobs.iter().map(|job| job.id).collect();
     let display = Display::new(options.display.progress);
-    if !display.is_json() {
-        for job in &reply.jobs {
+    let stays = options.patience.watch || options.patience.wait;
+    let stay = stays.then(|| Stay::new(&client, &options.address, &options.patience, &display));
+    for job in &reply.jobs {
+        if display.is_json() {
+            Event::Submitted(&jobs::record(job)).emit()?;
+        } else {
             screen::chat(&format!("job {}: {} -> {}", job.id, job.run, job.out));
             for warning in &job.warnings {
                 screen::remark(&format!("warning: {warning}"));
             }
         }
     }
-    if options.patience.watch || options.patience.wait {
-        return jobs::stay(&client, &ids, &options.address, &options.patience, &display);
+    if let Some(stay) = stay {
+        return stay.with(&reply.jobs);
     }
-    let list: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    if display.is_json() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let list: Vec<String> = reply.jobs.iter().map(|job| job.id.to_string()).collect();
     if let [only] = &list[..] {
-        screen::chat(&format!("to follow it: trc2npy job {only} --watch"));
+        let reach = jobs::how_to_reach(&options.address);
+        screen::chat(&format!("to follow it: trc2npy job {only} --watch{reach}"));
     }
     screen::show(&list.join("\n"))?;
     Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ use trc2npy_common::hang_up;
 use trc2npy_common::resources::{self, Machine, default_memory_limit};
 use trc2npy_common::roots::Roots;
 use trc2npy_proto::link::Address;
+use trc2npy_proto::worker_name;
 use trc2npy_worker::{Control, Ended, Probe, WorkerConfig};
 
 use super::client::allow;
@@ -20,7 +21,6 @@ use crate::screen;
 
 /// Works, or shows what would be reported.
 pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
-    let address = &options.address.coordinator;
     match &options.action {
         Some(WorkerAction::Apart) => {
             let served = trc2npy_worker::apart::serve(io::stdin(), io::stdout().lock());
@@ -28,10 +28,11 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Some(WorkerAction::Probe(probe)) => {
-            let config = config(address, &probe.machine)?;
+            let config = config(&probe.address.coordinator, &probe.machine)?;
             show(&trc2npy_worker::probe(&config), &config, probe.json)
         }
         None => {
+            let address = &options.address.coordinator;
             allow(address, options.address.insecure)?;
             work(&config(address, &options.machine)?, options.machine.nice)
         }
@@ -74,7 +75,14 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
 
 fn config(address: &Address, options: &MachineOptions) -> Result<WorkerConfig, Failure> {
     let machine = Machine::detect();
-    let name = options.name.clone().unwrap_or_else(resources::host_name);
+    let name = match &options.name {
+        Some(name) => name.clone(),
+        None => worker_name(&resources::host_name())
+            .map(str::to_owned)
+            .map_err(|error| {
+                Failure::Options(format!("this machine's name: {error}; give the worker one by --name"))
+            })?,
+    };
     Ok(WorkerConfig {
         coordinator: address.clone(),
         name,
@@ -104,6 +112,7 @@ fn show(probe: &Probe, config: &WorkerConfig, as_json: bool) -> Result<ExitCode,
             .collect();
         screen::show_json(&json!({
             "name": config.name,
+            "coordinator": config.coordinator.to_string(),
             "system": env::consts::OS,
             "cpu": machine.cpu,
             "cores": machine.usable_cores,
@@ -118,6 +127,7 @@ fn show(probe: &Probe, config: &WorkerConfig, as_json: bool) -> Result<ExitCode,
     }
     let mut facts = vec![
         ("name".to_owned(), config.name.clone()),
+        ("coordinator".to_owned(), format!("{}, not asked", config.coordinator)),
         (
             "processor".to_owned(),
             format!(
@@ -146,8 +156,9 @@ fn show(probe: &Probe, config: &WorkerConfig, as_json: bool) -> Result<ExitCode,
         let free = free.map_or("free space unknown".to_owned(), |free| format!("{free} free"));
         facts.push((format!("root {name}"), format!("{}, {free}", path.display())));
     }
-    screen::show(&screen::facts(
+    screen::show(&screen::fitted_facts(
         facts.iter().map(|(name, fact)| (name.as_str(), fact.clone())),
+        screen::width(),
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -20,9 +20,11 @@ pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
     if options.json {
         screen::show_json(&reply.workers.iter().map(record).collect::<Vec<_>>())?;
     } else if reply.workers.is_empty() {
-        screen::show("no worker is connected: start trc2npy worker on the machines that see the files")?;
+        let none = "no worker is connected: start trc2npy worker on the machines that see the files";
+        screen::show(&screen::prose(none, screen::width()))?;
     } else {
-        screen::show(&screen::table(
+        let rows: Vec<Vec<String>> = reply.workers.iter().map(row).collect();
+        screen::show(&screen::fitted_table(
             &[
                 "worker",
                 "state",
@@ -33,7 +35,8 @@ pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
                 ">done",
                 "why",
             ],
-            reply.workers.iter().map(row),
+            &rows,
+            screen::width(),
         ))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -50,7 +53,8 @@ pub(crate) fn drain(options: &DrainOptions) -> Result<ExitCode, Failure> {
         0 => "has nothing in hand and ends".to_owned(),
         leases => format!("finishes {}, then ends", counted(leases.into(), "lease")),
     };
-    screen::tell(&format!("worker {} {left}", options.worker))?;
+    let told = format!("worker {} {left}", options.worker);
+    screen::tell(&screen::prose(&told, screen::width()))?;
     Ok(ExitCode::SUCCESS)
 }
 

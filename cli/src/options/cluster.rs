@@ -9,7 +9,7 @@ use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::Address;
 
 use super::convert::{BadInputOptions, DisplayOptions, InputOptions, OutputOptions, SelectionOptions, ValueOptions};
-use super::parsers::{choice, share, threads};
+use super::parsers::{choice, job, share, threads, worker_memory, worker_name};
 
 /// The options of `coordinator`.
 #[derive(Args, Clone, Debug)]
@@ -99,7 +99,7 @@ pub(crate) struct MachineOptions {
     pub(crate) roots: Vec<String>,
 
     /// Name under which it is shown; another one for each worker [default: this machine's name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = worker_name)]
     pub(crate) name: Option<String>,
 
     /// Processors to use [default: physical cores]
@@ -107,7 +107,7 @@ pub(crate) struct MachineOptions {
     pub(crate) cpus: Option<NonZeroUsize>,
 
     /// Memory for plans, buffers and mapped input, as 4GiB [default: a quarter of what is free, at most 4 GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = worker_memory)]
     pub(crate) memory: Option<Bytes>,
 
     /// Share of the machine's memory in use above which nothing more is begun
@@ -125,7 +125,7 @@ pub(crate) struct MachineOptions {
 
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum WorkerAction {
-    /// Show what a worker would report from here, and do nothing
+    /// Show what a worker with these options would report to its coordinator, without asking that
     Probe(ProbeOptions),
     /// Work on the one lease that stands on the input; a worker starts this by itself
     #[command(hide = true)]
@@ -134,6 +134,9 @@ pub(crate) enum WorkerAction {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ProbeOptions {
+    #[command(flatten)]
+    pub(crate) address: CoordinatorAddress,
+
     #[command(flatten)]
     pub(crate) machine: MachineOptions,
 
@@ -210,7 +213,7 @@ pub(crate) struct ListOptions {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct JobOptions {
     /// Its number, as `jobs` shows it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = job)]
     pub(crate) id: u64,
 
     #[command(flatten)]
@@ -227,7 +230,7 @@ pub(crate) struct JobOptions {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OneJobOptions {
     /// Its number, as `jobs` shows it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = job)]
     pub(crate) id: u64,
 
     #[command(flatten)]

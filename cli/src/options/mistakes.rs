@@ -85,15 +85,19 @@ fn not_unicode(error: clap::Error, argv: &[OsString], program: &Command) -> Fail
 fn suggest_option(error: &mut clap::Error, argv: &[OsString], program: &mut Command) -> Option<Failure> {
     let unknown = text(error, ContextKind::InvalidArg)?.to_owned();
     let name = unknown.strip_prefix("--")?;
-    let known = |word: &&OsString| program.find_subcommand(word).is_some();
-    let subcommand = argv.iter().skip(1).find(known)?.to_str()?.to_owned();
+    let mut subcommand = program;
+    for word in argv.iter().skip(1) {
+        // `worker probe` is one of `worker`.
+        if subcommand.find_subcommand(word).is_some() {
+            subcommand = subcommand.find_subcommand_mut(word)?;
+        }
+    }
     let left_out = NOT_HERE
         .iter()
-        .find(|(of, option, _)| (*of, *option) == (&subcommand, &unknown));
+        .find(|(of, option, _)| (*of, *option) == (subcommand.get_name(), &unknown));
     if let Some((of, option, why)) = left_out {
         return Some(Failure::Options(format!("{of} has no {option}: {why}")));
     }
-    let subcommand = program.find_subcommand_mut(&subcommand)?;
     let longs = subcommand.get_arguments().filter_map(Arg::get_long);
     let nearest = nearest(name, longs).map(|near| format!("--{near}"));
     let usage: StyledStr = subcommand.render_usage();

@@ -241,7 +241,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The values' names that stand for numbers: one below zero is a wrong value, not an option that nobody knows.
-const NUMBERS: [&str; 8] = ["A:B", "BYTES", "LIST", "N", "SECONDS", "SHARE", "SIZE", "TIME"];
+const NUMBERS: [&str; 9] = ["A:B", "BYTES", "ID", "LIST", "N", "SECONDS", "SHARE", "SIZE", "TIME"];
 
 fn numbers(arg: Arg) -> Arg {
     let is_number = |names: &[Str]| names.iter().any(|name| NUMBERS.contains(&name.as_str()));

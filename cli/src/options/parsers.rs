@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::SignedDuration;
+use trc2npy_common::convert::LEAST_MEMORY;
 use trc2npy_common::selection::{BadSelection, Picoseconds, Span, number};
+use trc2npy_common::units::{BadSize, Bytes};
+use trc2npy_proto::BadWorkerName;
 
 /// One word that an option takes: the word, what it means, its value.
 pub(super) type Choice<T> = (&'static str, &'static str, T);
@@ -60,6 +63,29 @@ pub(super) fn percentage(text: &str) -> Result<f64, String> {
     } else {
         Err("not between 0 % and 100 % (write for example 1% or 0.01)".to_owned())
     }
+}
+
+/// Reads the number of a job.
+pub(super) fn job(text: &str) -> Result<u64, String> {
+    let number = text.trim().parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a job has a number from 1 on; trc2npy jobs lists them".to_owned())
+}
+
+/// Reads what a worker is to be called.
+pub(super) fn worker_name(text: &str) -> Result<String, BadWorkerName> {
+    trc2npy_proto::worker_name(text).map(str::to_owned)
+}
+
+/// Reads what a worker may take of its machine's memory.
+pub(super) fn worker_memory(text: &str) -> Result<Bytes, String> {
+    let size: Bytes = text.parse().map_err(|error: BadSize| error.to_string())?;
+    if size < LEAST_MEMORY {
+        return Err(format!(
+            "a worker needs at least {}MiB, for a small plan and the buffers of one thread; a plan of many files takes more",
+            LEAST_MEMORY.0 >> 20
+        ));
+    }
+    Ok(size)
 }
 
 /// Reads a number of threads, 1 to 1024.

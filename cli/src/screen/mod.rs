@@ -3,6 +3,7 @@
 
 mod canvas;
 mod end;
+mod fit;
 mod pace;
 mod progress;
 mod start;
@@ -11,6 +12,7 @@ mod text;
 
 pub(crate) use canvas::{Canvas, Glyphs};
 pub(crate) use end::{bad_rows, bad_rows_alone, loading, summary};
+pub(crate) use fit::{fitted_facts, fitted_table, prose, width};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;
 pub(crate) use text::{

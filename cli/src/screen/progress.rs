@@ -60,6 +60,8 @@ pub(crate) enum Event<'a> {
     },
     /// A sentence for people.
     Note { text: &'a str },
+    /// What a coordinator has taken.
+    Submitted(&'a serde_json::Value),
     /// What became of one run of many.
     Run(&'a serde_json::Value),
     /// How it ended.

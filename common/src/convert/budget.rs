@@ -1,7 +1,9 @@
 //! How the memory that a run may use is shared out.
 
-use super::error::ConvertError;
-use crate::units::Bytes;
+use crate::units::{Bytes, count};
+
+/// With less no run can be worked on, however small: the buffers of one thread, and room for a plan.
+pub const LEAST_MEMORY: Bytes = Bytes::mib(2);
 
 /// What a thread takes at the least, whatever the pressure.
 const LEAST: Bytes = Bytes::mib(1);
@@ -29,6 +31,27 @@ pub struct BlockSizes {
     pub window: Bytes,
 }
 
+/// Not enough memory is allowed to work at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryShort {
+    /// What was allowed.
+    pub limit: Bytes,
+    /// What the plan and one thread need.
+    pub needed: Bytes,
+}
+
+impl MemoryShort {
+    /// The sentence about it, for whom sets the limit by this option.
+    pub fn told(&self, option: &str) -> String {
+        format!(
+            "{option} of {} bytes: at least {} are needed for this run (plan and one thread); write {option} {}MiB",
+            count(self.limit.0),
+            count(self.needed.0),
+            self.needed.0.div_ceil(1 << 20)
+        )
+    }
+}
+
 /// Threads and their buffers within a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -42,10 +65,13 @@ pub struct Budget {
 
 impl Budget {
     /// Shares `limit` among up to `threads`, after `plan` bytes for the plan.
-    pub fn new(limit: Bytes, plan: Bytes, threads: usize) -> Result<Self, ConvertError> {
+    ///
+    /// # Errors
+    /// Where not one thread fits beside the plan.
+    pub fn new(limit: Bytes, plan: Bytes, threads: usize) -> Result<Self, MemoryShort> {
         let left = limit.saturating_sub(plan);
         if left < LEAST {
-            return Err(ConvertError::MemoryLimit {
+            return Err(MemoryShort {
                 limit,
                 needed: plan + LEAST,
             });

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::budget::MemoryShort;
 use crate::fs::{LockError, StorageError};
 use crate::plan::{PlanError, PlanFileError};
 use crate::roots::RootError;
@@ -32,16 +33,8 @@ pub enum ConvertError {
         source: PlanFileError,
     },
     /// Not enough memory allowed to work at all.
-    #[error(
-        "--memory-limit of {} bytes: at least {} are needed for this run (plan and one thread); write --memory-limit {}MiB",
-        count(limit.0), count(needed.0), needed.0.div_ceil(1 << 20)
-    )]
-    MemoryLimit {
-        /// What was allowed.
-        limit: crate::units::Bytes,
-        /// What one thread needs.
-        needed: crate::units::Bytes,
-    },
+    #[error("{}", .0.told("--memory-limit"))]
+    MemoryLimit(MemoryShort),
     /// The output does not fit.
     #[error(
         "{out}: {needed} are needed, {available} are free; make room, or choose another --out (--dtype native takes half of float32 or less)",
@@ -222,6 +215,12 @@ pub enum ConvertError {
     },
 }
 
+impl From<MemoryShort> for ConvertError {
+    fn from(short: MemoryShort) -> Self {
+        Self::MemoryLimit(short)
+    }
+}
+
 impl ConvertError {
     /// Whether the same command would fail again, however often it is given: the inputs do not suit what was asked.
     pub const fn is_hopeless(&self) -> bool {
@@ -240,7 +239,7 @@ impl ConvertError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Plan(error) if error.is_usage() => 2,
-            Self::MemoryLimit { .. } => 2,
+            Self::MemoryLimit(_) => 2,
             _ => 1,
         }
     }

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use assembly::{Assembly, AssemblyJob, Landed, Opened};
-pub use budget::{BlockSizes, Budget};
+pub use budget::{BlockSizes, Budget, LEAST_MEMORY, MemoryShort};
 pub use error::ConvertError;
 pub use job::{range_size, unreadable_allowed};
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Reading};
