@@ -52,6 +52,7 @@ pub(crate) async fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<WorkersServer<workers::Service>>().await;
     health.set_serving::<JobsServer<jobs::Service>>().await;
+    health.set_serving::<FleetServer<fleet::Service>>().await;
     let Services { inbox, planner, .. } = services;
     let workers =
         WorkersServer::new(workers::Service { inbox: inbox.clone() }).max_decoding_message_size(LARGEST_MESSAGE);

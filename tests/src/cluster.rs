@@ -89,6 +89,15 @@ impl Cluster {
         running
     }
 
+    /// The same, where else than the cluster expects it.
+    pub fn start_coordinator_at(&self, address: &str) -> Running {
+        let mapping = self.mapping();
+        let call = Call::of("coordinator").args(["--listen", address, "--root", &mapping, "--state"]);
+        let mut running = call.args([&self.state]).start();
+        running.says("listening on");
+        running
+    }
+
     /// A worker that is connected.
     pub fn start_worker(&self, name: &str) -> Running {
         let mut running = self.worker(name).start();

@@ -42,6 +42,14 @@ impl Terminal {
         self.start_command(call.into_command()).wait()
     }
 
+    /// Starts a call of another subcommand, with stdout and stderr on the terminal.
+    ///
+    /// # Panics
+    /// Where there are no pseudo-terminals, or the binary cannot be started.
+    pub fn start_call(self, call: Call) -> Running {
+        self.start_command(call.into_command())
+    }
+
     fn start_command(self, mut command: Command) -> Running {
         let master = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         pty::grantpt(&master).expect("access to its other side");

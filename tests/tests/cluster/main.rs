@@ -15,3 +15,9 @@ mod errors;
 mod lasting;
 #[cfg(unix)]
 mod room;
+#[cfg(unix)]
+mod narrow;
+#[cfg(unix)]
+mod unfinished;
+mod watching;
+mod wire;
