@@ -240,7 +240,14 @@ impl Planner {
     /// Where a place is on this machine.
     fn local(&self, place: &str) -> Result<PathBuf, Status> {
         let place: Place = place.parse().map_err(usage)?;
-        self.roots.contains(&place).map_err(usage)
+        self.roots.contains(&place).map_err(|error| match error {
+            // Told to someone who may sit at another machine.
+            RootError::Unknown { name, known } => usage(format!(
+                "{place}: the coordinator has no root {name} ({known}); name one that it has, or start it with --root \
+                 {name}=PATH as well"
+            )),
+            error => usage(error),
+        })
     }
 
     /// Takes the output folder of a run.

@@ -23,7 +23,7 @@ impl fmt::Display for BadWorkerName {
         }
         write!(
             f,
-            " is no worker's name: 1 to {LONGEST} characters are, none of them a control character"
+            ": a worker's name has 1 to {LONGEST} characters, and no line ends or other control characters"
         )
     }
 }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_name_that_is_none_is_told_of_without_doing_what_it_would() {
         let told = worker_name("a\x1b[2Jb\n").unwrap_err().to_string();
-        assert!(told.starts_with(r#""a\u{1b}[2Jb\n" is no worker's name"#), "{told}");
+        assert!(told.starts_with(r#""a\u{1b}[2Jb\n": a worker's name has"#), "{told}");
         assert!(!told.contains(char::is_control), "{told}");
         let told = worker_name(&"\u{7}".repeat(4 << 20)).unwrap_err().to_string();
         assert!(told.len() < 500 && told.contains("(4194304 characters)"), "{told}");

@@ -152,8 +152,7 @@ impl Following<'_> {
             if !self.away {
                 self.away = true;
                 (self.tell)(&format!(
-                    "the coordinator at {address} is away; trying again until it is back (Ctrl-C ends the waiting, not \
-                     the job)"
+                    "the coordinator at {address} is away; trying again until it is back"
                 ));
             }
             channel = loop {

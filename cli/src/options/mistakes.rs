@@ -11,13 +11,25 @@ use super::layers::all_options;
 use crate::failure::Failure;
 
 /// Options of `convert` that another subcommand has not: which, which, and why.
-const NOT_HERE: [(&str, &str, &str); 2] = [
+const NOT_HERE: [(&str, &str, &str); 6] = [
     ("batch", "--recursive", "it always descends, to every folder below"),
     (
         "batch",
         "--join",
         "X, X-2, X-3, ... beside one another are one run, other folders are runs of their own (trc2npy convert --join makes one of them)",
     ),
+    (
+        "submit",
+        "--threads",
+        "each worker is started with its own number (--cpus)",
+    ),
+    (
+        "submit",
+        "--memory-limit",
+        "each worker is started with its own (--memory)",
+    ),
+    ("worker", "--threads", "it is called --cpus there"),
+    ("worker", "--memory-limit", "it is called --memory there"),
 ];
 
 /// The error with what people need to mend it.

@@ -113,8 +113,8 @@ fn a_root_that_the_coordinator_does_not_have_is_refused() {
         .must_end_with(1)
         .must_say(&["root `tape` is unknown here; the coordinator has data"]);
     for (input, out, told) in [
-        ("tape:run", "data:npy", "the root tape is not mapped on this machine"),
-        ("data:run", "tape:npy", "the root tape is not mapped on this machine"),
+        ("tape:run", "data:npy", "the coordinator has no root tape (data = "),
+        ("data:run", "tape:npy", "the coordinator has no root tape (data = "),
         ("data:../run", "data:npy", "data:../run"),
         ("run", "data:npy", "run"),
         ("data:nowhere", "data:npy", "nowhere"),
@@ -231,7 +231,9 @@ fn an_input_that_changes_while_the_job_runs_ends_it() {
     ended
         .must_end_with(1)
         .must_say(&["C1--Trace--00007.trc", "since the conversion was planned"]);
-    assert_eq!(job(&lab).unwrap()["state"], "failed");
+    let job = job(&lab).unwrap();
+    assert_eq!(job["state"], "failed");
+    assert!(job["rows_done"].as_u64() < job["rows"].as_u64(), "{job}");
     assert!(!lab.path("npy/C1--Trace.npy").exists());
     drop((worker, coordinator));
 }
@@ -372,4 +374,29 @@ fn a_drained_worker_ends_by_itself() {
         .must_end_with(1)
         .must_say(&["no worker is called pc1", "no worker is connected"]);
     drop(coordinator);
+}
+
+#[test]
+fn a_probe_says_what_would_be_reported_and_asks_nobody() {
+    let lab = Lab::new(&small());
+    let mapping = lab.cluster.mapping();
+    let probe = || Call::of("worker").args(["probe", "--coordinator", "pc1:7071", "--insecure", "--root", &mapping]);
+    let told = probe().args(["--name", "pc2"]).run();
+    told.must_succeed()
+        .must_say(&["pc2", "pc1:7071, not asked", "root data"]);
+    let told = probe().args(["--memory", "2MiB", "--json"]).run();
+    let told: Value = serde_json::from_str(&told.must_succeed().stdout).unwrap();
+    assert_eq!(told["coordinator"], "pc1:7071");
+    assert_eq!(told["memory_limit"], 2 << 20);
+}
+
+#[test]
+fn a_worker_without_memory_for_the_plan_names_its_own_option() {
+    let lab = Lab::new(&RunSpec::new(60_000, 2));
+    let coordinator = lab.cluster.start_coordinator();
+    submit(&lab, &[]);
+    let mut small = lab.cluster.worker("small").args(["--memory", "2MiB"]).start();
+    small.says("--memory of 2,097,152 bytes: at least");
+    assert!(!small.stderr().contains("--memory-limit"), "{}", small.stderr());
+    drop((small, coordinator));
 }

@@ -73,7 +73,7 @@ fn a_watch_outlives_the_coordinator_and_ends_as_the_job_does() {
     let drawn = drawn.wait();
     drawn
         .must_end_with(3)
-        .must_say(&["is away; trying", "BAD ROWS: 3 of 40"]);
+        .must_say(&["is away; trying", " 3 of 40 are not to be used"]);
     must_equal(&lab.path("npy"), &reference);
     drop((worker, coordinator));
 }

@@ -5,6 +5,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap fails the test")]
 
+mod cluster;
 mod converting;
 mod options;
 mod page;

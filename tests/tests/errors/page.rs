@@ -9,12 +9,16 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use trc2npy_synth::{RunSpec, TraceFile};
-use trc2npy_tests::{binary, scratch, write_run};
+use trc2npy_tests::{Cluster, binary, scratch, write_run};
 
 /// Commands and answers, one below the other.
 pub(crate) struct Page {
     root: TempDir,
     text: String,
+    /// Variables of every command that the page does not show.
+    hidden: Vec<(&'static str, String)>,
+    /// Texts that differ from one lab to another, and what stands for them.
+    replaced: Vec<(String, &'static str)>,
 }
 
 impl Page {
@@ -22,6 +26,8 @@ impl Page {
         Self {
             root: scratch(),
             text: String::new(),
+            hidden: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -66,6 +72,14 @@ impl Page {
         }
     }
 
+    /// Has every command speak with this coordinator; the page has another address for it.
+    pub(crate) fn speak_with(&mut self, cluster: &Cluster) {
+        let address = cluster.address();
+        let port = address.rsplit(':').next().unwrap_or_default().to_owned();
+        self.hidden.push(("TRC2NPY_COORDINATOR", address));
+        self.replaced.push((port, "7070"));
+    }
+
     /// Gives a command, and notes what is said and how it ends.
     pub(crate) fn says(&mut self, title: &str, words: &[&str]) {
         self.says_with(title, &[], words);
@@ -78,6 +92,7 @@ impl Page {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
             command.env_remove(name);
         }
+        command.envs(self.hidden.iter().map(|(name, value)| (name, value)));
         command.envs(variables.iter().copied());
         let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -96,8 +111,12 @@ impl Page {
             let _ = writeln!(self.text, "{}", line.trim_end());
         }
         let stdout = String::from_utf8_lossy(&output.stdout);
-        let bad_rows = stdout.lines().skip_while(|line| !line.starts_with("BAD ROWS"));
-        for line in bad_rows {
+        // Of a result only what is wrong with it; of a coordinator's answer all.
+        let is_answer = !self.hidden.is_empty();
+        let told = stdout
+            .lines()
+            .skip_while(|line| !is_answer && !line.starts_with("BAD ROWS"));
+        for line in told {
             let _ = writeln!(self.text, "{}", line.trim_end());
         }
         let _ = writeln!(self.text, "exit code {}\n", output.status.code().unwrap_or(-1));
@@ -107,6 +126,9 @@ impl Page {
     pub(crate) fn text(self) -> String {
         let root = self.root.path().display().to_string();
         let mut text = self.text.replace(&root, "/lab");
+        for (differs, stands_for) in &self.replaced {
+            text = text.replace(differs, stands_for);
+        }
         while text.ends_with("\n\n") {
             text.pop();
         }
