@@ -37,9 +37,9 @@ fn a_cancelled_job_shows_the_rows_that_it_has_also_after_a_restart() {
         assert_eq!(seen["channels"][0]["rows_done"], 39, "{seen}");
         let shown = lab.cluster.client("job").args(["1"]).run();
         shown.must_succeed().must_say(&["39 of 40 rows, 97 %"]);
-        let list = lab.cluster.client("jobs").run();
-        list.must_succeed().must_say(&["cancelled", " 97 % "]);
-        assert!(!list.stdout.contains("100 %"), "{list}");
+        let table = lab.cluster.client("jobs").run();
+        table.must_succeed().must_say(&["cancelled", " 97 % "]);
+        assert!(!table.stdout.contains("100 %"), "{table}");
     }
     drop((worker, coordinator));
 }

@@ -51,10 +51,10 @@ fn the_health_service_answers_without_our_headers() {
 fn names_that_would_do_something_to_a_terminal_are_refused_and_never_written() {
     let lab = Lab::new(&RunSpec::new(1, 500));
     let mut coordinator = lab.cluster.start_coordinator();
-    let long = "\u{7}".repeat(1 << 20);
+    let endless = "\u{7}".repeat(1 << 20);
     for (name, root) in [
         ("a\x1b[2J\nworker pc9 has come", "data"),
-        (&long, "data"),
+        (&endless, "data"),
         ("", "data"),
         ("pc1", "data\x1b[2J\n"),
     ] {
