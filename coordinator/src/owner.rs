@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tonic::Status;
 use trc2npy_coordinator_core::{
-    Amount, ChannelView, Core, Effect, Ending, Event, Found, JobId, JobSpec, JobView, Loss, Reached, Record, SessionId, Shard,
+    Amount, ChannelView, Core, Effect, Ending, Event, Found, JobId, JobSpec, JobView, Loss, Reached, Record, SessionId,
+    Shard,
 };
 use trc2npy_proto::v1;
 
@@ -361,7 +362,14 @@ impl Owner {
                 job,
                 ending: ending.clone(),
             };
-            self.record(vec![Record::Ended { job, ending, reached: Vec::new() }], vec![close]);
+            self.record(
+                vec![Record::Ended {
+                    job,
+                    ending,
+                    reached: Vec::new(),
+                }],
+                vec![close],
+            );
         } else if entry.live.is_some() && entry.record.end.is_none() {
             self.step(Event::CancelAsked(job));
         }
