@@ -19,5 +19,6 @@ mod room;
 mod narrow;
 #[cfg(unix)]
 mod unfinished;
+#[cfg(unix)]
 mod watching;
 mod wire;

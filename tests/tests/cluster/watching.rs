@@ -1,5 +1,4 @@
 //! Who watches a job: through restarts of the coordinator, until it has ended or is no longer waited for.
-#![cfg(unix)]
 
 use rustix::process::Signal;
 use serde_json::Value;
