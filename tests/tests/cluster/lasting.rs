@@ -70,7 +70,7 @@ fn a_job_waits_for_a_root_that_was_forgotten_and_for_an_output_that_is_in_use() 
     drop(coordinator);
     // Started by someone who does not know of the root.
     let mut careless = with_roots(&lab, &[format!("tape={}", lab.path("other").display())]);
-    careless.says("job 1 waits: the root data is not mapped on this machine");
+    careless.says("job 1 waits: data:run: the coordinator has no root data");
     assert_eq!(job(&lab, 1).unwrap()["state"], "waiting");
     let told = lab.cluster.client("explain").args(["1"]).run();
     assert!(
