@@ -14,9 +14,9 @@ mod errors;
 #[cfg(unix)]
 mod lasting;
 #[cfg(unix)]
-mod room;
-#[cfg(unix)]
 mod narrow;
+#[cfg(unix)]
+mod room;
 #[cfg(unix)]
 mod unfinished;
 #[cfg(unix)]
