@@ -260,7 +260,11 @@ impl Planner {
         planning: Duration,
     ) -> Result<Taken, Status> {
         let local = self.local(out)?;
-        if let Some(file) = local.ancestors().find(|above| above.exists()).filter(|above| above.is_file()) {
+        if let Some(file) = local
+            .ancestors()
+            .find(|above| above.exists())
+            .filter(|above| above.is_file())
+        {
             return Err(usage(format!(
                 "--out {out}: {} is a file; name a folder, which is made if needed",
                 file.display()
