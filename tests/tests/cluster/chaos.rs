@@ -12,6 +12,8 @@ use crate::common::Lab;
 const WORKERS: [&str; 3] = ["pc1", "pc2", "pc3"];
 /// Schedules side by side.
 const AT_ONCE: usize = 3;
+/// Least disturbances of a schedule, on average: else the work is over before it was disturbed, and nothing is shown.
+const LEAST: usize = 3;
 /// Between two disturbances, in ms.
 const CALM: std::ops::Range<u64> = 200..800;
 
@@ -36,7 +38,7 @@ fn chaos_leaves_the_bytes_of_convert() {
         ..RunSpec::new(1_500, 1_500)
     };
     let seeds = seeds();
-    let next = AtomicUsize::new(0);
+    let (next, all) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // Most of a schedule is waiting: several go on side by side, each with a root and a coordinator of its own.
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(seeds.len()) {
@@ -46,13 +48,20 @@ fn chaos_leaves_the_bytes_of_convert() {
                 while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
                     eprintln!("chaos: to try this schedule again, set TRC2NPY_CHAOS_SEED={seed}");
                     let out = format!("npy{seed}");
-                    disturbed(&lab, &out, seed);
+                    let disturbances = disturbed(&lab, &out, seed);
+                    all.fetch_add(disturbances, Ordering::Relaxed);
+                    eprintln!("chaos: {disturbances} disturbances of seed {seed}");
                     must_equal(&lab.path(&out), &reference);
                     nothing_is_left(&lab, &out);
                 }
             });
         }
     });
+    let all = all.into_inner();
+    assert!(
+        all >= LEAST * seeds.len(),
+        "only {all} disturbances: give it more to do"
+    );
 }
 
 /// The processes of the cluster. None: about to be started again.
@@ -124,7 +133,8 @@ fn replace(running: &mut Running, call: Call, signal: Option<Signal>) {
     *running = call.start();
 }
 
-fn disturbed(lab: &Lab, out: &str, seed: u64) {
+/// Returns how often something was disturbed.
+fn disturbed(lab: &Lab, out: &str, seed: u64) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut machines = Machines {
         lab,
@@ -138,8 +148,9 @@ fn disturbed(lab: &Lab, out: &str, seed: u64) {
         "300",
         "--settle",
         "0s",
+        // A lease for each file.
         "--range-size",
-        "40kB",
+        "1B",
         "--sync-every",
         "2MB",
     ];
@@ -165,7 +176,6 @@ fn disturbed(lab: &Lab, out: &str, seed: u64) {
         machines.revive();
         assert!(disturbances < 400, "job {job} comes to no end");
     }
-    eprintln!("chaos: {disturbances} disturbances of seed {seed}");
     // All that stood still goes on, and finds that it is too late.
     for which in 0..WORKERS.len() {
         machines.go_on(which);
@@ -184,6 +194,7 @@ fn disturbed(lab: &Lab, out: &str, seed: u64) {
     }
     machines.coordinator.signal(Signal::TERM);
     machines.coordinator.wait().must_succeed();
+    disturbances
 }
 
 /// What the coordinator says of the job, asked again and again for `pause`; none where it does not answer.
