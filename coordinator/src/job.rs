@@ -36,11 +36,11 @@ pub(crate) struct Watched {
 impl Watched {
     /// A sentence for people where it is another file now. One that has grown may still be being written: whoever
     /// converts it judges.
-    pub(crate) fn changed(&self) -> Option<String> {
+    pub(crate) fn changed(&self, trust_size: bool) -> Option<String> {
         // One that cannot be looked at says nothing.
         let now = Stamp::from_metadata(&std::fs::metadata(&self.path).ok()?);
-        let differs =
-            now.size < self.planned.size || (now.size == self.planned.size && now.time_apart(&self.planned).is_some());
+        let differs = now.size < self.planned.size
+            || (!trust_size && now.size == self.planned.size && now.time_apart(&self.planned).is_some());
         differs.then(|| {
             format!(
                 "{}: it was written again after it was planned ({} bytes then, {} now); put the planned file back, or submit \

@@ -116,14 +116,14 @@ impl Job {
             ));
         }
         for check in &head.checks {
-            compare(&plan, check)?;
+            compare(&plan, check, head.trust_size)?;
         }
         Ok(Prepared { plan, folder })
     }
 }
 
 /// Whether a planned file is the one that the coordinator sees.
-fn compare(plan: &Plan, check: &FileCheck) -> Result<(), String> {
+fn compare(plan: &Plan, check: &FileCheck, trust_size: bool) -> Result<(), String> {
     let channel = plan.channels.get(check.channel as usize);
     let position = Bytes(check.file).as_usize();
     let Some(channel) = channel.filter(|channel| position < channel.files.len()) else {
@@ -155,6 +155,9 @@ fn compare(plan: &Plan, check: &FileCheck) -> Result<(), String> {
             expected.size.0,
             found.size.0
         ));
+    }
+    if trust_size {
+        return Ok(());
     }
     // Of a copy with times of its own nothing would show that a file has changed since the plan.
     let metadata = std::fs::metadata(&path).map_err(unreadable)?;

@@ -1,5 +1,5 @@
-//! Asking a coordinator: one connection, one call after the other. Only who follows a job comes back after a connection
-//! is lost.
+//! Asking a coordinator: one connection, one call after the other. Who submits or follows a job comes back after a
+//! connection is lost.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::{Address, Announce};
 use trc2npy_proto::v1::fleet_client::FleetClient;
 use trc2npy_proto::v1::jobs_client::JobsClient;
-use trc2npy_proto::v1::{Job, JobState, WatchRequest};
+use trc2npy_proto::v1::{Job, JobState, SubmitReply, SubmitRequest, WatchRequest};
 use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
 
 use crate::failure::Failure;
@@ -22,6 +22,8 @@ use crate::options::CoordinatorAddress;
 /// A coordinator may have been started by the line above this one in somebody's script.
 const PATIENCE: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(100);
+/// The coordinator plans within this time, or is asked once more.
+const PLANNING: Duration = Duration::from_hours(1);
 
 type Announced = InterceptedService<Channel, Announce>;
 
@@ -79,6 +81,27 @@ impl Client {
     ) -> Result<T, Failure> {
         self.wait_for(call(jobs(self.channel.clone())))
             .map_err(|status| failure(&status))
+    }
+
+    /// Submits. Where the coordinator goes away before it has answered, the same is sent again until it is back: it knows
+    /// a submission by its key, so that nothing is done twice. `tell` is told that it is away and that it is back.
+    pub(crate) fn submit(&self, submission: &SubmitRequest, tell: &dyn Fn(&str)) -> Result<SubmitReply, Failure> {
+        self.wait_for(async {
+            let mut backoff = Backoff::new(fastrand::u64(..));
+            let mut channel = self.channel.clone();
+            loop {
+                let mut request = tonic::Request::new(submission.clone());
+                request.set_timeout(PLANNING);
+                match jobs(channel).submit(request).await {
+                    Ok(reply) => return Ok(reply.into_inner()),
+                    Err(status) if is_of_the_network(&status) => {}
+                    Err(status) => return Err(failure(&status)),
+                }
+                tell(&told_away(&self.address));
+                channel = reconnect(&self.address, &mut backoff).await;
+                tell(BACK);
+            }
+        })
     }
 
     /// Makes a call of the workers' service.
@@ -151,16 +174,9 @@ impl Following<'_> {
             }
             if !self.away {
                 self.away = true;
-                (self.tell)(&format!(
-                    "the coordinator at {address} is away; trying again until it is back"
-                ));
+                (self.tell)(&told_away(address));
             }
-            channel = loop {
-                sleep(self.backoff.wait()).await;
-                if let Ok(channel) = address.connect().await {
-                    break channel;
-                }
-            };
+            channel = reconnect(address, &mut self.backoff).await;
         }
     }
 
@@ -184,7 +200,7 @@ impl Following<'_> {
             }
             if self.away {
                 self.away = false;
-                (self.tell)("the coordinator is back");
+                (self.tell)(BACK);
             }
             self.backoff.reset();
             let before = *self.before.get_or_insert((state.rows_done, state.bytes_done));
@@ -194,6 +210,26 @@ impl Following<'_> {
             }
         }
     }
+}
+
+const BACK: &str = "the coordinator is back";
+
+fn told_away(address: &Address) -> String {
+    format!("the coordinator at {address} is away; trying again until it is back")
+}
+
+async fn reconnect(address: &Address, backoff: &mut Backoff) -> Channel {
+    loop {
+        sleep(backoff.wait()).await;
+        if let Ok(channel) = address.connect().await {
+            return channel;
+        }
+    }
+}
+
+/// Whether the coordinator has not answered at all, or only that it ends: what it says of itself has no source.
+fn is_of_the_network(status: &Status) -> bool {
+    std::error::Error::source(status).is_some() || status.code() == Code::Unavailable
 }
 
 /// Whether two looks are at one job: a coordinator with other records counts from 1 as well.

@@ -2,20 +2,16 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use trc2npy_common::resources::Machine;
-use trc2npy_proto::{Submission, v1};
+use trc2npy_proto::Submission;
 
 use super::client::Client;
-use super::convert::byte_options;
+use super::convert::{byte_options, refuse_unknown_place};
 use super::jobs::{self, Stay};
 use crate::failure::Failure;
 use crate::options::{self, Settled, SubmitOptions};
 use crate::screen::{self, Display, Event};
-
-/// The coordinator plans within this time, or the sentence tells how to look.
-const PLANNING: Duration = Duration::from_hours(1);
 
 /// Submits.
 pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode, Failure> {
@@ -33,10 +29,9 @@ pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode
         ));
     }
     let submission = submission(options)?;
+    refuse_unknown_place(&submission.out)?;
     let client = Client::connect(&options.address)?;
-    let mut request = tonic::Request::new(v1::SubmitRequest::from(submission));
-    request.set_timeout(PLANNING);
-    let reply = client.jobs(async |mut jobs| jobs.submit(request).await.map(tonic::Response::into_inner))?;
+    let reply = client.submit(&submission.into(), &|told| screen::remark(told))?;
     let display = Display::new(options.display.progress);
     let stays = options.patience.watch || options.patience.wait;
     let stay = stays.then(|| Stay::new(&client, &options.address, &options.patience, &display));

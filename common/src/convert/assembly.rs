@@ -192,6 +192,11 @@ impl Assembly {
         self.state().workspace.out.clone()
     }
 
+    /// Whether a file of the planned size counts as the planned one, whenever it was written.
+    pub const fn trusts_size(&self) -> bool {
+        self.run.settings.trust_size
+    }
+
     /// Whether somebody has removed the folder for shards. Storage that is away for a while does not look like that.
     pub fn is_removed(&self) -> bool {
         let is_gone = |path: &Path| std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == NotFound);

@@ -240,6 +240,21 @@ fn an_input_that_changes_ends_the_job_and_is_named() {
 }
 
 #[test]
+fn where_sizes_are_trusted_another_time_is_no_change() {
+    let lab = Lab::new(&small());
+    let reference = lab.reference("alone", &["--trust-size"], 0);
+    let coordinator = lab.cluster.start_coordinator();
+    submit(&lab, &["data:run", "--out", "data:npy", "--trust-size"]);
+    let long_ago = UNIX_EPOCH + Duration::from_hours(400_000);
+    let touched = File::open(lab.path("run/C1--Trace--00000.trc")).unwrap();
+    touched.set_modified(long_ago).unwrap();
+    let worker = lab.cluster.start_worker("pc1");
+    has_state(&lab, 1, "done");
+    must_equal(&lab.path("npy"), &reference);
+    drop((worker, coordinator));
+}
+
+#[test]
 fn what_is_cancelled_is_free_at_once() {
     let lab = Lab::new(&RunSpec::new(3000, 50));
     let reference = lab.reference("alone", &[], 0);
@@ -411,4 +426,40 @@ fn a_worker_whose_machine_is_short_of_memory_gets_nothing_and_the_others_do_it()
     has_state(&lab, 1, "done");
     must_equal(&lab.path("npy"), &reference);
     drop((full, other, coordinator));
+}
+
+/// Whether somebody is connected to the port.
+fn is_connected(address: &str) -> bool {
+    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+    let connections = fs::read_to_string("/proc/net/tcp").unwrap();
+    // local address, remote address, state 1: established
+    let to = format!(":{port:04X} 01 ");
+    connections.lines().any(|line| line.contains(&to))
+}
+
+#[test]
+fn a_submit_outlives_the_coordinator_and_is_taken_once() {
+    if !Path::new("/proc/net/tcp").exists() {
+        eprintln!("left out: this machine does not tell its connections");
+        return;
+    }
+    let lab = Lab::new(&small());
+    let mut coordinator = lab.cluster.start_coordinator();
+    assert!(coordinator.stop(), "it was told to stand still");
+    let mut submitting = lab
+        .cluster
+        .client("submit")
+        .args(["data:run", "--out", "data:npy"])
+        .start();
+    poll("a connection", || is_connected(&lab.cluster.address()).then_some(()));
+    coordinator.kill();
+    submitting.says("is away; trying again until it is back");
+    let coordinator = lab.cluster.start_coordinator();
+    submitting.says("the coordinator is back");
+    let ended = submitting.wait();
+    ended.must_succeed();
+    assert_eq!(ended.stdout, "1\n");
+    let worker = lab.cluster.start_worker("pc1");
+    has_state(&lab, 1, "done");
+    drop((worker, coordinator));
 }

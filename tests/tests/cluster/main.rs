@@ -1,7 +1,6 @@
 //! The cluster: what coordinator and workers make is byte for byte what `convert` makes, whatever happens meanwhile.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "clippy knows tests by their attribute, and their helpers have none"
 )]
 
