@@ -119,22 +119,21 @@ impl Coordinator {
             stitch_threads,
         };
         let restored = restore(&planner, &tell)?;
-        let (submits, waiting) = mpsc::channel();
+        let (submits, submitted) = mpsc::channel();
+        let (tries, waiting) = mpsc::channel();
         let names = roots.iter().map(|(name, _)| name.to_string()).collect();
-        let owner = Owner::new(
-            journal,
-            inbox.clone(),
-            submits.clone(),
-            names,
-            restored,
-            Arc::clone(&tell),
-        )?;
+        let owner = Owner::new(journal, inbox.clone(), tries, names, restored, Arc::clone(&tell))?;
         let owner = thread::Builder::new()
             .name("owner".to_owned())
             .spawn(move || owner.run(&messages))?;
+        let planner = Arc::new(planner);
+        let again = Arc::clone(&planner);
+        thread::Builder::new()
+            .name("waiting".to_owned())
+            .spawn(move || again.try_again(&waiting))?;
         thread::Builder::new()
             .name("planner".to_owned())
-            .spawn(move || planner.work(&waiting))?;
+            .spawn(move || planner.work(&submitted))?;
         let services = Services {
             inbox: inbox.clone(),
             planner: submits,
@@ -198,7 +197,7 @@ fn restore(planner: &Planner, tell: &Tell) -> Result<Restored, CoordinatorError>
         recorded += shards.len();
         match planner.go_on(id, record.clone()) {
             Ok(accepted) => {
-                going_on += 1;
+                going_on += u64::from(accepted.work.is_some());
                 planner.inbox.post(Message::Opened(Box::new(accepted)));
             }
             // Storage that is away, a root that was forgotten, another program at work there: all that passes.

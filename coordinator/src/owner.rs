@@ -131,6 +131,8 @@ pub(crate) struct JobEntry {
     pub(crate) live: Option<LiveJob>,
     /// Why it cannot be gone on with at the moment.
     waits: Option<String>,
+    /// Whether that is being tried just now.
+    tried: bool,
     /// Names of the workers that have delivered some of it, for the report.
     makers: BTreeSet<String>,
     /// Becomes true when nothing of it will change any more.
@@ -187,7 +189,7 @@ pub(crate) struct Owner {
     clock: Clock,
     pub(crate) journal: Arc<Journal>,
     recorder: Recorder,
-    planner: Sender<planner::Task>,
+    tries: Sender<planner::GoOn>,
     next_try: Instant,
     pub(crate) jobs: BTreeMap<JobId, JobEntry>,
     /// Keys of accepted submits.
@@ -205,7 +207,7 @@ impl Owner {
     pub(crate) fn new(
         journal: Arc<Journal>,
         inbox: Inbox,
-        planner: Sender<planner::Task>,
+        tries: Sender<planner::GoOn>,
         roots: Vec<String>,
         restored: Restored,
         tell: Tell,
@@ -217,7 +219,7 @@ impl Owner {
             clock,
             journal,
             recorder,
-            planner,
+            tries,
             next_try: Instant::now() + TRY_AGAIN,
             jobs: BTreeMap::new(),
             keys: HashMap::new(),
@@ -259,11 +261,12 @@ impl Owner {
                 Message::StreamEnded(session) => self.lose(session, Loss::StreamBroken),
                 Message::Opened(accepted) => self.open(*accepted),
                 Message::Waits(job, why) => {
-                    if let Some(entry) = self.jobs.get_mut(&job)
-                        && entry.waits.as_ref().is_some_and(|before| *before != why)
-                    {
-                        (self.tell)(&format!("job {job} waits: {why}"));
-                        entry.waits = Some(why);
+                    if let Some(entry) = self.jobs.get_mut(&job) {
+                        entry.tried = false;
+                        if entry.waits.as_ref().is_some_and(|before| *before != why) {
+                            (self.tell)(&format!("job {job} waits: {why}"));
+                            entry.waits = Some(why);
+                        }
                     }
                 }
                 Message::Durable(steps) => {
@@ -297,6 +300,7 @@ impl Owner {
             record,
             live,
             waits,
+            tried: false,
             makers: BTreeSet::new(),
             over: watch::Sender::new(is_over),
             speed: Speed::default(),
@@ -313,7 +317,19 @@ impl Owner {
             restored,
         }) = work
         else {
-            self.enter(id, record, None, None);
+            match self.jobs.get_mut(&id) {
+                None => self.enter(id, record.clone(), None, None),
+                Some(entry) if entry.waits.is_some() => {
+                    entry.waits = None;
+                    entry.record = record.clone();
+                }
+                // Cancelled meanwhile.
+                Some(_) => return,
+            }
+            // Its arrays were there; that may not be recorded yet.
+            (self.tell)(&format!("job {id}: {} -> {}: done already", record.run, record.out));
+            self.record_ended(id, record);
+            self.closed(id);
             return;
         };
         match self.jobs.get_mut(&id) {
@@ -346,11 +362,14 @@ impl Owner {
             return;
         }
         self.next_try = now + TRY_AGAIN;
-        for (id, entry) in self.jobs.iter().filter(|(_, entry)| entry.waits.is_some()) {
-            // Where the planner is gone, the coordinator ends.
-            let _ = self
-                .planner
-                .send(planner::Task::GoOn(*id, Box::new(entry.record.clone())));
+        for (id, entry) in self
+            .jobs
+            .iter_mut()
+            .filter(|(_, entry)| entry.waits.is_some() && !entry.tried)
+        {
+            entry.tried = true;
+            // Where the thread is gone, the coordinator ends.
+            let _ = self.tries.send(planner::GoOn(*id, entry.record.clone()));
         }
     }
 

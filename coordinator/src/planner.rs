@@ -28,17 +28,14 @@ use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal};
 use crate::owner::{Accepted, Inbox, Message, Opened};
 use crate::stitcher::{Stitcher, summaries};
 
-/// What the planner is asked.
-pub(crate) enum Task {
-    /// To make jobs of what is asked.
-    Submit {
-        submission: Box<Submission>,
-        /// Who waits for it.
-        reply: oneshot::Sender<Result<Vec<JobId>, Status>>,
-    },
-    /// To try once more to go on with a job that an earlier start has not ended.
-    GoOn(JobId, Box<JobRecord>),
+/// A submit, and who waits for it.
+pub(crate) struct Submit {
+    pub(crate) submission: Submission,
+    pub(crate) reply: oneshot::Sender<Result<Vec<JobId>, Status>>,
 }
+
+/// A job that an earlier start has not ended, to be gone on with if that can be done now.
+pub(crate) struct GoOn(pub(crate) JobId, pub(crate) JobRecord);
 
 pub(crate) struct Planner {
     pub(crate) journal: Arc<Journal>,
@@ -57,23 +54,23 @@ struct Taken {
 
 impl Planner {
     /// Works until nobody can submit any more.
-    pub(crate) fn work(&self, tasks: &Receiver<Task>) {
-        while let Ok(task) = tasks.recv() {
-            match task {
-                // Whoever asked may be gone; a submit that is sent again finds its jobs by the key.
-                Task::Submit { submission, reply } => {
-                    let jobs = panics::caught(|| self.submit(&submission));
-                    let _ = reply.send(jobs.unwrap_or_else(|why| Err(internal(crashed(&why)))));
-                }
-                Task::GoOn(id, record) => {
-                    let accepted = panics::caught(|| self.go_on(id, *record));
-                    self.inbox
-                        .post(match accepted.unwrap_or_else(|why| Err(crashed(&why))) {
-                            Ok(accepted) => Message::Opened(Box::new(accepted)),
-                            Err(why) => Message::Waits(id, why),
-                        });
-                }
-            }
+    pub(crate) fn work(&self, submits: &Receiver<Submit>) {
+        while let Ok(Submit { submission, reply }) = submits.recv() {
+            let jobs = panics::caught(|| self.submit(&submission));
+            // Whoever asked may be gone; a submit that is sent again finds its jobs by the key.
+            let _ = reply.send(jobs.unwrap_or_else(|why| Err(internal(crashed(&why)))));
+        }
+    }
+
+    /// The same for jobs that wait: on a thread of its own, since the storage that they wait for may hang.
+    pub(crate) fn try_again(&self, waiting: &Receiver<GoOn>) {
+        while let Ok(GoOn(id, record)) = waiting.recv() {
+            let accepted = panics::caught(|| self.go_on(id, record));
+            self.inbox
+                .post(match accepted.unwrap_or_else(|why| Err(crashed(&why))) {
+                    Ok(accepted) => Message::Opened(Box::new(accepted)),
+                    Err(why) => Message::Waits(id, why),
+                });
         }
     }
 
@@ -156,8 +153,6 @@ impl Planner {
             if let Some(end) = &mut taken.record.end {
                 end.ending = Ended::Done { already: false };
             }
-            let end = (id, taken.record.clone());
-            self.journal.record(&[], &[end]).map_err(|error| text(&error))?;
         }
         self.accepted(id, taken, shards, true).map_err(|error| text(&error))
     }
@@ -365,7 +360,7 @@ impl Planner {
         };
         let shards = shards.into_iter().filter(|shard| !covered(shard)).collect();
         let stitcher = Stitcher::start(
-            id,
+            (id, self.journal.epoch),
             *assembly,
             watched,
             self.stitch_threads,

@@ -29,7 +29,7 @@ use crate::planner;
 #[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) inbox: Inbox,
-    pub(crate) planner: Sender<planner::Task>,
+    pub(crate) planner: Sender<planner::Submit>,
     pub(crate) tell: Tell,
 }
 

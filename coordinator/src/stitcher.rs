@@ -7,8 +7,9 @@ use std::time::Duration;
 use trc2npy_common::convert::{Assembly, ChannelOutcome, Landed, Outcome};
 use trc2npy_common::panics;
 use trc2npy_common::shard::{self, ShardName};
+use trc2npy_common::stitch::StitchError;
 use trc2npy_common::units::Bytes;
-use trc2npy_coordinator_core::{Ending, Found, JobId, Shard};
+use trc2npy_coordinator_core::{Ending, Epoch, Found, JobId, Shard};
 
 use crate::job::Watched;
 use crate::journal::ChannelSummary;
@@ -16,6 +17,9 @@ use crate::owner::{Inbox, Message};
 
 /// How often it is looked whether the job's folder is still there, while nothing comes.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// Shards in succession that are waited for in vain.
+const MISSED: u32 = 3;
 
 /// What a stitcher is asked.
 pub(crate) enum Task {
@@ -43,7 +47,7 @@ impl Stitcher {
     /// Starts the thread that has `assembly`. Up to `threads` shards are copied side by side; what is copied is brought
     /// to the disk whenever it is `sync_every`.
     pub(crate) fn start(
-        job: JobId,
+        (job, epoch): (JobId, Epoch),
         assembly: Assembly,
         watched: Vec<Watched>,
         threads: usize,
@@ -58,6 +62,8 @@ impl Stitcher {
             threads,
             sync_every,
             inbox,
+            epoch,
+            missed: 0,
             landed: Vec::new(),
             unsynced: Bytes(0),
         };
@@ -90,6 +96,10 @@ struct Bench {
     threads: usize,
     sync_every: Bytes,
     inbox: Inbox,
+    /// Raised by each start of the coordinator.
+    epoch: Epoch,
+    /// Shards of earlier starts that are not there, in succession.
+    missed: u32,
     landed: Vec<Landed>,
     unsynced: Bytes,
 }
@@ -164,10 +174,24 @@ impl Bench {
             &self.assembly,
             shards.iter().map(|shard| (*shard, self.name(shard))).collect(),
         );
+        let (epoch, missed) = (self.epoch, self.missed);
         let results: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = shards
                 .iter()
-                .map(|(_, name)| name.map(|name| scope.spawn(move || assembly.land(&name))))
+                .map(|(shard, name)| {
+                    // Thousands that are recorded and not there (the folder was put back from a snapshot) are not each
+                    // waited for: they are older than this process, and would have been seen.
+                    let hopeless = shard.lease.epoch < epoch && missed >= MISSED;
+                    name.map(|name| {
+                        scope.spawn(move || {
+                            if hopeless {
+                                assembly.land_within(&name, Duration::ZERO)
+                            } else {
+                                assembly.land(&name)
+                            }
+                        })
+                    })
+                })
                 .collect();
             threads
                 .into_iter()
@@ -177,6 +201,7 @@ impl Bench {
         for ((shard, _), result) in shards.iter().zip(results) {
             let why = match result {
                 Some(Ok(Ok(landed))) => {
+                    self.missed = 0;
                     self.unsynced += Bytes(landed.range().data_len);
                     let found = Found {
                         bad_rows: landed.range().statuses.bad_rows(),
@@ -190,7 +215,10 @@ impl Bench {
                     self.inbox.post(Message::StorageFailed(self.job, error.to_string()));
                     continue;
                 }
-                Some(Ok(Err(error))) => error.to_string(),
+                Some(Ok(Err(error))) => {
+                    self.missed += u32::from(matches!(error, StitchError::Missing { .. }));
+                    error.to_string()
+                }
                 Some(Err(_)) => "the stitching thread crashed (please report this)".to_owned(),
                 None => "the plan has no such channel".to_owned(),
             };

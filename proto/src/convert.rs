@@ -248,6 +248,7 @@ impl v1::Failed {
             Fault::Input(why) => (v1::Fault::Input, why, Vec::new()),
             Fault::Output(why) => (v1::Fault::Output, why, Vec::new()),
             Fault::Crashed(why) => (v1::Fault::Crashed, why, Vec::new()),
+            Fault::Ended(why) => (v1::Fault::Ended, why, Vec::new()),
             Fault::Hopeless(why) => (v1::Fault::Hopeless, why, Vec::new()),
         };
         let rows = rows.into_iter().map(|RowRange { start, end }| v1::Rows { start, end });
@@ -284,6 +285,7 @@ impl TryFrom<v1::Failed> for (LeaseId, Fault) {
             v1::Fault::Input => Fault::Input(why),
             v1::Fault::Output => Fault::Output(why),
             v1::Fault::Crashed => Fault::Crashed(why),
+            v1::Fault::Ended => Fault::Ended(why),
             v1::Fault::Hopeless => Fault::Hopeless(why),
             v1::Fault::Unspecified => return Err(invalid("fault", "a known fault", failed.fault)),
         };
@@ -344,6 +346,7 @@ mod tests {
             Fault::Input(why()),
             Fault::Output(why()),
             Fault::Crashed(why()),
+            Fault::Ended(why()),
             Fault::Hopeless(why()),
         ] {
             let wire = v1::Failed::new(grant().lease, fault.clone());

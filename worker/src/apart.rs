@@ -70,9 +70,11 @@ fn attend(command: &[OsString], means: &Means, lease: &Lease, job: &Job) -> io::
         }
         let rows = lease.grant.rows;
         Done::Failed(match crash(status) {
-            Some(how) => Fault::Crashed(how),
-            None => Fault::Unfit(format!(
-                "a process of its own for rows {rows} was ended from outside ({status}): is this machine's memory full?"
+            Some(how) => Fault::Crashed(format!("a process of its own for rows {rows} of job {} crashed ({how})", lease.grant.job)),
+            None => Fault::Ended(format!(
+                "a process of its own for rows {rows} of job {} was ended from outside ({status}): is this machine's memory \
+                 full?",
+                lease.grant.job
             )),
         })
     }))

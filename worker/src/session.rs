@@ -84,8 +84,8 @@ pub(crate) struct Session<'c> {
     machine: Machine,
     /// Names this process.
     process: u64,
-    /// Whether a coordinator has taken it before.
-    welcomed: bool,
+    /// The coordinator's records that the jobs and leases in hand belong to; none before the first welcome.
+    coordinator: Option<String>,
     dismissed: bool,
 }
 
@@ -123,7 +123,7 @@ impl<'c> Session<'c> {
             disk_look: JoinSet::new(),
             machine: Machine::detect(),
             process: fastrand::u64(..),
-            welcomed: false,
+            coordinator: None,
             dismissed: false,
         }
     }
@@ -196,7 +196,18 @@ impl<'c> Session<'c> {
         };
         backoff.reset();
         told.clear();
-        self.welcomed = true;
+        if self
+            .coordinator
+            .as_ref()
+            .is_some_and(|known| *known != welcome.coordinator)
+        {
+            // It begins anew, and counts jobs and leases from 1: what is in hand belongs to others of these numbers.
+            (self.config.tell)("the coordinator has begun with other records: what was in hand is of no use to it");
+            self.forget_all();
+            self.coordinator = Some(welcome.coordinator);
+            return Err(Broken::Again("introducing this worker anew".to_owned()));
+        }
+        self.coordinator = Some(welcome.coordinator.clone());
         (self.config.tell)(&format!("connected to the coordinator at {address}"));
         let ended: Vec<LeaseId> = self.in_hand.keys().copied().collect();
         for lease in ended {
@@ -216,7 +227,7 @@ impl<'c> Session<'c> {
     fn refused_or_broken(&self, status: &Status) -> Broken {
         match status.code() {
             Code::FailedPrecondition | Code::InvalidArgument | Code::PermissionDenied | Code::AlreadyExists => {
-                if self.welcomed {
+                if self.coordinator.is_some() {
                     // A coordinator that was started anew with a mistake will be started once more, and nobody should
                     // have to go to all machines for that.
                     return Broken::Again(format!(
@@ -416,6 +427,16 @@ impl<'c> Session<'c> {
         }
     }
 
+    /// Lets go of all that a coordinator has given.
+    fn forget_all(&mut self) {
+        for hand in std::mem::take(&mut self.in_hand).into_values() {
+            hand.lease.pulse.revoke();
+        }
+        self.jobs.clear();
+        self.waiting.clear();
+        self.disk_free = None;
+    }
+
     fn forget_old_jobs(&mut self) {
         let in_use: Vec<JobId> = self.in_hand.values().map(|hand| hand.lease.grant.job).collect();
         while self.jobs.len() >= KEPT_JOBS {
@@ -441,6 +462,7 @@ impl<'c> Session<'c> {
                 | Fault::Output(why)
                 | Fault::Input(why)
                 | Fault::Crashed(why)
+                | Fault::Ended(why)
                 | Fault::Hopeless(why) = &fault
                 {
                     (self.config.tell)(why);

@@ -129,6 +129,7 @@ impl Client {
             tell,
             before: None,
             away: false,
+            waits: String::new(),
             backoff: Backoff::new(fastrand::u64(..)),
         };
         self.wait_for(async {
@@ -154,6 +155,8 @@ struct Following<'a> {
     /// Rows and bytes that were done when the following began.
     before: Option<(u64, u64)>,
     away: bool,
+    /// Why the job waits, as it was told last.
+    waits: String,
     backoff: Backoff,
 }
 
@@ -203,6 +206,10 @@ impl Following<'_> {
                 (self.tell)(BACK);
             }
             self.backoff.reset();
+            if state.state() == JobState::Waiting && self.waits != state.error {
+                (self.tell)(&format!("job {} waits: {}", state.id, state.error));
+                self.waits.clone_from(&state.error);
+            }
             let before = *self.before.get_or_insert((state.rows_done, state.bytes_done));
             self.watch.show(progress(&state, before));
             if is_over(&state) {

@@ -24,7 +24,12 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
     match &options.action {
         Some(WorkerAction::Apart) => {
             let served = trc2npy_worker::apart::serve(io::stdin(), io::stdout().lock());
-            served.map_err(|error| Failure::work(1, &error))?;
+            served.map_err(|error| Failure::Work {
+                code: 1,
+                message: format!(
+                    "trc2npy worker apart: {error} (workers start this by themselves, with a lease as its input)"
+                ),
+            })?;
             Ok(ExitCode::SUCCESS)
         }
         Some(WorkerAction::Probe(probe)) => {

@@ -5,7 +5,7 @@
 use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::error::ConvertError;
@@ -25,7 +25,7 @@ use crate::shard::{self, ShardName};
 use crate::stitch::{StitchError, Stitcher};
 use crate::units::{Bytes, RowRange};
 
-/// How long a shard may take to be seen on this machine.
+/// How long a shard may take to be seen on this machine that another one has just made.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What an [`Assembly`] is opened for.
@@ -65,9 +65,19 @@ pub struct Assembly {
     portable: PlanId,
     stitcher: Stitcher,
     watch: Arc<Watch>,
-    /// Held for reading while bytes are written; never waited for with `state` in hand. None where the run takes no more rows.
-    targets: RwLock<Option<Vec<Target>>>,
+    /// Held for reading while bytes are written; never waited for with `state` in hand.
+    targets: RwLock<Targets>,
     state: Mutex<Progressed>,
+}
+
+/// The unfinished arrays.
+#[derive(Debug)]
+enum Targets {
+    /// A run that only waits its turn has no files open.
+    Unopened,
+    Open(Vec<Target>),
+    /// The run takes no more rows.
+    Closed,
 }
 
 /// What changes while rows come in.
@@ -133,16 +143,22 @@ impl Assembly {
         }
         let left = workspace.remove_job_folders(Some(folder));
         workspace.notes.extend(left);
-        let needed = workspace.needed() + shards_needed(&workspace, run.settings.sync_every);
-        let room = workspace::have_room([(out, needed)].into_iter());
-        if let Err(error) = room.and_then(|()| workspace.create_job_folder(folder)) {
-            workspace.withdraw();
-            return Err(error);
+        if reopened {
+            // What is there of it may lie in shards alone: it is never withdrawn, nor refused for want of room that they
+            // themselves take. Where there is really none, no rows are given out.
+            workspace.create_job_folder(folder)?;
+        } else {
+            let needed = workspace.needed() + shards_needed(&workspace, run.settings.sync_every);
+            let room = workspace::have_room([(out, needed)].into_iter());
+            if let Err(error) = room.and_then(|()| workspace.create_job_folder(folder)) {
+                workspace.withdraw();
+                return Err(error);
+            }
         }
         // What is being published may have its names already, and must not be made anew under the old ones.
         let targets = match workspace.stage {
-            Stage::Converting => Some(workspace.targets()?),
-            Stage::Publishing | Stage::Done => None,
+            Stage::Converting => Targets::Unopened,
+            Stage::Publishing | Stage::Done => Targets::Closed,
         };
         let plan = Arc::clone(&workspace.plan);
         job::begin_watch(&workspace, &plan, &watch);
@@ -155,7 +171,6 @@ impl Assembly {
                 job: workspace.job_folder(folder),
                 plan: portable,
                 sharing: AtomicBool::new(fs::kind(out).is_ok_and(|kind| !kind.network)),
-                patience: PATIENCE,
             },
             run,
             plan,
@@ -203,10 +218,7 @@ impl Assembly {
         if !is_gone(&self.stitcher.job) {
             return false;
         }
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let mut arrays = targets.iter().flatten();
-        self.stitcher.job.parent().is_some_and(|state| !is_gone(state))
-            || arrays.any(|array| fs::is_unlinked(&array.data))
+        self.stitcher.job.parent().is_some_and(|state| !is_gone(state)) || self.state().workspace.is_removed()
     }
 
     /// Rows that need no work any more, in order.
@@ -223,16 +235,25 @@ impl Assembly {
     /// May be called from several threads at once, also for rows that another shard is bringing: all whole shards of some
     /// rows hold the same bytes.
     pub fn land(&self, name: &ShardName) -> Result<Landed, StitchError> {
+        self.land_within(name, PATIENCE)
+    }
+
+    /// [`Assembly::land`] of a shard that may take so long to be seen on this machine.
+    pub fn land_within(&self, name: &ShardName, patience: Duration) -> Result<Landed, StitchError> {
         let began = Instant::now();
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let targets = targets.as_ref().ok_or(StitchError::Over)?;
+        let targets = self.opened()?;
+        let Targets::Open(targets) = &*targets else {
+            return Err(StitchError::Over);
+        };
         let channels = &self.plan.channels;
         let at = channels.iter().position(|channel| channel.channel == name.channel);
         let fits = |at: &usize| !name.rows.is_empty() && name.rows.end <= channels[*at].rows;
         let Some(channel) = at.filter(fits) else {
             return Err(StitchError::Unplanned { name: *name });
         };
-        let record = self.stitcher.land(&channels[channel], name, &targets[channel])?;
+        let record = self
+            .stitcher
+            .land(&channels[channel], name, &targets[channel], patience)?;
         Ok(Landed {
             name: *name,
             channel,
@@ -241,11 +262,26 @@ impl Assembly {
         })
     }
 
+    /// The arrays; opened, where that was not done yet.
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Targets>, StitchError> {
+        let read = || self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let unopened = matches!(*read(), Targets::Unopened);
+        if unopened {
+            let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+            if let Targets::Unopened = *targets {
+                *targets = Targets::Open(self.state().workspace.targets().map_err(StitchError::Output)?);
+            }
+        }
+        Ok(read())
+    }
+
     /// Brings landed rows to the disk, and records them: they need not be made again, whatever happens, and their shards
     /// are removed. Shards of rows of which some are committed already count no second time.
     pub fn commit(&self, landed: Vec<Landed>) -> Result<(), ConvertError> {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(targets) = targets.as_ref() else { return Ok(()) };
+        let Targets::Open(targets) = &*targets else {
+            return Ok(());
+        };
         let mut touched: Vec<usize> = landed.iter().map(|landed| landed.channel).collect();
         touched.sort_unstable();
         touched.dedup();
@@ -346,7 +382,7 @@ impl Assembly {
 
     /// Waits for what is being written, and closes the arrays.
     fn close(&self) {
-        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = Targets::Closed;
     }
 
     fn state(&self) -> MutexGuard<'_, Progressed> {

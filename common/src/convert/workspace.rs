@@ -150,7 +150,7 @@ impl Workspace {
     }
 
     /// The arrays and indices of all channels, in the plan's order, open for writing.
-    pub(super) fn targets(&self) -> Result<Vec<Target>, ConvertError> {
+    pub(super) fn targets(&self) -> Result<Vec<Target>, StorageError> {
         let targets = self.plan.channels.iter().map(|channel| self.target(channel)).collect();
         // Records will say that rows are in these files: their names must be on the disk before.
         sync_folder(&self.folder)?;
@@ -158,7 +158,7 @@ impl Workspace {
     }
 
     /// Opens a channel's array and index for writing, as long as they will be, with their headers.
-    fn target(&self, channel: &ChannelPlan) -> Result<Target, ConvertError> {
+    fn target(&self, channel: &ChannelPlan) -> Result<Target, StorageError> {
         let shape = [channel.rows, u64::from(channel.samples)];
         let data_header = npy::header(&format!("'{}'", channel.element.descr()), &shape);
         let index_header = npy::index::header(channel.rows);
@@ -218,6 +218,11 @@ impl Workspace {
         });
         let errors = folders.filter_map(|entry| remove_at_once(&entry.path()).err());
         errors.last().map(|error| format!("shards were left behind: {error}"))
+    }
+
+    /// Whether somebody has removed the state, as far as an open file tells.
+    pub(super) fn is_removed(&self) -> bool {
+        self.lock.as_ref().is_some_and(Lock::is_removed)
     }
 
     /// Lets another process work here.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stamp, StorageError, write_all_at, write_file};
+use super::{Stamp, StorageError, is_unlinked, write_all_at, write_file};
 use crate::resources;
 
 const TOUCH_EVERY: Duration = Duration::from_secs(15);
@@ -72,13 +72,18 @@ fn who(owner: Option<&Owner>) -> String {
 #[derive(Debug)]
 pub struct Lock {
     /// Closing it ends the system's lock.
-    _file: File,
+    file: File,
     owner_path: PathBuf,
     stop: Option<Sender<()>>,
     toucher: Option<JoinHandle<()>>,
 }
 
 impl Lock {
+    /// Whether the folder was removed from under it, or the lock's file.
+    pub fn is_removed(&self) -> bool {
+        is_unlinked(&self.file)
+    }
+
     /// Locks the folder `dir`, which exists, for this process; does not wait.
     pub fn acquire(dir: &Path) -> Result<Self, LockError> {
         let path = dir.join("lock");
@@ -129,7 +134,7 @@ impl Lock {
             })
             .map_err(storage)?;
         Ok(Self {
-            _file: file,
+            file,
             owner_path,
             stop: Some(stop),
             toucher: Some(toucher),

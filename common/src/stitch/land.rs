@@ -34,19 +34,19 @@ pub(crate) struct Stitcher {
     /// network: there a client that has part of a file in memory and a server that puts blocks into it are too easily of
     /// two minds.
     pub(crate) sharing: AtomicBool,
-    /// How long a shard may take to be seen here.
-    pub(crate) patience: Duration,
 }
 
 impl Stitcher {
-    /// Checks a shard of `channel` and copies it to its place in `target`. Its bytes are not synced yet.
+    /// Checks a shard of `channel` and copies it to its place in `target`. Its bytes are not synced yet. `patience`:
+    /// how long it may take to be seen here.
     pub(crate) fn land(
         &self,
         channel: &ChannelPlan,
         name: &ShardName,
         target: &Target,
+        patience: Duration,
     ) -> Result<ShardRecord, StitchError> {
-        let record = self.record(name)?;
+        let record = self.record(name, patience)?;
         let headers = Headers::of(channel, name.rows);
         let range = &record.range;
         let json = || name.path(&self.job, Part::Record);
@@ -70,7 +70,7 @@ impl Stitcher {
         let mut buffer = vec![0; Bytes(BLOCK).as_usize()];
         let mut copy = |part, header, sum, to| {
             let path = name.path(&self.job, part);
-            self.copy(&path, header, sum, to, &mut buffer)
+            self.copy((&path, patience), header, sum, to, &mut buffer)
         };
         let data = (&target.data, target.data_path.as_path());
         copy(Part::Data, &headers.data, range.data(), data)?;
@@ -80,9 +80,9 @@ impl Stitcher {
     }
 
     /// Reads and checks a shard's JSON.
-    fn record(&self, name: &ShardName) -> Result<ShardRecord, StitchError> {
+    fn record(&self, name: &ShardName, patience: Duration) -> Result<ShardRecord, StitchError> {
         let path = name.path(&self.job, Part::Record);
-        let (file, length) = self.open(&path, None)?;
+        let (file, length) = open(&path, None, patience)?;
         let mut text = Vec::new();
         file.take(length.min(LONGEST_RECORD))
             .read_to_end(&mut text)
@@ -118,39 +118,15 @@ impl Stitcher {
         Ok(record)
     }
 
-    /// Opens a file of a shard, with its length; one that is to have a certain length may have grown to it a moment late.
-    fn open(&self, path: &Path, expected: Option<u64>) -> Result<(File, u64), StitchError> {
-        let open = || {
-            let failed = |source| unreadable(path, source);
-            let file = File::open(path).map_err(failed)?;
-            let found = file.metadata().map_err(failed)?.len();
-            match expected {
-                Some(expected) if expected != found => Err(StitchError::WrongLength {
-                    path: path.to_owned(),
-                    expected,
-                    found,
-                }),
-                _ => Ok((file, found)),
-            }
-        };
-        let kind = |error: &StitchError| match error {
-            StitchError::Missing { .. } => ErrorKind::NotFound,
-            StitchError::WrongLength { expected, found, .. } if found < expected => ErrorKind::UnexpectedEof,
-            StitchError::Unreadable(error) => error.source_kind(),
-            _ => ErrorKind::Other,
-        };
-        fs::once_seen(self.patience, open, kind)
-    }
-
     fn copy(
         &self,
-        path: &Path,
+        (path, patience): (&Path, Duration),
         header: &Header,
         expected: Checksum,
         (to, to_path): (&File, &Path),
         buffer: &mut [u8],
     ) -> Result<(), StitchError> {
-        let (file, length) = self.open(path, Some(header.len() + header.payload))?;
+        let (file, length) = open(path, Some(header.len() + header.payload), patience)?;
         let read = |at: u64, into: &mut [u8]| match fs::read_at(&file, into, at) {
             Ok(found) if found == into.len() => Ok(()),
             Ok(found) => Err(StitchError::WrongLength {
@@ -194,8 +170,32 @@ impl Stitcher {
         // The bytes are in memory already: written from there they cost less than copied by the system, which where it
         // shares no blocks goes through them page by page.
         self.sharing.store(false, Ordering::Relaxed);
-        self.copy(path, header, expected, (to, to_path), buffer)
+        self.copy((path, patience), header, expected, (to, to_path), buffer)
     }
+}
+
+/// Opens a file of a shard, with its length; one that is to have a certain length may have grown to it a moment late.
+fn open(path: &Path, expected: Option<u64>, patience: Duration) -> Result<(File, u64), StitchError> {
+    let open = || {
+        let failed = |source| unreadable(path, source);
+        let file = File::open(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?.len();
+        match expected {
+            Some(expected) if expected != found => Err(StitchError::WrongLength {
+                path: path.to_owned(),
+                expected,
+                found,
+            }),
+            _ => Ok((file, found)),
+        }
+    };
+    let kind = |error: &StitchError| match error {
+        StitchError::Missing { .. } => ErrorKind::NotFound,
+        StitchError::WrongLength { expected, found, .. } if found < expected => ErrorKind::UnexpectedEof,
+        StitchError::Unreadable(error) => error.source_kind(),
+        _ => ErrorKind::Other,
+    };
+    fs::once_seen(patience, open, kind)
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> StitchError {

@@ -257,6 +257,8 @@ pub enum Fault {
     Output(String),
     /// The decoder crashed. (Where it took the worker along, the worker is lost, and says nothing.)
     Crashed(String),
+    /// The process that worked on the lease apart was ended from outside: by a person, or for want of memory.
+    Ended(String),
     /// The inputs do not suit what was asked, or have changed: where another worker finds the same, the job has failed.
     Hopeless(String),
 }

@@ -1,10 +1,10 @@
 //! Doing what the core wants done.
 
-use trc2npy_coordinator_core::{Effect, Record};
+use trc2npy_coordinator_core::{Effect, JobId, Record};
 use trc2npy_proto::v1::{self, to_worker};
 
 use super::Owner;
-use crate::journal::Ended;
+use crate::journal::{Ended, JobRecord};
 use crate::recorder::Task;
 use crate::stitcher;
 
@@ -46,6 +46,14 @@ impl Owner {
         self.recorder.record(Task { records, ended, step });
     }
 
+    /// Records a job that has ended without the core.
+    pub(super) fn record_ended(&mut self, job: JobId, record: JobRecord) {
+        let step = self.next_step;
+        self.next_step += 1;
+        let (records, ended) = (Vec::new(), vec![(job, record)]);
+        self.recorder.record(Task { records, ended, step });
+    }
+
     pub(super) fn perform_one(&mut self, effect: Effect) {
         match effect {
             Effect::Grant { session, grant } => self.send(session, to_worker::Message::Grant(grant.into())),
@@ -77,7 +85,7 @@ impl Owner {
         }
     }
 
-    fn stitch(&self, job: trc2npy_coordinator_core::JobId, task: stitcher::Task) {
+    fn stitch(&self, job: JobId, task: stitcher::Task) {
         if let Some(live) = self.jobs.get(&job).and_then(|entry| entry.live.as_ref()) {
             live.stitcher.give(task);
         }

@@ -25,7 +25,7 @@ pub(crate) const BINS: usize = 64;
 
 pub(crate) struct Service {
     pub(crate) inbox: Inbox,
-    pub(crate) planner: std::sync::mpsc::Sender<planner::Task>,
+    pub(crate) planner: std::sync::mpsc::Sender<planner::Submit>,
 }
 
 impl Service {
@@ -44,10 +44,7 @@ impl Jobs for Service {
         let submission =
             Submission::try_from(request.into_inner()).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
-        let task = planner::Task::Submit {
-            submission: Box::new(submission),
-            reply,
-        };
+        let task = planner::Submit { submission, reply };
         self.planner.send(task).map_err(|_| gone())?;
         let ids = answer.await.map_err(|_| gone())??;
         let mut jobs = Vec::with_capacity(ids.len());

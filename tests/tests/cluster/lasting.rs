@@ -463,3 +463,20 @@ fn a_submit_outlives_the_coordinator_and_is_taken_once() {
     has_state(&lab, 1, "done");
     drop((worker, coordinator));
 }
+
+#[test]
+fn a_worker_forgets_what_it_had_of_other_records() {
+    let lab = Lab::new(&small());
+    write_run(&RunSpec { seed: 5, ..small() }, &lab.path("other"));
+    let coordinator = lab.cluster.start_coordinator();
+    let mut worker = lab.cluster.start_worker("pc1");
+    lab.cluster.submit("other", "first").run().must_succeed();
+    drop(coordinator);
+    fs::remove_dir_all(lab.cluster.state()).unwrap();
+    let coordinator = lab.cluster.start_coordinator();
+    worker.says("the coordinator has begun with other records");
+    // The first job of these records; the worker has known another first one.
+    lab.cluster.submit("run", "npy").run().must_succeed();
+    must_equal(&lab.path("npy"), &lab.reference("alone", &[], 0));
+    drop((worker, coordinator));
+}

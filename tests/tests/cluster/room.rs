@@ -96,3 +96,37 @@ fn rows_wait_while_others_have_filled_the_root_and_are_made_once_there_is_room()
     must_equal(&disk.path().join("npy"), &reference);
     drop((workers, coordinator));
 }
+
+#[test]
+fn a_restart_on_a_full_disk_loses_nothing() {
+    let Some(disk) = SmallDisk::mount(16 << 20) else { return };
+    let lab = forty_rows();
+    let reference = lab.reference("alone", &[], 0);
+    let mut first = coordinator(&lab, &disk);
+    let submitted = lab
+        .cluster
+        .client("submit")
+        .args(["data:run", "--out", "out:npy", "--range-size", "80kB"])
+        .run();
+    submitted.must_succeed();
+    // Only some of it, and nothing of that is committed: all there is lies in shards.
+    let working = worker(&lab, &disk, "pc1");
+    let job = || -> Option<Value> {
+        let told = lab.cluster.client("job").args(["1", "--json"]).run();
+        serde_json::from_str(&told.stdout).ok()
+    };
+    poll("some rows", || (job()?["rows_done"].as_u64()? > 3).then_some(()));
+    first.kill_now();
+    drop(working);
+    // Room for notes, and for no row.
+    disk.fill(60_000);
+    let again = coordinator(&lab, &disk);
+    let rows = job().unwrap()["rows_done"].as_u64().unwrap();
+    assert!(!again.stderr().contains("waits"), "{}", again.stderr());
+    disk.make_room();
+    let working = worker(&lab, &disk, "pc1");
+    poll("the end of the job", || (job()?["state"] == "done").then_some(()));
+    must_equal(&disk.path().join("npy"), &reference);
+    assert!(rows > 0, "nothing was there after the restart");
+    drop((working, again, first));
+}

@@ -15,6 +15,8 @@ use crate::rows::Pieces;
 
 /// Rest of a worker that gives a lease back.
 const RETURNED: Millis = Millis::seconds(1);
+/// Rest of a worker whose process for a lease was ended from outside.
+const ENDED: Millis = Millis::seconds(5);
 /// Most that a worker rests after failed outputs; the first time it is 5 s, and doubles.
 const OUTPUT_MOST: Millis = Millis::seconds(60);
 /// Outputs in succession that may fail, on whatever workers, before the job does.
@@ -50,6 +52,11 @@ impl Core {
             Fault::Input(why) => self.unreadable(session, id, &lease, &why),
             Fault::Output(why) => self.unwritable(session, id, &lease, &why),
             Fault::Crashed(_) => self.strike(id, true),
+            Fault::Ended(why) => {
+                // Half of the rows may find room where all did not.
+                self.strike(id, false);
+                self.rest(session, ENDED, &format!("could not keep a process: {why}"));
+            }
             Fault::Hopeless(why) => self.hopeless(session, id, &lease, &why),
         }
     }

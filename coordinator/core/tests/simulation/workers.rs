@@ -406,7 +406,8 @@ impl World {
             20..=39 => Fault::StillWriting(self.some_rows(grant)),
             40..=59 => Fault::Input(why),
             60..=79 => Fault::Output(why),
-            80..=89 => Fault::Crashed(why),
+            80..=84 => Fault::Crashed(why),
+            85..=89 => Fault::Ended(why),
             90 => Fault::Hopeless(why),
             // The first one sees all files, and says so.
             _ if at > 0 => Fault::Unfit(why),

@@ -326,3 +326,18 @@ fn one_of_several_workers_that_finds_a_job_hopeless_gets_no_more_of_it() {
         "C1--Trace--00007.trc: changed since it was planned (found by pc1 and pc2)",
     );
 }
+
+#[test]
+fn a_process_apart_that_was_ended_from_outside_is_no_crash_and_its_rows_are_halved() {
+    let mut stage = Stage::new();
+    stage.open(1, spec(4));
+    let (session, effects) = stage.join("pc1");
+    let mut next = grant(&effects);
+    for _ in 0..5 {
+        stage.fails(session, next.lease, Fault::Ended("signal 9".to_owned()));
+        assert_eq!(grants(&stage.wait(Millis(4750))), []);
+        next = grant(&stage.wait(Millis(250)));
+        assert!(next.terms.apart && !next.terms.give_up, "{next:?}");
+    }
+    assert!(next.rows.len() < 4, "{next:?}");
+}
