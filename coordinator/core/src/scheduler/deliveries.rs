@@ -56,7 +56,7 @@ impl Core {
                 self.land(shard, Some(session), false, false);
             }
             Worth::Landing => self.await_landing(session, shard.job, shard.channel, shard.rows),
-            // Its files stay: the stitched arrays are made of them, or will be once more after a restart.
+            // Its files may still be what the array is made of after a restart; whoever records it there removes them.
             Worth::Landed => self.settle(Some(session), shard.lease),
             Worth::Nothing => self.refuse(session, shard),
         }
