@@ -5,6 +5,10 @@ mod cluster;
 mod convert;
 #[cfg(unix)]
 mod disk;
+#[cfg(target_os = "linux")]
+mod group;
+#[cfg(target_os = "linux")]
+mod lan;
 mod oracle;
 mod outputs;
 mod process;
@@ -18,6 +22,10 @@ pub use cluster::Cluster;
 pub use convert::Convert;
 #[cfg(unix)]
 pub use disk::SmallDisk;
+#[cfg(target_os = "linux")]
+pub use group::MemoryGroup;
+#[cfg(target_os = "linux")]
+pub use lan::Lan;
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};

@@ -144,7 +144,8 @@ impl From<&Ending> for Ended {
 /// What is kept.
 #[derive(Debug)]
 pub struct Journal {
-    database: Database,
+    /// There until the end.
+    database: Option<Database>,
     folder: PathBuf,
     /// Names this state for as long as it exists.
     pub coordinator: String,
@@ -194,7 +195,7 @@ impl Journal {
             });
         }
         Ok(Self {
-            database,
+            database: Some(database),
             folder: folder.to_owned(),
             coordinator: format!("{identity:016x}"),
             epoch: Epoch(u32::try_from(epoch).unwrap_or(u32::MAX)),
@@ -335,10 +336,16 @@ impl Journal {
         Ok(jobs)
     }
 
+    fn database(&self) -> &Database {
+        self.database
+            .as_ref()
+            .expect("it is there until the journal is dropped")
+    }
+
     fn read<T>(&self, read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, JournalError> {
         let path = self.folder.join(FILE);
         sound(&path, || {
-            let transaction = self.database.begin_read().map_err(Into::into);
+            let transaction = self.database().begin_read().map_err(Into::into);
             transaction
                 .and_then(|transaction| read(&transaction))
                 .map_err(|error| JournalError::new(&path, error))
@@ -352,8 +359,16 @@ impl Journal {
             return Err(JournalError::Removed { path });
         }
         sound(&path, || {
-            transact(&self.database, write).map_err(|error| JournalError::new(&path, error))
+            transact(self.database(), write).map_err(|error| JournalError::new(&path, error))
         })
+    }
+}
+
+impl Drop for Journal {
+    /// Closing writes too, and may meet damaged pages: the next start tells of them.
+    fn drop(&mut self) {
+        let database = self.database.take();
+        let _ = panics::caught(|| drop(database));
     }
 }
 

@@ -15,7 +15,16 @@ pub(crate) struct Lab {
 impl Lab {
     /// With the run `run` in the root.
     pub(crate) fn new(spec: &RunSpec) -> Self {
-        let folder = scratch();
+        Self::below(scratch(), spec)
+    }
+
+    /// The same on a disk.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on_disk(spec: &RunSpec) -> Self {
+        Self::below(tempfile::tempdir().unwrap(), spec)
+    }
+
+    fn below(folder: TempDir, spec: &RunSpec) -> Self {
         let root = folder.path().join("root");
         write_run(spec, &root.join("run"));
         Self {

@@ -12,8 +12,12 @@ mod common;
 mod errors;
 #[cfg(unix)]
 mod lasting;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(unix)]
 mod narrow;
+#[cfg(target_os = "linux")]
+mod network;
 #[cfg(unix)]
 mod room;
 #[cfg(unix)]

@@ -1,0 +1,54 @@
+//! Workers with little memory, by a limit that the system enforces.
+
+use serde_json::Value;
+use trc2npy_synth::RunSpec;
+use trc2npy_tests::{Call, MemoryGroup, Running, must_equal, poll};
+
+use crate::common::Lab;
+
+fn worker(lab: &Lab, group: &MemoryGroup, name: &str) -> Running {
+    let call: Call = group.call("worker");
+    let mut running = lab.cluster.as_worker(call, name, &lab.cluster.mapping()).start();
+    running.says("connected to");
+    running
+}
+
+fn job(lab: &Lab) -> Option<Value> {
+    let told = lab.cluster.client("job").args(["1", "--json"]).run();
+    serde_json::from_str(&told.stdout).ok()
+}
+
+#[test]
+fn a_worker_of_256_mib_finishes_files_of_100_mb() {
+    let Some(group) = MemoryGroup::of(256 << 20) else {
+        return;
+    };
+    // On a disk: what is written to a file system in memory counts as the worker's.
+    let lab = Lab::on_disk(&RunSpec::new(2, 50_000_000));
+    let reference = lab.reference("alone", &[], 0);
+    let coordinator = lab.cluster.start_coordinator();
+    let worker = worker(&lab, &group, "small");
+    lab.cluster.submit("run", "npy").run().must_succeed();
+    must_equal(&lab.path("npy"), &reference);
+    drop((worker, coordinator));
+}
+
+#[test]
+fn a_worker_that_is_killed_for_memory_costs_no_row() {
+    let Some(group) = MemoryGroup::of(40 << 20) else { return };
+    // In memory: the shards themselves fill the group's.
+    let lab = Lab::new(&RunSpec::new(100, 200_000));
+    let reference = lab.reference("alone", &[], 0);
+    let coordinator = lab.cluster.start_coordinator();
+    let mut doomed = worker(&lab, &group, "doomed");
+    let args = ["data:run", "--out", "data:npy", "--range-size", "60MB"];
+    lab.cluster.client("submit").args(args).run().must_succeed();
+    poll("the end of a worker", || (!doomed.runs()).then_some(()));
+    let ended = doomed.wait();
+    assert_eq!(ended.status.code(), None, "it was killed: {ended}");
+    let other = lab.cluster.start_worker("other");
+    poll("the end of the job", || (job(&lab)?["state"] == "done").then_some(()));
+    assert_eq!(job(&lab).unwrap()["bad_rows"], 0);
+    must_equal(&lab.path("npy"), &reference);
+    drop((other, coordinator));
+}
