@@ -41,8 +41,8 @@ pub(crate) enum Message {
     StreamEnded(SessionId),
     /// A job is accepted and recorded.
     Opened(Box<Accepted>),
-    /// A job of an earlier start cannot be gone on with now.
-    Waits(JobId, String),
+    /// A recorded job cannot be worked on now, and why.
+    Waits(JobId, Box<JobRecord>, String),
     /// The records of these steps are on the disk.
     Durable(Vec<u64>),
     /// They will never be.
@@ -260,15 +260,7 @@ impl Owner {
                 Message::FromWorker(session, message) => self.hear(session, message),
                 Message::StreamEnded(session) => self.lose(session, Loss::StreamBroken),
                 Message::Opened(accepted) => self.open(*accepted),
-                Message::Waits(job, why) => {
-                    if let Some(entry) = self.jobs.get_mut(&job) {
-                        entry.tried = false;
-                        if entry.waits.as_ref().is_some_and(|before| *before != why) {
-                            (self.tell)(&format!("job {job} waits: {why}"));
-                            entry.waits = Some(why);
-                        }
-                    }
-                }
+                Message::Waits(job, record, why) => self.waits(job, *record, why),
                 Message::Durable(steps) => {
                     for step in steps {
                         for effect in self.deferred.remove(&step).unwrap_or_default() {
@@ -354,6 +346,25 @@ impl Owner {
             shards,
             restored,
         });
+    }
+
+    fn waits(&mut self, id: JobId, record: JobRecord, why: String) {
+        let before = self.jobs.get_mut(&id).map(|entry| {
+            entry.tried = false;
+            &mut entry.waits
+        });
+        match before {
+            None => {
+                (self.tell)(&format!("job {id}: {} -> {}: waits: {why}", record.run, record.out));
+                self.enter(id, record, None, Some(why));
+            }
+            Some(Some(before)) if *before != why => {
+                (self.tell)(&format!("job {id} waits: {why}"));
+                *before = why;
+            }
+            // For the same reason; or it was cancelled meanwhile.
+            Some(_) => {}
+        }
     }
 
     /// Has the planner try to go on with what waits.

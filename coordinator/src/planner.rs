@@ -65,11 +65,11 @@ impl Planner {
     /// The same for jobs that wait: on a thread of its own, since the storage that they wait for may hang.
     pub(crate) fn try_again(&self, waiting: &Receiver<GoOn>) {
         while let Ok(GoOn(id, record)) = waiting.recv() {
-            let accepted = panics::caught(|| self.go_on(id, record));
+            let accepted = panics::caught(|| self.go_on(id, record.clone()));
             self.inbox
                 .post(match accepted.unwrap_or_else(|why| Err(crashed(&why))) {
                     Ok(accepted) => Message::Opened(Box::new(accepted)),
-                    Err(why) => Message::Waits(id, why),
+                    Err(why) => Message::Waits(id, Box::new(record), why),
                 });
         }
     }
@@ -96,8 +96,13 @@ impl Planner {
                 }
             })?;
         for (id, taken) in ids.iter().zip(taken) {
-            let accepted = self.accepted(*id, taken, Vec::new(), false).map_err(internal)?;
-            self.inbox.post(Message::Opened(Box::new(accepted)));
+            let record = taken.record.clone();
+            let accepted = self.accepted(*id, taken, Vec::new(), false);
+            // It is recorded: from here on nothing refuses it.
+            self.inbox.post(match accepted {
+                Ok(accepted) => Message::Opened(Box::new(accepted)),
+                Err(why) => Message::Waits(*id, Box::new(record), why.to_string()),
+            });
         }
         Ok(ids)
     }
