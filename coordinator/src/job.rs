@@ -66,11 +66,7 @@ pub(crate) fn checks(plan: &Plan) -> (Vec<v1::FileCheck>, Vec<Watched>) {
             let file = if each > 1 { k * (files - 1) / (each - 1) } else { 0 };
             let mut path = PathBuf::new();
             plan.file_path(channel, file, &mut path);
-            let entry = channel.files.get(file);
-            let planned = Stamp {
-                size: entry.size,
-                mtime_ns: entry.mtime_ns,
-            };
+            let planned = channel.files.get(file).stamp();
             if let Ok(Sighting { crc, .. }) = Sighting::of(&path) {
                 let check = v1::FileCheck {
                     channel: u32::try_from(position).unwrap_or(u32::MAX),

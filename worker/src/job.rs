@@ -137,7 +137,7 @@ fn compare(plan: &Plan, check: &FileCheck, trust_size: bool) -> Result<(), Strin
             path.display()
         )
     };
-    let planned = channel.files.get(position);
+    let planned = channel.files.get(position).stamp();
     let expected = Sighting {
         size: planned.size,
         crc: check.crc,
@@ -161,10 +161,6 @@ fn compare(plan: &Plan, check: &FileCheck, trust_size: bool) -> Result<(), Strin
     }
     // Of a copy with times of its own nothing would show that a file has changed since the plan.
     let metadata = std::fs::metadata(&path).map_err(unreadable)?;
-    let planned = Stamp {
-        size: planned.size,
-        mtime_ns: planned.mtime_ns,
-    };
     if let Some(apart) = Stamp::from_metadata(&metadata).time_apart(&planned) {
         return Err(format!(
             "{} has another time of last writing here than where it was planned ({:.0} s apart): this looks like a copy; map \
