@@ -86,6 +86,11 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     written.map_err(|source| StorageError::new("write", path, source))
 }
 
+/// Writes a file under a name that nobody reads yet. What a power failure leaves of it is open.
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    std::fs::write(path, bytes).map_err(|source| StorageError::new("write", path, source))
+}
+
 /// A name beside `path` that no other writer of this machine uses.
 fn temporary_beside(path: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -16,7 +16,9 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-pub use durable::{remove_file, rename, replace, sync_data, sync_dir, write_file, write_file_with, write_synced};
+pub use durable::{
+    remove_file, rename, replace, sync_data, sync_dir, write_file, write_file_with, write_synced, write_unsynced,
+};
 pub use error::StorageError;
 pub use lock::{Lock, LockError, Owner};
 pub use patience::once_seen;

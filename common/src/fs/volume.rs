@@ -31,6 +31,20 @@ pub struct FsKind {
     pub name: String,
     /// Whether its bytes come over a network, where mappings may fail and locks may not hold.
     pub network: bool,
+    /// Whether it is known to be this machine's own: whoever opens a file sees all that has been written to it, by
+    /// whichever process, synced or not. False for a network, and for what is not known.
+    pub local: bool,
+}
+
+impl FsKind {
+    /// One that was recognised.
+    fn known(name: impl Into<String>, network: bool) -> Self {
+        Self {
+            name: name.into(),
+            network,
+            local: !network,
+        }
+    }
 }
 
 /// The room on the volume of `path`, which need not exist yet.
@@ -181,11 +195,9 @@ mod system {
             || FsKind {
                 name: format!("file system {magic:#x}"),
                 network: false,
+                local: false,
             },
-            |&(_, name, network)| FsKind {
-                name: name.to_owned(),
-                network,
-            },
+            |&(_, name, network)| FsKind::known(name, network),
         ))
     }
 
@@ -193,6 +205,8 @@ mod system {
         FsKind {
             name: name.to_owned(),
             network: !LOCAL_FUSE.contains(&name),
+            // A program stands in between, and may itself lie on a network.
+            local: false,
         }
     }
 
@@ -281,10 +295,7 @@ mod system {
             )
         })?;
         let end = name.iter().position(|&unit| unit == 0).unwrap_or(name.len());
-        Ok(FsKind {
-            name: String::from_utf16_lossy(&name[..end]),
-            network,
-        })
+        Ok(FsKind::known(String::from_utf16_lossy(&name[..end]), network))
     }
 }
 
@@ -329,12 +340,13 @@ mod tests {
         assert_eq!(system::mounted_type(table, "0:4"), None);
         assert!(system::fuse_kind("fuse.sshfs").network);
         assert!(!system::fuse_kind("fuseblk").network);
+        assert!(!system::fuse_kind("fuseblk").local);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn the_folder_of_shared_memory_is_in_memory() {
         let kind = kind(Path::new("/dev/shm")).unwrap();
-        assert_eq!((kind.name.as_str(), kind.network), ("tmpfs", false));
+        assert_eq!((kind.name.as_str(), kind.network, kind.local), ("tmpfs", false, true));
     }
 }

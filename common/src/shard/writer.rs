@@ -22,6 +22,8 @@ pub struct ShardWriter {
     name: ShardName,
     /// None once its files are closed.
     target: Option<Target>,
+    /// Whether it is brought to the disk before it gets its names.
+    synced: bool,
 }
 
 impl ShardWriter {
@@ -47,6 +49,7 @@ impl ShardWriter {
             plan,
             name,
             target: None,
+            synced: must_be_synced(job),
         };
         let open = || {
             Ok(Target {
@@ -79,7 +82,8 @@ impl ShardWriter {
             .expect("its files are open until it is finished, which consumes it")
     }
 
-    /// Brings the shard to the disk and gives it its names, the JSON last. `done` is what became of its rows.
+    /// Gives the shard its names, the JSON last; before, brings it to the disk where that takes part in its being seen
+    /// (see [`must_be_synced`]). `done` is what became of its rows.
     pub fn finish(mut self, done: RangeDone) -> Result<ShardRecord, ShardError> {
         if !done.deferred.is_empty() {
             return Err(ShardError::StillWriting(done.deferred));
@@ -89,7 +93,9 @@ impl ShardWriter {
     }
 
     fn name_files(&mut self, done: RangeDone) -> Result<ShardRecord, StorageError> {
-        if let Some(target) = self.target.take() {
+        if let Some(target) = self.target.take()
+            && self.synced
+        {
             target.sync()?;
         }
         let record = ShardRecord {
@@ -97,18 +103,35 @@ impl ShardWriter {
             lease: self.name.lease,
             range: SyncedRange::new(self.name.channel, self.name.rows, done),
         };
-        fs::write_synced(&self.name.unfinished(&self.job, Part::Record), &sealed(&record))?;
+        let unnamed = self.name.unfinished(&self.job, Part::Record);
+        if self.synced {
+            fs::write_synced(&unnamed, &sealed(&record))?;
+        } else {
+            fs::write_unsynced(&unnamed, &sealed(&record))?;
+        }
         let mut named = PathBuf::new();
         for part in Part::ALL {
             named = self.name.path(&self.job, part);
             fs::replace(&self.name.unfinished(&self.job, part), &named)
                 .map_err(|source| StorageError::new("write", &named, source))?;
         }
-        // One look at the disk for all three names: whoever takes the shard checks that all of them are there.
-        let folder = named.parent().unwrap_or(&self.job);
-        fs::sync_dir(folder).map_err(|source| StorageError::new("bring to the disk the folder", folder, source))?;
+        if self.synced {
+            // One look at the disk for all three names: whoever takes the shard checks that all of them are there.
+            let folder = named.parent().unwrap_or(&self.job);
+            fs::sync_dir(folder).map_err(|source| StorageError::new("bring to the disk the folder", folder, source))?;
+        }
         Ok(record)
     }
+}
+
+/// Whether a shard below `job` counts as made only once it is on the disk.
+///
+/// Over a network it must be: only the sync tells of bytes that the server could not take, and only then does another
+/// machine see them all. On a file system of this machine whoever lands the shard sees every byte at once, looks at each
+/// of them, and has the array synced before a row counts; then the shard goes, and most of it never needs to reach the
+/// disk. A power cut before that costs shards, whose rows are made again.
+fn must_be_synced(job: &Path) -> bool {
+    !fs::kind(job).is_ok_and(|kind| kind.local)
 }
 
 impl Drop for ShardWriter {
