@@ -2,12 +2,11 @@
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use trc2npy_common::convert::{Assembly, ChannelOutcome, Landed, Outcome};
 use trc2npy_common::panics;
 use trc2npy_common::shard::{self, ShardName};
-use trc2npy_common::stitch::StitchError;
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Ending, Epoch, Found, JobId, Shard};
 
@@ -17,9 +16,6 @@ use crate::owner::{Inbox, Message};
 
 /// How often it is looked whether the job's folder is still there, while nothing comes.
 const LOOK: Duration = Duration::from_secs(10);
-
-/// Shards in succession that are waited for in vain.
-const MISSED: u32 = 3;
 
 /// What a stitcher is asked.
 pub(crate) enum Task {
@@ -63,7 +59,7 @@ impl Stitcher {
             sync_every,
             inbox,
             epoch,
-            missed: 0,
+            began: Instant::now(),
             landed: Vec::new(),
             unsynced: Bytes(0),
         };
@@ -98,8 +94,7 @@ struct Bench {
     inbox: Inbox,
     /// Raised by each start of the coordinator.
     epoch: Epoch,
-    /// Shards of earlier starts that are not there, in succession.
-    missed: u32,
+    began: Instant,
     landed: Vec<Landed>,
     unsynced: Bytes,
 }
@@ -174,23 +169,22 @@ impl Bench {
             &self.assembly,
             shards.iter().map(|shard| (*shard, self.name(shard))).collect(),
         );
-        let (epoch, missed) = (self.epoch, self.missed);
+        // Thousands that are recorded and not there, or not whole (the power was cut, the folder was put back from a
+        // snapshot), are not each waited for: they are older than this process, and what will be seen of them is soon.
+        let (epoch, rest) = (self.epoch, Assembly::PATIENCE.saturating_sub(self.began.elapsed()));
+        let patience = |shard: &Shard| {
+            if shard.lease.epoch < epoch {
+                rest
+            } else {
+                Assembly::PATIENCE
+            }
+        };
         let results: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = shards
                 .iter()
                 .map(|(shard, name)| {
-                    // Thousands that are recorded and not there (the folder was put back from a snapshot) are not each
-                    // waited for: they are older than this process, and would have been seen.
-                    let hopeless = shard.lease.epoch < epoch && missed >= MISSED;
-                    name.map(|name| {
-                        scope.spawn(move || {
-                            if hopeless {
-                                assembly.land_within(&name, Duration::ZERO)
-                            } else {
-                                assembly.land(&name)
-                            }
-                        })
-                    })
+                    let patience = patience(shard);
+                    name.map(|name| scope.spawn(move || assembly.land_within(&name, patience)))
                 })
                 .collect();
             threads
@@ -201,7 +195,6 @@ impl Bench {
         for ((shard, _), result) in shards.iter().zip(results) {
             let why = match result {
                 Some(Ok(Ok(landed))) => {
-                    self.missed = 0;
                     self.unsynced += Bytes(landed.range().data_len);
                     let found = Found {
                         bad_rows: landed.range().statuses.bad_rows(),
@@ -215,10 +208,7 @@ impl Bench {
                     self.inbox.post(Message::StorageFailed(self.job, error.to_string()));
                     continue;
                 }
-                Some(Ok(Err(error))) => {
-                    self.missed += u32::from(matches!(error, StitchError::Missing { .. }));
-                    error.to_string()
-                }
+                Some(Ok(Err(error))) => error.to_string(),
                 Some(Err(_)) => "the stitching thread crashed (please report this)".to_owned(),
                 None => "the plan has no such channel".to_owned(),
             };

@@ -1,6 +1,10 @@
 //! A file system that is soon full.
 #![expect(clippy::print_stderr, reason = "what is left out is told")]
 
+mod image;
+
+pub use image::Disk;
+
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};

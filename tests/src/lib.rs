@@ -21,7 +21,7 @@ pub use call::Call;
 pub use cluster::Cluster;
 pub use convert::Convert;
 #[cfg(unix)]
-pub use disk::SmallDisk;
+pub use disk::{Disk, SmallDisk};
 #[cfg(target_os = "linux")]
 pub use group::MemoryGroup;
 #[cfg(target_os = "linux")]

@@ -25,9 +25,6 @@ use crate::shard::{self, ShardName};
 use crate::stitch::{StitchError, Stitcher};
 use crate::units::{Bytes, RowRange};
 
-/// How long a shard may take to be seen on this machine that another one has just made.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// What an [`Assembly`] is opened for.
 #[derive(Debug)]
 pub struct AssemblyJob<'a> {
@@ -107,6 +104,9 @@ impl Landed {
 }
 
 impl Assembly {
+    /// How long a shard may take to be seen on this machine that another one has just made.
+    pub const PATIENCE: Duration = Duration::from_secs(2);
+
     /// Takes the output folder for this run, goes on with what the same command left there or begins, and makes the
     /// folder for its shards. Fails as [`convert`](super::convert) does, before anything is written where it can.
     pub fn open(planned: PlannedRun, job: AssemblyJob<'_>) -> Result<Opened, ConvertError> {
@@ -235,7 +235,7 @@ impl Assembly {
     /// May be called from several threads at once, also for rows that another shard is bringing: all whole shards of some
     /// rows hold the same bytes.
     pub fn land(&self, name: &ShardName) -> Result<Landed, StitchError> {
-        self.land_within(name, PATIENCE)
+        self.land_within(name, Self::PATIENCE)
     }
 
     /// [`Assembly::land`] of a shard that may take so long to be seen on this machine.

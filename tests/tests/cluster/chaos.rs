@@ -52,7 +52,7 @@ fn chaos_leaves_the_bytes_of_convert() {
                     all.fetch_add(disturbances, Ordering::Relaxed);
                     eprintln!("chaos: {disturbances} disturbances of seed {seed}");
                     must_equal(&lab.path(&out), &reference);
-                    nothing_is_left(&lab, &out);
+                    lab.nothing_is_left(&out);
                 }
             });
         }
@@ -209,28 +209,4 @@ fn state_after(lab: &Lab, job: &str, pause: Duration) -> Option<String> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn nothing_is_left(lab: &Lab, out: &str) {
-    let mut left = Vec::new();
-    let mut folders = vec![lab.path(out)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap().flatten() {
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if path.is_dir() {
-                folders.push(path.clone());
-            }
-            let ending = path.extension().and_then(|ending| ending.to_str());
-            if name.starts_with("job-") || matches!(ending, Some("part" | "tmp")) {
-                left.push(path);
-            }
-        }
-    }
-    assert!(left.is_empty(), "left behind: {left:?}");
-    Call::of("coordinator")
-        .args(["journal", "check", "--state"])
-        .args([lab.cluster.state()])
-        .run()
-        .must_succeed();
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Cluster, Convert, Outputs, outputs, scratch, write_run};
+use trc2npy_tests::{Call, Cluster, Convert, Outputs, outputs, scratch, write_run};
 
 /// A cluster on a folder that is removed at the end.
 pub(crate) struct Lab {
@@ -24,7 +24,8 @@ impl Lab {
         Self::below(tempfile::tempdir().unwrap(), spec)
     }
 
-    fn below(folder: TempDir, spec: &RunSpec) -> Self {
+    /// The same in a folder of the test's own.
+    pub(crate) fn below(folder: TempDir, spec: &RunSpec) -> Self {
         let root = folder.path().join("root");
         write_run(spec, &root.join("run"));
         Self {
@@ -46,5 +47,31 @@ impl Lab {
             .run()
             .must_end_with(code);
         outputs(&out)
+    }
+
+    /// Neither shards nor temporaries in the folder `out` below the root, and the coordinator's journal is sound.
+    #[cfg(unix)]
+    pub(crate) fn nothing_is_left(&self, out: &str) {
+        let mut left = Vec::new();
+        let mut folders = vec![self.path(out)];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap().flatten() {
+                let path = entry.path();
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if path.is_dir() {
+                    folders.push(path.clone());
+                }
+                let ending = path.extension().and_then(|ending| ending.to_str());
+                if name.starts_with("job-") || matches!(ending, Some("part" | "tmp")) {
+                    left.push(path);
+                }
+            }
+        }
+        assert!(left.is_empty(), "left behind: {left:?}");
+        Call::of("coordinator")
+            .args(["journal", "check", "--state"])
+            .args([self.cluster.state()])
+            .run()
+            .must_succeed();
     }
 }

@@ -18,6 +18,8 @@ mod memory;
 mod narrow;
 #[cfg(target_os = "linux")]
 mod network;
+#[cfg(target_os = "linux")]
+mod power;
 #[cfg(unix)]
 mod room;
 #[cfg(unix)]
