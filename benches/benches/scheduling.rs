@@ -98,6 +98,7 @@ impl Run {
             channels: vec![ChannelSpec {
                 stretches: vec![stretch],
                 committed: Vec::new(),
+                regions: Vec::new(),
             }],
             settle: Millis(0),
             unreadable_allowed: 0,

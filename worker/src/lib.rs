@@ -1,7 +1,8 @@
 //! A worker: it takes leases from a coordinator, converts them, and writes shards to the shared storage.
 //!
 //! [`session`] speaks with the coordinator, on the caller's thread with a runtime of its own; [`crew`] are the threads
-//! that convert; [`apart`] has rows that ended a process worked on in another one. Neither waits for the other: a busy machine must not look dead, and a lost coordinator must not stop
+//! that convert; [`apart`] has rows that ended a process worked on in another one; [`scout`] looks at files for a
+//! coordinator that does not see them. Neither waits for the other: a busy machine must not look dead, and a lost coordinator must not stop
 //! the work in hand.
 
 pub mod apart;
@@ -12,6 +13,7 @@ mod files;
 mod job;
 mod lease;
 mod machine;
+mod scout;
 mod session;
 
 use std::ffi::OsString;

@@ -26,7 +26,7 @@ use crate::files::{self, Client, JobFiles};
 use crate::job::Job;
 use crate::lease::{Done, Lease};
 use crate::machine::Gauge;
-use crate::{Ended, WorkerConfig, WorkerError};
+use crate::{Ended, WorkerConfig, WorkerError, scout};
 
 /// Jobs whose plans are kept although no lease of them is in hand.
 const KEPT_JOBS: usize = 4;
@@ -94,6 +94,8 @@ struct Link {
     client: Client,
     out: UnboundedSender<v1::FromWorker>,
     fetches: JoinSet<(JobId, Result<JobFiles, String>)>,
+    /// What the coordinator wants to know of files, being looked at.
+    looks: JoinSet<Vec<v1::Answer>>,
 }
 
 impl Link {
@@ -178,6 +180,7 @@ impl<'c> Session<'c> {
             client: client.clone(),
             out,
             fetches: JoinSet::new(),
+            looks: JoinSet::new(),
         };
         link.send(from_worker::Message::Hello(self.hello()));
         let refused = |status: Status| self.refused_or_broken(&status);
@@ -289,6 +292,12 @@ impl<'c> Session<'c> {
                     }
                     ControlFlow::Continue(())
                 }
+                Some(answer) = link.looks.join_next() => {
+                    for piece in answer.unwrap_or_default() {
+                        link.send(from_worker::Message::Answer(piece));
+                    }
+                    ControlFlow::Continue(())
+                }
                 _ = beats.tick() => {
                     self.beat(link);
                     ControlFlow::Continue(())
@@ -365,6 +374,10 @@ impl<'c> Session<'c> {
                 }
             }
             Some(to_worker::Message::Dismiss(_)) => self.dismissed = true,
+            Some(to_worker::Message::Ask(ask)) => {
+                let (ask, roots) = (ask.clone(), self.config.roots.clone());
+                link.looks.spawn_blocking(move || scout::answer(&ask, &roots));
+            }
             // What a later version adds is no reason to stop.
             _ => {}
         }

@@ -19,6 +19,7 @@ use crate::npy;
 use crate::outputs::sealed;
 use crate::plan::{Finding, Folder};
 use crate::resources::{self, Machine};
+use crate::roots::is_elsewhere;
 use crate::status::StatusCounts;
 use crate::trc::{Field, FieldSet};
 use crate::units::Bytes;
@@ -141,6 +142,13 @@ struct Place {
 
 impl Place {
     fn of(path: &Path) -> Self {
+        if is_elsewhere(path) {
+            return Self {
+                path: path.to_owned(),
+                file_system: None,
+                space_free: None,
+            };
+        }
         Self {
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             file_system: fs::kind(path).ok().map(|kind| kind.name),

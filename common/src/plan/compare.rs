@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::channel::Channel;
 use crate::fs::Stamp;
+use crate::roots::is_elsewhere;
 use crate::units::{Bytes, RowRange, count, counted};
 
 use super::error::PlanError;
@@ -20,7 +21,7 @@ use super::model::{ChannelPlan, Folder, NamePattern, PatternId, Plan};
 use super::names::{Class, Form, INDEX_LIMIT};
 use super::planner::{list_all, pool};
 use super::readings::{five_digit_stem, may_hold_text};
-use super::walk::{Listing, RawEntry, Selection, list};
+use super::walk::{Listing, RawEntry, Selection, list, relist};
 
 /// A file that is not as it was planned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -105,14 +106,32 @@ pub type MadeRows<'a> = dyn Fn(Channel, u64, RowRange) -> Made + Sync + 'a;
 /// Lists the plan's inputs again. `trust_size` takes a file of the same size for the same file. A file that was still
 /// being written when it was planned may have grown since, unless its rows are made.
 ///
-/// Fails where a folder cannot be listed; a folder that is gone is so many missing files.
-pub fn compare(plan: &Plan, trust_size: bool, threads: usize, made: &MadeRows<'_>) -> Result<InputChanges, PlanError> {
+/// Fails where a folder cannot be listed; a folder that is gone is so many missing files. What other machines see alone is
+/// not listed: there `now` counts, the plan that the same request has led to today.
+pub fn compare(
+    plan: &Plan,
+    now: &Plan,
+    trust_size: bool,
+    threads: usize,
+    made: &MadeRows<'_>,
+) -> Result<InputChanges, PlanError> {
     pool(threads)?.install(|| {
         let scope = Scope::of(plan)?;
         let mut comparing = Comparing::new(plan, trust_size, made);
         for (id, folder) in (0..).zip(&plan.folders) {
+            if is_elsewhere(&folder.path) {
+                comparing.look(id, &planned_again(now, &folder.path), Some(&None));
+                continue;
+            }
             for listing in list_again(plan, id, folder)? {
                 comparing.look(id, &listing, scope.folders.get(&folder.path));
+            }
+        }
+        let others = now.folders.iter().filter(|folder| is_elsewhere(&folder.path));
+        for folder in others.filter(|folder| plan.folders.iter().all(|known| known.path != folder.path)) {
+            let listing = planned_again(now, &folder.path);
+            for entry in &listing.entries {
+                comparing.note_new(&folder.label, &listing.classes[entry.class as usize], entry.number);
             }
         }
         for (folder, listing) in scope.new_folders {
@@ -150,6 +169,19 @@ fn list_again(plan: &Plan, id: u32, folder: &Folder) -> Result<Vec<Listing>, Pla
         }
     }
     Ok(listings)
+}
+
+/// The files of a folder by today's plan.
+fn planned_again(now: &Plan, path: &Path) -> Listing {
+    let of_folder = |pattern: &NamePattern| now.folders[pattern.folder as usize].path == path;
+    let files = now
+        .channels
+        .iter()
+        .flat_map(|channel| (0..channel.files.len()).map(|at| channel.files.get(at)));
+    relist(files.filter_map(|file| {
+        let pattern = &now.patterns[file.pattern.0 as usize];
+        of_folder(pattern).then(|| (pattern.name(file.index), file.stamp()))
+    }))
 }
 
 /// Where the same inputs, read anew, would find files.

@@ -16,6 +16,12 @@ pub enum PlanError {
     /// No input at all.
     #[error("no input given: name files, folders or patterns (trc2npy convert run/r005)")]
     NoInput,
+    /// Single files of a folder, with other inputs in between.
+    #[error("files of {} are named in several places; name all files of a folder one after the other", folder.display())]
+    NamedApart {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// An input that does not exist, or a pattern that nothing matches.
     #[error("{}: {what}; {there}", input.display())]
     NotFound {
@@ -245,6 +251,7 @@ impl PlanError {
         matches!(
             self,
             Self::NoInput
+                | Self::NamedApart { .. }
                 | Self::NotFound { .. }
                 | Self::BadPattern { .. }
                 | Self::NoTraces { .. }

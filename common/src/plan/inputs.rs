@@ -8,11 +8,12 @@ use rustc_hash::FxHashMap;
 
 use super::error::PlanError;
 use super::findings::Examples;
+use crate::roots::is_elsewhere;
 
 /// A folder to be listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FolderInput {
-    /// Absolute.
+    /// Absolute; or one that stands for a folder of another machine ([`is_elsewhere`]).
     pub(super) path: PathBuf,
     /// The files that were named; all of the folder's where there are none.
     pub(super) names: Option<Vec<OsString>>,
@@ -318,9 +319,14 @@ pub(crate) fn labels(folders: &[&Path]) -> Vec<String> {
         .map(|path| {
             path.components()
                 .filter(|part| !matches!(part, Component::RootDir))
-                .map(|part| match part {
+                .enumerate()
+                .map(|(at, part)| match part {
                     // A drive or share: what is left of `\\\\?\\` has no place in a label.
                     Component::Prefix(prefix) => prefix.as_os_str().to_string_lossy().replace(['/', '\\', '?'], ""),
+                    // `scope:`, of a root that other machines have.
+                    Component::Normal(root) if at == 0 && is_elsewhere(path) => {
+                        root.to_string_lossy().trim_end_matches(':').to_owned()
+                    }
                     _ => part.as_os_str().to_string_lossy().into_owned(),
                 })
                 .collect()
@@ -401,6 +407,8 @@ mod tests {
             (&["/d/r005", "/d/r005/more"], &["r005", "r005/more"]),
             (&["/d/a/x", "/d/b/x"], &["a/x", "b/x"]),
             (&["/a", "/b"], &["a", "b"]),
+            (&["scope:/r005"], &["r005"]),
+            (&["s1:/r005", "s2:/d/r005-2"], &["s1/r005", "s2/d/r005-2"]),
         ] {
             let paths: Vec<&Path> = folders.iter().map(Path::new).collect();
             assert_eq!(labels(&paths), expected, "{folders:?}");

@@ -8,7 +8,7 @@
 //! times), `names` and `readings` (names -> channel, stem, index), `gather` (-> files of each channel), `probe` and
 //! `layouts` (headers -> rows and samples), `events` (-> row numbers). `file` writes and reads the result, `ranges` cuts
 //! it up, `compare` looks whether its files are still the same. `search` finds the runs below a folder, for many such plans; `traces` the
-//! channels of a folder, by names alone.
+//! channels of a folder, by names alone. A `survey` is what was listed, to be planned on another machine.
 
 mod compare;
 mod error;
@@ -29,6 +29,7 @@ mod ranges;
 mod readings;
 mod request;
 mod search;
+mod survey;
 #[cfg(test)]
 mod testing;
 mod traces;
@@ -49,12 +50,13 @@ pub use model::{
 pub use names::Unmatched;
 pub(crate) use names::{is_hidden, is_trace};
 pub use outputs::{Out, resolve_outputs};
-pub use planner::plan;
+pub use planner::{plan, plan_survey};
 pub(crate) use probe::read_head;
 pub use ranges::Stretch;
 pub use request::{LongBaseline, PlanProgress, PlanRequest};
 pub(crate) use search::is_of_the_system;
 pub use search::{FoundRun, FoundRuns, search};
+pub use survey::{BadSurvey, Heads, OwnFiles, Survey, survey};
 pub(crate) use traces::NamedTraces;
 
 /// One run that the inputs hold.

@@ -244,6 +244,11 @@ impl Class {
         }
     }
 
+    /// Whether it is that of one file without an index.
+    pub(super) fn is_literal(&self) -> bool {
+        self.form == Form::Literal
+    }
+
     /// If `name` is of this class: its number. Much cheaper than [`split`], and agrees with it.
     pub(super) fn number_of(&self, name: &[u8]) -> Option<u64> {
         let digits = usize::from(self.digits);

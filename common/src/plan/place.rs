@@ -14,7 +14,7 @@ use super::gather::Candidate;
 use super::inputs::RunFolders;
 use super::model::{ChannelPlan, FileEntry, FileTable, LayoutId, LeftOut, PatternId, Reference};
 use super::planner::ReadChannel;
-use super::probe::{Names, read_head};
+use super::probe::Names;
 use super::request::PlanRequest;
 
 pub(super) fn event_label(names: Names<'_>, (folder, index): (u32, u64)) -> String {
@@ -203,7 +203,7 @@ fn reference(read: &ReadChannel, rowless: &[usize], names: Names<'_>) -> Result<
         let file = &read.files[at];
         let path = names.path(file);
         tried += 1;
-        let reason = match read_head(&path) {
+        let reason = match names.heads.head(&path) {
             Ok(head) => match Header::parse(&head) {
                 Ok(header) => {
                     let reference = Reference {

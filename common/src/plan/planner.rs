@@ -13,13 +13,14 @@ use crate::units::counted;
 use super::error::PlanError;
 use super::findings::{Examples, FileNote, Finding, Findings, NoBaseline, SettingsChange};
 use super::gather::{Candidate, Wanted, gather};
-use super::inputs::{FolderInput, RunFolders, group, labels, natural, resolve};
+use super::inputs::{FolderInput, RunFolders, group, labels, natural};
 use super::layouts::Resolved;
 use super::model::{Folder, Plan, PlanId};
 use super::names::Unmatched;
 use super::place::{event_label, place};
-use super::probe::{Names, Probed, Probing, probe, read_head, shared_sample};
+use super::probe::{Names, Probed, Probing, probe, shared_sample};
 use super::request::{LongBaseline, PlanProgress, PlanRequest};
+use super::survey::{Heads, OwnFiles, Survey, survey};
 use super::walk::{Listing, Selection, list, since_epoch_ns};
 use super::{PlannedRun, layouts};
 
@@ -31,11 +32,20 @@ const JITTER_NS: u64 = 1_000_000;
 /// Opens inputs read-only, and only their headers. Fails with the first thing that makes the request impossible; what
 /// does not is in each run's findings.
 pub fn plan(request: &PlanRequest, progress: &PlanProgress) -> Result<Vec<PlannedRun>, PlanError> {
+    let survey = survey(&request.inputs, request.recursive, request.threads, &progress.files)?;
+    plan_survey(request, survey, &OwnFiles, progress)
+}
+
+/// The same for inputs that were listed already, perhaps on another machine; their headers come from `heads`.
+pub fn plan_survey(
+    request: &PlanRequest,
+    survey: Survey,
+    heads: &dyn Heads,
+    progress: &PlanProgress,
+) -> Result<Vec<PlannedRun>, PlanError> {
     let pool = pool(request.threads)?;
     pool.install(|| {
-        let folders = resolve(&request.inputs)?;
-        let listed = list_all(folders, request.recursive, &progress.files)?;
-        let (listed, mut findings) = drop_empty(listed, request.recursive)?;
+        let (listed, mut findings) = drop_empty(survey.folders, request.recursive)?;
         let paths: Vec<&Path> = listed.iter().map(|(folder, _)| folder.path.as_path()).collect();
         let mut runs = group(&paths, request.join);
         for run in &mut runs {
@@ -49,7 +59,7 @@ pub fn plan(request: &PlanRequest, progress: &PlanProgress) -> Result<Vec<Planne
                 &run,
                 members,
                 request,
-                progress,
+                (heads, progress),
                 std::mem::take(&mut findings),
             )?);
         }
@@ -197,7 +207,7 @@ fn plan_run(
     run: &RunFolders,
     members: Vec<(FolderInput, Listing)>,
     request: &PlanRequest,
-    progress: &PlanProgress,
+    (heads, progress): (&dyn Heads, &PlanProgress),
     mut findings: Findings,
 ) -> Result<PlannedRun, PlanError> {
     findings.add_some(run.missing.clone(), |folders| Finding::MissingFolders { folders });
@@ -215,7 +225,13 @@ fn plan_run(
         channels: request.channels.as_deref(),
         stem: request.stem.as_deref(),
     };
-    let gathered = gather(&folders, listings, wanted, &source_of, &mut findings)?;
+    let gathered = gather(
+        &folders,
+        listings,
+        wanted,
+        &|path| source_of(heads, path),
+        &mut findings,
+    )?;
     if gathered.channels.is_empty() {
         let left_out = findings
             .all
@@ -228,6 +244,7 @@ fn plan_run(
     let names = Names {
         folders: &folders,
         patterns: &gathered.patterns,
+        heads,
     };
     let read = read_channels(names, gathered.channels, request, progress, &mut findings)?;
     compare_triggers(names, &read, request.options.events, &mut findings);
@@ -246,8 +263,8 @@ fn plan_run(
 }
 
 /// The channel in a file's header, for names without one.
-fn source_of(path: &Path) -> Result<Option<Channel>, PlanError> {
-    let head = read_head(path).map_err(|source| PlanError::Storage {
+fn source_of(heads: &dyn Heads, path: &Path) -> Result<Option<Channel>, PlanError> {
+    let head = heads.head(path).map_err(|source| PlanError::Storage {
         path: path.to_owned(),
         doing: "opened",
         source,

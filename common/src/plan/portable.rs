@@ -3,10 +3,10 @@
 //! Folders and inputs become places (`data:run/r005`). Everything else is the same everywhere: rows, names, labels.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::model::{Folder, Plan};
-use crate::roots::{Place, RootError, RootName, Roots};
+use crate::roots::{Place, RootError, RootName, Roots, is_elsewhere};
 
 impl Plan {
     /// The same plan with places instead of paths, and an id of its own. Fails where a folder or an input is below no
@@ -17,10 +17,13 @@ impl Plan {
             folder.path = PathBuf::from(roots.place_below(&folder.path)?.to_string());
         }
         for input in &mut plan.request.inputs {
-            // Relative ones are meant from where they were typed.
-            *input = roots
-                .place_below(&self.request.working_folder.join(&*input))?
-                .to_string();
+            let path = if is_elsewhere(Path::new(input)) {
+                PathBuf::from(&*input)
+            } else {
+                // Relative ones are meant from where they were typed.
+                self.request.working_folder.join(&*input)
+            };
+            *input = roots.place_below(&path)?.to_string();
         }
         plan.request.working_folder = PathBuf::new();
         plan.id = plan.compute_id();

@@ -22,6 +22,7 @@ use super::findings::{ChangedAt, Examples, FileNote, Finding, Findings, Settings
 use super::gather::Candidate;
 use super::layouts::{Claimed, Claims, UNKNOWN, UNREADABLE};
 use super::model::{Folder, NamePattern, PatternId};
+use super::survey::Heads;
 use keys::Keys;
 
 /// Files opened of each channel beyond those that the layouts need, spread evenly.
@@ -70,6 +71,7 @@ fn try_read_head(path: &Path) -> io::Result<Vec<u8>> {
 pub(super) struct Names<'a> {
     pub(super) folders: &'a [Folder],
     pub(super) patterns: &'a [NamePattern],
+    pub(super) heads: &'a dyn Heads,
 }
 
 impl Names<'_> {
@@ -199,8 +201,8 @@ enum Opened {
     Failed(io::Error),
 }
 
-fn open(path: &Path, size: Bytes, array: WaveArray) -> Opened {
-    let head = match read_head(path) {
+fn open(heads: &dyn Heads, path: &Path, size: Bytes, array: WaveArray) -> Opened {
+    let head = match heads.head(path) {
         Ok(head) => head,
         Err(error) => return Opened::Failed(error),
     };
@@ -291,7 +293,7 @@ impl<'a> Fold<'a> {
         let results: Vec<Opened> = positions
             .par_iter()
             .map(|&at| {
-                let result = open(&names.path(&files[at]), Bytes(files[at].size), array);
+                let result = open(names.heads, &names.path(&files[at]), Bytes(files[at].size), array);
                 counter.fetch_add(1, Ordering::Relaxed);
                 result
             })

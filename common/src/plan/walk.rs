@@ -111,6 +111,19 @@ pub(super) fn list_names(folder: &Path) -> io::Result<Listing> {
     Ok(batch.listing)
 }
 
+/// What [`list`] would give of these files.
+pub(super) fn relist(files: impl Iterator<Item = (String, Stamp)>) -> Listing {
+    let mut batch = Batch::default();
+    for (name, stamp) in files {
+        // A name that was planned is a trace's, with an index or without.
+        let literally = true;
+        batch
+            .add(OsStr::new(&name), literally, &Known(stamp))
+            .expect("nothing is looked at");
+    }
+    batch.listing
+}
+
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -182,6 +195,20 @@ impl Found for Named<'_> {
     }
     fn look(&self, _: bool) -> io::Result<Look> {
         std::fs::metadata(self.0.join(self.1)).map(|metadata| Look::from(&metadata))
+    }
+}
+
+struct Known(Stamp);
+
+impl Found for Known {
+    fn kind(&self) -> io::Result<Option<FileType>> {
+        Ok(None)
+    }
+    fn look(&self, _: bool) -> io::Result<Look> {
+        Ok(Look {
+            is_file: true,
+            stamp: self.0,
+        })
     }
 }
 

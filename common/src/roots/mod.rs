@@ -10,7 +10,7 @@ mod tests;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-pub use place::{BadPlace, Place, RootName};
+pub use place::{BadPlace, Place, RootName, is_file_name};
 
 /// A root that cannot be used, or a path that no root covers.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +108,25 @@ struct Root {
     path: PathBuf,
     /// Without links. On Windows it begins with `\\?\`, and is compared with such paths alone.
     real: PathBuf,
+    /// Other machines have it, this one has not: the path is none.
+    elsewhere: bool,
+}
+
+/// What a root that only other machines have begins with here: `scope:`, so that what lies in it reads `scope:/r005`. No
+/// path of this machine looks like that: those that are worked with are absolute.
+fn elsewhere(name: &RootName) -> PathBuf {
+    PathBuf::from(format!("{name}:"))
+}
+
+/// Whether a path stands for a file or folder that only other machines see ([`Roots::with_elsewhere`]).
+pub fn is_elsewhere(path: &Path) -> bool {
+    let first = match path.components().next() {
+        Some(Component::Normal(first)) => first.to_str(),
+        _ => None,
+    };
+    first
+        .and_then(|first| first.strip_suffix(':'))
+        .is_some_and(|name| name.parse::<RootName>().is_ok())
 }
 
 impl Roots {
@@ -152,8 +171,36 @@ impl Roots {
         if path.to_str().is_none() {
             return Err(RootError::NotUnicode { name, path });
         }
-        self.0.push(Root { name, path, real });
+        let elsewhere = false;
+        self.0.push(Root {
+            name,
+            path,
+            real,
+            elsewhere,
+        });
         Ok(())
+    }
+
+    /// The same, and those of `names` that this machine has not mapped as roots that only other machines have: places in
+    /// them have paths that can be told apart, compared and shown, and lead to nothing.
+    #[must_use]
+    pub fn with_elsewhere<'n>(mut self, names: impl IntoIterator<Item = &'n RootName>) -> Self {
+        for name in names {
+            if self.root(name).is_err() {
+                self.0.push(Root {
+                    name: name.clone(),
+                    path: elsewhere(name),
+                    real: elsewhere(name),
+                    elsewhere: true,
+                });
+            }
+        }
+        self
+    }
+
+    /// Whether the root is mapped on this machine.
+    pub fn has(&self, name: &RootName) -> bool {
+        self.root(name).is_ok_and(|root| !root.elsewhere)
     }
 
     /// The names, in the order given.
@@ -193,6 +240,9 @@ impl Roots {
     pub fn contains(&self, place: &Place) -> Result<PathBuf, RootError> {
         let root = self.root(place.root())?;
         let path = self.resolve(place)?;
+        if root.elsewhere {
+            return Ok(path);
+        }
         let storage = |source| RootError::Storage {
             place: place.clone(),
             path: path.clone(),
@@ -212,6 +262,9 @@ impl Roots {
     /// The place of a path below a root, the nearest one where several are above it; it need not be there. Nothing where
     /// no root is above it, or where it cannot be named on every machine.
     pub fn place_of(&self, path: &Path) -> Option<Place> {
+        if is_elsewhere(path) {
+            return self.below(path, |root| &root.path);
+        }
         // As it is written comes first: a link's own name is the run's.
         let absolute = std::path::absolute(path).ok()?;
         self.below(&absolute, |root| &root.path).or_else(|| {

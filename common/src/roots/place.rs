@@ -102,6 +102,11 @@ impl Place {
     }
 }
 
+/// Whether a text can be the name of a file on this machine and leads nowhere else.
+pub fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0'])
+}
+
 fn check_part(part: &str) -> Result<(), String> {
     if part.is_empty() {
         return Err("a part of the path is empty: write one / between two parts, and none at the end".to_owned());

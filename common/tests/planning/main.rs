@@ -1,6 +1,7 @@
 //! Planning real folders of real files, through the public interface alone.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its folder has failed")]
 
+mod elsewhere;
 mod events;
 mod names;
 mod probing;

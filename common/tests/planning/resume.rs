@@ -8,7 +8,7 @@ use trc2npy_common::plan::{InputChanges, Made, Plan, compare};
 use super::{Lab, one, sweep};
 
 fn changes(plan: &Plan) -> InputChanges {
-    compare(plan, false, 2, &|_, _, _| Made::Not).unwrap()
+    compare(plan, plan, false, 2, &|_, _, _| Made::Not).unwrap()
 }
 
 fn touch(lab: &Lab, path: &str, later: Duration) {
@@ -66,7 +66,13 @@ fn new_changed_and_missing_files_are_told_apart() {
         "r-2/C1--Trace--00004.trc: modified 60 seconds later than planned"
     );
     // The size alone.
-    assert_eq!(compare(&plan, true, 1, &|_, _, _| Made::Not).unwrap().changed.count, 1);
+    assert_eq!(
+        compare(&plan, &plan, true, 1, &|_, _, _| Made::Not)
+            .unwrap()
+            .changed
+            .count,
+        1
+    );
     assert!(found.to_string().contains("--trust-size"), "{found}");
 }
 

@@ -101,7 +101,7 @@ pub enum Event {
 /// A job as far as scheduling goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSpec {
-    /// The roots that a worker must have mapped.
+    /// The roots that a worker must have mapped, whichever rows it makes.
     pub roots: Vec<String>,
     /// In the plan's order.
     pub channels: Vec<ChannelSpec>,
@@ -120,6 +120,17 @@ pub struct ChannelSpec {
     pub stretches: Vec<Stretch>,
     /// Rows that need no work any more; in order, none twice.
     pub committed: Vec<RowRange>,
+    /// Where the rows' files lie, in row order, if not all of them in the job's own roots. Ranges are cut between them.
+    pub regions: Vec<Region>,
+}
+
+/// Rows that follow those of the region before, and that not every worker can make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Of its rows.
+    pub end: u64,
+    /// The roots that a worker must have mapped besides those of the job.
+    pub roots: Vec<String>,
 }
 
 /// A worker, as it introduces itself.

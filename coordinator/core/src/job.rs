@@ -7,6 +7,7 @@ use trc2npy_common::units::{Bytes, RowRange};
 
 use crate::event::JobSpec;
 use crate::ids::{ChannelIndex, Epoch, LeaseId, Millis, SessionId};
+use crate::lease::Lease;
 use crate::rows::{Channel, Spans};
 use crate::worker::Worker;
 
@@ -123,10 +124,16 @@ impl Job {
         (0..).map(ChannelIndex).zip(&self.channels)
     }
 
-    /// Whether a worker sees its files, as far as is known.
+    /// Whether a worker can work on it, as far as is known: on some of its rows at least.
     pub(crate) fn suits(&self, session: SessionId, worker: &Worker, now: Millis) -> bool {
         let unfit = self.unfit.get(&session).is_some_and(|unfit| unfit.until > now);
-        !unfit && self.roots.iter().all(|root| worker.roots.contains(root))
+        !unfit && worker.sees(&self.roots)
+    }
+
+    /// Whether it can work on these rows of one lease.
+    pub(crate) fn suits_rows(&self, session: SessionId, worker: &Worker, now: Millis, lease: &Lease) -> bool {
+        let channel = self.channel(lease.channel);
+        self.suits(session, worker, now) && channel.is_some_and(|channel| worker.sees(channel.roots(lease.rows)))
     }
 
     /// What is in nobody's hands.

@@ -15,7 +15,8 @@ mod worker;
 
 pub use effect::{Effect, Ending, Reached, Record};
 pub use event::{
-    Beat, ChannelSpec, Event, Fault, Found, Grant, Hello, JobSpec, LeaseProgress, Loss, Shard, Step, Terms, Work,
+    Beat, ChannelSpec, Event, Fault, Found, Grant, Hello, JobSpec, LeaseProgress, Loss, Region, Shard, Step, Terms,
+    Work,
 };
 pub use ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
 pub use rows::Amount;

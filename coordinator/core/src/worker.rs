@@ -115,6 +115,11 @@ impl Worker {
         }
     }
 
+    /// Whether it has all of these roots mapped.
+    pub(crate) fn sees(&self, roots: &[String]) -> bool {
+        roots.iter().all(|root| self.roots.contains(root))
+    }
+
     /// Whether it lives and is not about to end.
     pub(crate) fn stays(&self, now: Millis) -> bool {
         !self.is_draining() && now.since(self.heard) <= placement::SILENT

@@ -111,7 +111,7 @@ impl Earlier {
             return Ok(None);
         }
         let made = |channel: Channel, file: u64, rows: RowRange| self.made(channel, file, rows);
-        let changes = plan::compare(&plan, settings.trust_size, settings.threads, &made)?;
+        let changes = plan::compare(&plan, now, settings.trust_size, settings.threads, &made)?;
         // What is unfinished goes on as planned: the next run will see what has become whole meanwhile.
         let is_stale = !changes.is_empty() || (finished && !plan.has_the_rows_of(now));
         if is_stale && settings.overwrite == Overwrite::Stale {

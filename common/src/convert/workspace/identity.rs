@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::convert::{ConvertRun, NameTemplate, Settings};
 use crate::plan::PlanRequest;
+use crate::roots::is_elsewhere;
 
 /// Names a command by all that decides about its bytes: its inputs, its choices, and what the arrays are called. How a
 /// path is written does not matter, nor in which order inputs and channels are named where it changes nothing.
@@ -33,6 +34,9 @@ pub(super) fn key(request: &PlanRequest, settings: &Settings) -> String {
 
 /// One path for every way to write it; of a pattern as far as its folders are there.
 fn place(input: &Path) -> PathBuf {
+    if is_elsewhere(input) {
+        return input.to_owned();
+    }
     let absolute = std::path::absolute(input).unwrap_or_else(|_| input.to_owned());
     for folder in absolute.ancestors() {
         if let Ok(real) = std::fs::canonicalize(folder) {

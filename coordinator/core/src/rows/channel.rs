@@ -7,6 +7,7 @@ use trc2npy_common::units::{Bytes, RowRange};
 
 use super::care::Care;
 use super::cost::Cost;
+use super::regions::Regions;
 use super::spans::Spans;
 use crate::event::{ChannelSpec, Terms};
 use crate::ids::{LeaseId, Millis, SessionId};
@@ -118,6 +119,7 @@ struct Open {
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     pub(crate) cost: Cost,
+    regions: Regions,
     /// To be had now.
     open: BTreeMap<u64, Open>,
     /// Open too, but not before a time.
@@ -145,6 +147,7 @@ impl Channel {
         }
         let mut channel = Self {
             cost,
+            regions: Regions::new(&spec.regions),
             open: BTreeMap::new(),
             waiting: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -190,17 +193,28 @@ impl Channel {
         !rows.is_empty()
     }
 
-    /// The lowest open rows of which all are alike and whose history suits `may`, with that history.
-    pub(crate) fn first(&self, may: impl Fn(&Care) -> bool) -> Option<(RowRange, Option<&Care>)> {
-        let all = self.open.iter();
-        all.map(|(&start, part)| (RowRange::new(start, part.end), part.care.as_deref()))
-            .find(|(_, care)| care.is_none_or(&may))
+    /// The lowest open rows of which all are alike and that suit `may`, by the roots that they need besides the job's and
+    /// by their history; with that.
+    pub(crate) fn first(&self, may: impl Fn(&[String], Option<&Care>) -> bool) -> Option<(RowRange, Option<&Care>)> {
+        self.open.iter().find_map(|(&start, part)| {
+            let care = part.care.as_deref();
+            let mut parts = self.regions.parts(RowRange::new(start, part.end));
+            parts.find(|(_, roots)| may(roots, care)).map(|(rows, _)| (rows, care))
+        })
     }
 
-    /// Every part of the open rows, with what is known of it.
-    pub(crate) fn open_parts(&self) -> impl Iterator<Item = (RowRange, Option<&Care>)> {
+    /// Every part of the open rows, with the roots that it needs besides the job's, and with what is known of it.
+    pub(crate) fn open_parts(&self) -> impl Iterator<Item = (RowRange, &[String], Option<&Care>)> {
         let all = self.open.iter().chain(&self.waiting);
-        all.map(|(&start, part)| (RowRange::new(start, part.end), part.care.as_deref()))
+        all.flat_map(|(&start, part)| {
+            let parts = self.regions.parts(RowRange::new(start, part.end));
+            parts.map(|(rows, roots)| (rows, roots, part.care.as_deref()))
+        })
+    }
+
+    /// The roots that rows of one lease need besides the job's.
+    pub(crate) fn roots(&self, rows: RowRange) -> &[String] {
+        self.regions.roots(rows.start)
     }
 
     /// What is held, in row order.

@@ -5,6 +5,7 @@
 mod care;
 mod channel;
 mod cost;
+mod regions;
 mod spans;
 
 pub(crate) use care::Care;

@@ -70,7 +70,7 @@ impl Core {
         };
         let agrees = job.hopeless_on.as_ref().is_some_and(|first| *first != lease.name);
         let mut others = self.workers.iter().filter(|(other, _)| **other != session);
-        if !agrees && others.any(|(other, worker)| worker.stays(now) && job.suits(*other, worker, now)) {
+        if !agrees && others.any(|(other, worker)| worker.stays(now) && job.suits_rows(*other, worker, now, lease)) {
             job.hopeless_on = Some(Arc::clone(&lease.name));
             self.make_unfit(lease.job, session, format!("the files are others there: {why}"));
             self.end_attempt(id, |_, pieces| pieces);

@@ -84,7 +84,10 @@ impl Core {
                 continue;
             }
             for (index, channel) in job.each_channel() {
-                let may = |care: &Care| care.may_try(&worker.name, now, || self.others_may(job, care, now));
+                let may = |roots: &[String], care: Option<&Care>| {
+                    let others = |care| move || self.others_may(job, roots, care, now);
+                    worker.sees(roots) && care.is_none_or(|care| care.may_try(&worker.name, now, others(care)))
+                };
                 let Some((rows, care)) = channel.first(may) else {
                     continue;
                 };
@@ -112,9 +115,10 @@ impl Core {
     }
 
     /// Whether there is a worker for rows that some could not read, which has not tried them.
-    fn others_may(&self, job: &Job, care: &Care, now: Millis) -> bool {
+    fn others_may(&self, job: &Job, roots: &[String], care: &Care, now: Millis) -> bool {
         self.workers.iter().any(|(&session, worker)| {
-            worker.stays(now) && job.suits(session, worker, now) && !care.failed_on.contains(&worker.name)
+            let fit = worker.stays(now) && job.suits(session, worker, now) && worker.sees(roots);
+            fit && !care.failed_on.contains(&worker.name)
         })
     }
 
@@ -131,7 +135,7 @@ impl Core {
         let failed = held.is_none_or(|held| held.cares().any(|care| care.failed_on.contains(&worker.name)));
         let room = placement::room(worker.disk_free, worker.bytes, job.unfinished());
         let idle = lease.holder != Holder::Worker(session) && lease.no_second_before <= now;
-        idle && !failed && job.suits(session, worker, now) && lease.bytes <= room
+        idle && !failed && job.suits_rows(session, worker, now, lease) && lease.bytes <= room
     }
 
     fn second_pays(&self, session: SessionId, worker: &Worker, first: LeaseId) -> bool {

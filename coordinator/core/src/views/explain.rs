@@ -1,6 +1,6 @@
 //! Why rows of a job wait, and why each worker gets none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::reason::{Idle, Reason};
 use crate::ids::{JobId, Millis, SessionId};
@@ -57,6 +57,9 @@ impl Core {
             .any(|(&session, worker)| job.suits(session, worker, now))
         {
             reasons.push(Reason::NoneFit { rows });
+        } else {
+            let unseen = unseen(job, &self.workers).into_iter();
+            reasons.extend(unseen.map(|(roots, rows)| Reason::NoneSees { rows, roots }));
         }
         let older = self.jobs.range(..id).filter(|(_, older)| older.has_open()).count() as u64;
         if older > 0 {
@@ -111,7 +114,7 @@ fn of_rows(job: &Job, now: Millis) -> Vec<Reason> {
     let (mut writing, mut unreadable, mut struck, mut quarantined) = (0, 0, 0, 0);
     let mut rest: Option<Millis> = None;
     let mut workers = BTreeSet::new();
-    for (rows, care) in job.channels.iter().flat_map(Channel::open_parts) {
+    for (rows, _, care) in job.channels.iter().flat_map(Channel::open_parts) {
         let Some(care) = care else { continue };
         let rows = rows.len();
         if care.not_before > now {
@@ -142,14 +145,38 @@ fn of_rows(job: &Job, now: Millis) -> Vec<Reason> {
     all.into_iter().flatten().collect()
 }
 
+/// The roots for want of which a worker can make none of the rows that nobody has.
+fn missing_roots(job: &Job, worker: &Worker) -> Vec<String> {
+    let lacks = |roots: &[String]| -> Vec<String> {
+        let missing = roots.iter().filter(|&root| !worker.roots.contains(root));
+        missing.cloned().collect()
+    };
+    let of_all = lacks(&job.roots);
+    if !of_all.is_empty() {
+        return of_all;
+    }
+    let parts = || job.channels.iter().flat_map(Channel::open_parts);
+    if parts().any(|(_, roots, _)| worker.sees(roots)) {
+        return of_all;
+    }
+    let missing: BTreeSet<String> = parts().flat_map(|(_, roots, _)| lacks(roots)).collect();
+    missing.into_iter().collect()
+}
+
+/// Rows that nobody has and that no connected worker sees, by the roots that they need.
+fn unseen(job: &Job, workers: &BTreeMap<SessionId, Worker>) -> BTreeMap<Vec<String>, u64> {
+    let mut unseen = BTreeMap::new();
+    for (rows, roots, _) in job.channels.iter().flat_map(Channel::open_parts) {
+        if !roots.is_empty() && !workers.values().any(|worker| worker.sees(roots)) {
+            *unseen.entry(roots.to_vec()).or_default() += rows.len();
+        }
+    }
+    unseen
+}
+
 /// Why a worker gets nothing of a job, if there is something for it to get.
 fn why_idle(job: &Job, session: SessionId, worker: &Worker, now: Millis) -> Option<Idle> {
-    let missing: Vec<String> = job
-        .roots
-        .iter()
-        .filter(|&root| !worker.roots.contains(root))
-        .cloned()
-        .collect();
+    let missing = missing_roots(job, worker);
     if !missing.is_empty() {
         return Some(Idle::RootsMissing(missing));
     }
@@ -175,6 +202,7 @@ fn why_idle(job: &Job, session: SessionId, worker: &Worker, now: Millis) -> Opti
         .channels
         .iter()
         .flat_map(Channel::open_parts)
-        .all(|(_, care)| care.is_some_and(failed));
+        .filter(|(_, roots, _)| worker.sees(roots))
+        .all(|(.., care)| care.is_some_and(failed));
     all.then_some(Idle::FailedOnAll)
 }

@@ -175,8 +175,8 @@ fn channel_view(channel: &Channel) -> ChannelView {
     let given_up = |care: &Care| care.terms().give_up;
     let open = channel
         .open_parts()
-        .filter(|(_, care)| care.is_some_and(given_up))
-        .map(|(rows, _)| rows.len());
+        .filter(|(.., care)| care.is_some_and(given_up))
+        .map(|(rows, ..)| rows.len());
     let held = channel.all_held().flat_map(|held| &held.pieces);
     let held = held
         .filter(|(_, care)| care.as_deref().is_some_and(given_up))

@@ -28,6 +28,13 @@ pub enum Reason {
         /// Rows that nobody has.
         rows: u64,
     },
+    /// Workers are connected, but none that sees the files of some rows.
+    NoneSees {
+        /// Rows that nobody has.
+        rows: u64,
+        /// The roots in which their files lie.
+        roots: Vec<String>,
+    },
     /// Older jobs come first.
     OlderJobs {
         /// How many have rows that nobody has.
@@ -149,6 +156,13 @@ impl fmt::Display for Reason {
             }
             Self::NoWorkers { rows } => write!(f, "{}: no worker is connected", wait(*rows)),
             Self::NoneFit { rows } => write!(f, "{}: no connected worker can work on this job", wait(*rows)),
+            Self::NoneSees { rows, roots } => {
+                let (rows, roots) = (wait(*rows), roots.join(", "));
+                write!(
+                    f,
+                    "{rows}: their files are in {roots}, which no connected worker has mapped"
+                )
+            }
             Self::OlderJobs { jobs: 1 } => write!(f, "an older job comes first"),
             Self::OlderJobs { jobs } => write!(f, "{jobs} older jobs come first"),
             Self::StillWriting { rows, rest } => {

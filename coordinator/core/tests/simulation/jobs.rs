@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use trc2npy_common::plan::Stretch;
 use trc2npy_common::units::{Bytes, RowRange};
-use trc2npy_coordinator_core::{ChannelIndex, ChannelSpec, Ending, JobId, JobSpec, LeaseId, Millis};
+use trc2npy_coordinator_core::{ChannelIndex, ChannelSpec, Ending, JobId, JobSpec, LeaseId, Millis, Region};
 
 /// A file of a channel.
 #[derive(Clone, Debug)]
@@ -62,9 +62,19 @@ impl Job {
                     at = rows.end;
                 }
             }
+            // Some of the rows lie where only some workers see them.
+            let regions = if random.f32() < 0.3 {
+                vec![Region {
+                    end: random.u64(..=at),
+                    roots: vec!["more".to_owned()],
+                }]
+            } else {
+                Vec::new()
+            };
             channels.push(ChannelSpec {
                 stretches,
                 committed: Vec::new(),
+                regions,
             });
             files.push(these);
         }

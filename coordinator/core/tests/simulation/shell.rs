@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use trc2npy_common::units::RowRange;
-use trc2npy_coordinator_core::{Core, Effect, Epoch, Event, Fault, Grant, JobId, Loss, Millis, Record, Shard};
+use trc2npy_coordinator_core::{
+    Core, Effect, Epoch, Event, Fault, Grant, JobId, Loss, Millis, Record, SessionId, Shard,
+};
 
 use crate::disk::name;
 use crate::workers::ToWorker;
@@ -90,6 +92,7 @@ impl World {
                 self.hands.insert(grant.lease, (*session, *grant));
                 assert!(self.sessions.contains_key(session), "{session:?} is gone");
                 self.look_at_grant(grant);
+                self.look_at_roots(*session, grant);
             }
             Effect::Close { job, .. } => {
                 self.jobs.entry(*job).and_modify(|job| job.closed = true);
@@ -100,6 +103,27 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    fn look_at_roots(&self, session: SessionId, grant: &Grant) {
+        let Some(worker) = self.workers.iter().find(|worker| worker.session == Some(session)) else {
+            return;
+        };
+        let spec = &self.jobs[&grant.job].spec;
+        let regions = &spec.channels[usize::from(grant.channel.0)].regions;
+        let all = std::iter::once(&spec.roots);
+        let needed: Vec<_> = match regions.iter().find(|region| grant.rows.start < region.end) {
+            Some(region) => {
+                assert!(grant.rows.end <= region.end, "{grant:?} reaches over {region:?}");
+                all.chain([&region.roots]).flatten().collect()
+            }
+            None => all.flatten().collect(),
+        };
+        assert!(
+            needed.iter().all(|root| worker.roots.contains(root)),
+            "{grant:?} for {:?}",
+            worker.roots
+        );
     }
 
     fn look_at_grant(&mut self, grant: &Grant) {

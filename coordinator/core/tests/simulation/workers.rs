@@ -34,7 +34,7 @@ pub(crate) struct Task {
 #[derive(Clone, Debug)]
 pub(crate) struct Worker {
     name: String,
-    roots: Vec<String>,
+    pub(crate) roots: Vec<String>,
     slots: u32,
     /// Bytes a millisecond of one lease.
     speed: u64,

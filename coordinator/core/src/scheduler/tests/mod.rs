@@ -7,5 +7,6 @@ mod faults;
 mod grants;
 mod jobs;
 mod loss;
+mod regions;
 mod stage;
 mod views;

@@ -37,6 +37,7 @@ pub(super) fn channel(rows: u64, rows_a_file: u64) -> ChannelSpec {
             rows_a_file,
         }],
         committed: Vec::new(),
+        regions: Vec::new(),
     }
 }
 
@@ -134,6 +135,16 @@ impl Stage {
     }
 
     pub(super) fn join_with(&mut self, name: &str, slots: u32, in_hand: &[Grant]) -> (SessionId, Vec<Effect>) {
+        self.join_seeing(&["data"], name, slots, in_hand)
+    }
+
+    pub(super) fn join_seeing(
+        &mut self,
+        roots: &[&str],
+        name: &str,
+        slots: u32,
+        in_hand: &[Grant],
+    ) -> (SessionId, Vec<Effect>) {
         self.sessions += 1;
         let session = SessionId(self.sessions);
         self.heard.insert(session, Self::beat(slots));
@@ -142,7 +153,7 @@ impl Stage {
             hello: Hello {
                 name: name.to_owned(),
                 slots,
-                roots: vec!["data".to_owned()],
+                roots: roots.iter().map(ToString::to_string).collect(),
                 in_hand: in_hand.to_vec(),
             },
         });
