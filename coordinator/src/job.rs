@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use trc2npy_common::fs::Stamp;
 use trc2npy_common::plan::Plan;
+use trc2npy_common::roots::is_elsewhere;
 use trc2npy_common::shard::Sighting;
 use trc2npy_proto::v1;
 
+use crate::journal::Seen;
+use crate::scout::Scouts;
 use crate::stitcher::Stitcher;
 
 /// Planned files whose first bytes a worker compares.
@@ -53,30 +56,56 @@ impl Watched {
     }
 }
 
-/// Some files of the plan, spread over its channels: with the CRC32C of their first 4 KiB for the workers, and with what
-/// they were for the coordinator. `plan` has this machine's paths. A file that cannot be read is none that could be
-/// compared.
-pub(crate) fn checks(plan: &Plan) -> (Vec<v1::FileCheck>, Vec<Watched>) {
+/// Some files of the plan, spread over its channels: the positions of channel and file, and the path. `plan` has this
+/// machine's paths.
+fn some_files(plan: &Plan) -> impl Iterator<Item = (usize, usize, PathBuf)> {
     let each = CHECKS.div_ceil(plan.channels.len().max(1));
-    let mut checks = Vec::new();
-    for (position, channel) in plan.channels.iter().enumerate() {
+    let all = plan.channels.iter().enumerate().flat_map(move |(position, channel)| {
         let files = channel.files.len();
-        for k in 0..each.min(files) {
+        (0..each.min(files)).map(move |k| {
             // The first, the last, and what lies between at equal distances.
             let file = if each > 1 { k * (files - 1) / (each - 1) } else { 0 };
             let mut path = PathBuf::new();
             plan.file_path(channel, file, &mut path);
-            let planned = channel.files.get(file).stamp();
-            if let Ok(Sighting { crc, .. }) = Sighting::of(&path) {
-                let check = v1::FileCheck {
-                    channel: u32::try_from(position).unwrap_or(u32::MAX),
-                    file: file as u64,
-                    crc,
-                };
-                checks.push((check, Watched { path, planned }));
-            }
+            (position, file, path)
+        })
+    });
+    all.take(CHECKS)
+}
+
+/// Some files of the plan with the CRC32C of their first 4 KiB for the workers, and with what they were for the
+/// coordinator. A file that cannot be read is none that could be compared; of those that only workers see, `seen` counts.
+pub(crate) fn checks(plan: &Plan, seen: &[Seen]) -> (Vec<v1::FileCheck>, Vec<Watched>) {
+    let mut checks: Vec<v1::FileCheck> = seen.iter().map(|&seen| seen.into()).collect();
+    let mut watched = Vec::new();
+    for (channel, file, path) in some_files(plan).filter(|(.., path)| !is_elsewhere(path)) {
+        if let Ok(Sighting { crc, .. }) = Sighting::of(&path) {
+            let planned = plan.channels[channel].files.get(file).stamp();
+            checks.push(saw(channel, file, crc).into());
+            watched.push(Watched { path, planned });
         }
     }
-    checks.truncate(CHECKS);
-    checks.into_iter().unzip()
+    (checks, watched)
+}
+
+/// The same of the files that only workers see, as `scouts` see them.
+pub(crate) fn seen_elsewhere(plan: &Plan, scouts: &Scouts) -> Vec<Seen> {
+    let elsewhere = some_files(plan).filter(|(.., path)| is_elsewhere(path));
+    elsewhere
+        .filter_map(|(channel, file, path)| Some(saw(channel, file, scouts.crc(&path)?)))
+        .collect()
+}
+
+fn saw(channel: usize, file: usize, crc: u32) -> Seen {
+    Seen {
+        channel: u32::try_from(channel).unwrap_or(u32::MAX),
+        file: file as u64,
+        crc,
+    }
+}
+
+impl From<Seen> for v1::FileCheck {
+    fn from(Seen { channel, file, crc }: Seen) -> Self {
+        Self { channel, file, crc }
+    }
 }

@@ -10,7 +10,9 @@ pub mod journal;
 mod owner;
 mod planner;
 mod recorder;
+mod scout;
 mod server;
+mod spec;
 mod stitcher;
 
 use std::net::SocketAddr;

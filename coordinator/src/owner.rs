@@ -24,7 +24,7 @@ use crate::job::LiveJob;
 use crate::journal::{ChannelSummary, ENDED_JOBS, Ended, JobEnd, JobRecord, Journal, JournalError, Unfinished};
 use crate::recorder::Recorder;
 use crate::{Restored, planner, stitcher};
-use sessions::WorkerSession;
+use sessions::{Asked, WorkerSession};
 pub(crate) use sessions::{Joining, Refused};
 
 const TICK: Duration = Duration::from_millis(250);
@@ -83,7 +83,7 @@ pub(crate) struct Opened {
 }
 
 /// Where messages for the owner are dropped; never waits.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inbox(Sender<Message>);
 
 impl Inbox {
@@ -196,6 +196,9 @@ pub(crate) struct Owner {
     pub(crate) keys: HashMap<String, Vec<JobId>>,
     sessions: BTreeMap<SessionId, WorkerSession>,
     next_session: u64,
+    /// Questions to workers that wait for their answers.
+    asked: HashMap<u64, Asked>,
+    next_question: u64,
     next_step: u64,
     /// Effects that wait for the records of their step.
     deferred: BTreeMap<u64, Vec<Effect>>,
@@ -225,6 +228,8 @@ impl Owner {
             keys: HashMap::new(),
             sessions: BTreeMap::new(),
             next_session: 1,
+            asked: HashMap::new(),
+            next_question: 1,
             next_step: 1,
             deferred: BTreeMap::new(),
             roots,

@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 use tonic::Status;
 use trc2npy_common::convert::{
     Assembly, AssemblyJob, ConvertError, ConvertRun, Io, NameTemplate, Opened as Opening, Overwrite, Settings, Watch,
-    unreadable_allowed,
 };
 use trc2npy_common::plan::{
     self, ChannelPlan, Findings, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun,
@@ -19,13 +18,15 @@ use trc2npy_common::resources::{Machine, default_memory_limit};
 use trc2npy_common::roots::{Place, RootError, Roots};
 use trc2npy_common::shard::TOKEN;
 use trc2npy_common::{fs, panics};
-use trc2npy_coordinator_core::{ChannelSpec, JobId, JobSpec, Millis, Shard};
+use trc2npy_coordinator_core::{JobId, Millis, Shard};
 use trc2npy_proto::{Submission, v1};
 
 use crate::clock::wall_ms;
-use crate::job::{Handout, LiveJob, checks};
+use crate::job::{Handout, LiveJob, checks, seen_elsewhere};
 use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal};
 use crate::owner::{Accepted, Inbox, Message, Opened};
+use crate::scout::Scouts;
+use crate::spec::spec;
 use crate::stitcher::{Stitcher, summaries};
 
 /// A submit, and who waits for it.
@@ -82,13 +83,23 @@ impl Planner {
         }
         let run = self.localised(submission)?;
         let began = Instant::now();
-        let planned = plan::plan(&run.request, &PlanProgress::default()).map_err(|error| refused(&error.into()))?;
+        let scouts = self.scouts(submission)?;
+        let planned = match &scouts {
+            None => plan::plan(&run.request, &PlanProgress::default()).map_err(|error| refused(&error.into()))?,
+            Some(scouts) => self.planned_with(scouts, submission, &run)?,
+        };
         let outs =
             plan::resolve_outputs(&run.out, &planned).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let planning = began.elapsed();
         let mut taken = Vec::with_capacity(planned.len());
         let ids = self
-            .take_all(submission, &run, planned.into_iter().zip(outs), planning, &mut taken)
+            .take_all(
+                (submission, &run),
+                scouts.as_ref(),
+                planned.into_iter().zip(outs),
+                planning,
+                &mut taken,
+            )
             .inspect_err(|_| {
                 // Nobody is to find half of what was refused.
                 for (assembly, _) in taken.iter().filter_map(|taken| taken.work.as_ref()) {
@@ -110,14 +121,18 @@ impl Planner {
     /// Takes all output folders, or none, and records the jobs.
     fn take_all(
         &self,
-        submission: &Submission,
-        run: &ConvertRun,
+        (submission, run): (&Submission, &ConvertRun),
+        scouts: Option<&Scouts>,
         planned: impl Iterator<Item = (PlannedRun, PathBuf)>,
         planning: Duration,
         taken: &mut Vec<Taken>,
     ) -> Result<Vec<JobId>, Status> {
         for (planned, out) in planned {
-            taken.push(self.take(submission, run, planned, &out.to_string_lossy(), planning)?);
+            let mut one = self.take(submission, run, planned, &out.to_string_lossy(), planning)?;
+            if let (Some(scouts), Some((assembly, _))) = (scouts, &one.work) {
+                one.record.seen = seen_elsewhere(assembly.plan(), scouts);
+            }
+            taken.push(one);
         }
         for Taken { record, work } in &*taken {
             if let Some((_, portable)) = work {
@@ -126,6 +141,40 @@ impl Planner {
         }
         let records: Vec<JobRecord> = taken.iter().map(|taken| taken.record.clone()).collect();
         self.journal.accept(&records).map_err(internal)
+    }
+
+    /// Who looks at the files of a submit, where this machine does not see all of them.
+    fn scouts(&self, submission: &Submission) -> Result<Option<Scouts>, Status> {
+        let inputs = places(submission)?;
+        if inputs.iter().all(|input| self.roots.has(input.root())) {
+            return Ok(None);
+        }
+        Scouts::find(&self.inbox, &self.roots, &inputs).map(Some)
+    }
+
+    fn planned_with(
+        &self,
+        scouts: &Scouts,
+        submission: &Submission,
+        run: &ConvertRun,
+    ) -> Result<Vec<PlannedRun>, Status> {
+        let inputs = places(submission)?;
+        let survey = scouts.survey(&inputs, submission.recursive, run.request.threads)?;
+        let paths: Result<Vec<PathBuf>, RootError> =
+            inputs.iter().map(|input| scouts.places().resolve(input)).collect();
+        let request = PlanRequest {
+            inputs: paths.map_err(usage)?,
+            ..run.request.clone()
+        };
+        let mut planned = plan::plan_survey(&request, survey, scouts, &PlanProgress::default())
+            .map_err(|error| refused(&error.into()))?;
+        let roots = self.roots_of(submission);
+        for run in &mut planned {
+            // This machine's own files have their paths again.
+            let portable = run.plan.portable(scouts.places()).map_err(usage)?;
+            run.plan = portable.localised(&roots).map_err(usage)?;
+        }
+        Ok(planned)
     }
 
     /// Goes on with a job that an earlier start has not ended. An error says why that cannot be done at the moment.
@@ -190,7 +239,11 @@ impl Planner {
 
     /// The submission with this machine's paths.
     fn localised(&self, submission: &Submission) -> Result<ConvertRun, Status> {
-        let inputs: Result<Vec<PathBuf>, Status> = submission.inputs.iter().map(|input| self.local(input)).collect();
+        let roots = self.roots_of(submission);
+        let inputs = places(submission)?
+            .into_iter()
+            .map(|input| roots.contains(&input).map_err(usage));
+        let inputs: Result<Vec<PathBuf>, Status> = inputs.collect();
         let machine = Machine::detect();
         let settings = Settings {
             threads: machine.usable_cores,
@@ -230,11 +283,15 @@ impl Planner {
         })
     }
 
-    /// The roots that a submission names. Others may lie inside of them, which its workers need not have.
+    /// The roots that a submission names, those of its inputs also where only workers have them. Others may lie inside of
+    /// them, which its workers need not have.
     fn roots_of(&self, submission: &Submission) -> Roots {
         let named = submission.inputs.iter().chain([&submission.out]);
         let named: Vec<&str> = named.filter_map(|place| place.split(':').next()).collect();
-        self.roots.only(|root| named.contains(&root.as_str()))
+        let inputs = places(submission).unwrap_or_default();
+        self.roots
+            .only(|root| named.contains(&root.as_str()))
+            .with_elsewhere(inputs.iter().map(Place::root))
     }
 
     /// Where a place is on this machine.
@@ -287,6 +344,7 @@ impl Planner {
             submitted_ms: wall_ms(),
             end: None,
             warnings: planned.findings.warnings().map(ToString::to_string).collect(),
+            seen: Vec::new(),
             channels: planned
                 .plan
                 .channels
@@ -341,7 +399,7 @@ impl Planner {
         let place = self.roots_of(&record.submission).place_below(folder)?;
         let bytes = portable.encode();
         let submission = &record.submission;
-        let (checks, watched) = checks(assembly.plan());
+        let (checks, watched) = checks(assembly.plan(), &record.seen);
         let handout = Handout {
             head: v1::JobHead {
                 plan_id: portable.id.to_string(),
@@ -386,21 +444,13 @@ impl Planner {
     }
 }
 
-/// What the core needs to know of a job.
-fn spec(assembly: &Assembly, portable: &Plan, submission: &Submission, folder: &Place) -> Result<JobSpec, RootError> {
-    let mut roots = portable.roots()?;
-    roots.insert(folder.root().clone());
-    let channels = portable.channels.iter().map(|channel| ChannelSpec {
-        stretches: channel.stretches(),
-        committed: assembly.committed_rows(channel.channel),
-    });
-    Ok(JobSpec {
-        roots: roots.iter().map(ToString::to_string).collect(),
-        channels: channels.collect(),
-        settle: submission.settle.into(),
-        unreadable_allowed: unreadable_allowed(portable),
-        lease_bytes: submission.range_size,
-    })
+/// The inputs of a submission.
+fn places(submission: &Submission) -> Result<Vec<Place>, Status> {
+    submission
+        .inputs
+        .iter()
+        .map(|input| input.parse().map_err(usage))
+        .collect()
 }
 
 /// A channel before its end.

@@ -50,6 +50,11 @@ impl Plan {
         self.places().map(|place| Ok(place?.root().clone())).collect()
     }
 
+    /// The same, of each folder.
+    pub fn folder_roots(&self) -> Result<Vec<RootName>, RootError> {
+        self.places().map(|place| Ok(place?.root().clone())).collect()
+    }
+
     fn places(&self) -> impl Iterator<Item = Result<Place, RootError>> {
         let place = |folder: &Folder| Ok(folder.path.to_string_lossy().parse()?);
         self.folders.iter().map(place)

@@ -13,5 +13,5 @@ pub use error::ShardError;
 pub use name::{BadLease, Lease, Part, ShardName, discard};
 pub use record::ShardRecord;
 pub(crate) use record::{Header, Headers};
-pub use sight::{Sighting, TOKEN};
+pub use sight::{COMPARED, Sighting, TOKEN};
 pub use writer::ShardWriter;

@@ -13,7 +13,7 @@ use crate::units::Bytes;
 pub const TOKEN: &str = "token";
 
 /// How much of an input is compared.
-const COMPARED: Bytes = Bytes::kib(4);
+pub const COMPARED: Bytes = Bytes::kib(4);
 
 /// What tells an input from another one of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

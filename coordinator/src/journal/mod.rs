@@ -57,6 +57,20 @@ pub struct JobRecord {
     pub warnings: Vec<String>,
     /// The rows of each channel and the like, for people who look at it after its end.
     pub channels: Vec<ChannelSummary>,
+    /// Of files that the coordinator does not see, by which workers know them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<Seen>,
+}
+
+/// What a worker that lists files for the coordinator saw of one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Position in the plan's channels.
+    pub channel: u32,
+    /// Position in the channel's files.
+    pub file: u64,
+    /// CRC32C of its first 4 KiB.
+    pub crc: u32,
 }
 
 impl JobRecord {

@@ -1,13 +1,13 @@
 //! The workers' connections.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::mpsc::Sender;
 
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tonic::Status;
 use trc2npy_coordinator_core::{Beat, Event, Hello, JobId, LeaseId, Loss, SessionId, Shard, Work};
 
-use trc2npy_proto::v1::{self, from_worker, to_worker};
+use trc2npy_proto::v1::{self, answer, ask, from_worker, to_worker};
 use trc2npy_proto::worker_name;
 
 use super::Owner;
@@ -42,6 +42,12 @@ pub(crate) struct WorkerSession {
     from: Option<SocketAddr>,
     pub(super) hello: v1::Hello,
     pub(super) beat: v1::Beat,
+}
+
+/// Who is asked, and where the answer goes.
+pub(super) struct Asked {
+    session: SessionId,
+    answers: Sender<v1::Answer>,
 }
 
 impl Owner {
@@ -79,7 +85,18 @@ impl Owner {
         if out.send(Ok(v1::ToWorker { message })).is_err() || reply.send(Ok(session)).is_err() {
             return;
         }
-        (self.tell)(&format!("worker {} has come{}", hello.name, whence(from)));
+        let others: Vec<&str> = hello
+            .roots
+            .iter()
+            .map(String::as_str)
+            .filter(|root| !self.has_root(root))
+            .collect();
+        let others = if others.is_empty() {
+            String::new()
+        } else {
+            format!(", with {}, which only workers see", others.join(", "))
+        };
+        (self.tell)(&format!("worker {} has come{}{others}", hello.name, whence(from)));
         self.sessions.insert(
             session,
             WorkerSession {
@@ -93,16 +110,22 @@ impl Owner {
         self.step(Event::Joined { session, hello });
     }
 
+    /// Whether the coordinator itself has it mapped.
+    fn has_root(&self, root: &str) -> bool {
+        self.roots.iter().any(|known| known == root)
+    }
+
     fn examine(&self, wire: &v1::Hello) -> Result<Hello, Refused> {
         let hello = Hello::try_from(wire.clone())
             .map_err(|error| Refused::Because(Status::invalid_argument(error.to_string())))?;
-        let known: BTreeSet<&str> = self.roots.iter().map(String::as_str).collect();
-        if let Some(unknown) = hello.roots.iter().find(|root| !known.contains(root.as_str())) {
-            let known: Vec<&str> = known.into_iter().collect();
+        // Inputs may lie where only the worker sees them; what it makes of them must come here.
+        if !hello.roots.iter().any(|root| self.has_root(root)) {
             return Err(Refused::Because(Status::failed_precondition(format!(
-                "root `{unknown}` is unknown here; the coordinator has {}: name the same roots on both (--root {}=...)",
-                known.join(", "),
-                known.first().unwrap_or(&"data"),
+                "none of its roots ({}) is known here; the coordinator has {}: name the one for outputs alike on both \
+                 (--root {}=...)",
+                hello.roots.join(", "),
+                self.roots.join(", "),
+                self.roots.first().map_or("data", String::as_str),
             ))));
         }
         let of_name = self
@@ -136,6 +159,10 @@ impl Owner {
             Some(from_worker::Message::Failed(failed)) => {
                 <(LeaseId, _)>::try_from(failed).map(|(lease, fault)| Event::Failed { session, lease, fault })
             }
+            Some(from_worker::Message::Answer(answer)) => {
+                self.answered(session, answer);
+                return;
+            }
             Some(from_worker::Message::Goodbye(_)) => {
                 self.lose(session, Loss::Goodbye);
                 return;
@@ -155,6 +182,7 @@ impl Owner {
 
     /// The one way in which a worker goes; whichever comes first counts.
     pub(super) fn lose(&mut self, session: SessionId, loss: Loss) {
+        self.forget_questions(session);
         if let Some(gone) = self.sessions.remove(&session) {
             let how = match loss {
                 Loss::Goodbye => "has gone",
@@ -169,6 +197,7 @@ impl Owner {
     /// The core has taken it for dead already.
     pub(super) fn disconnect(&mut self, session: SessionId, why: &str) {
         self.send_error(session, Status::aborted(why.to_owned()));
+        self.forget_questions(session);
         if let Some(gone) = self.sessions.remove(&session) {
             (self.tell)(&format!("worker {}: {why}", gone.name));
         }
@@ -185,6 +214,45 @@ impl Owner {
             // Where the stream is gone, its other end tells.
             let _ = known.out.send(Ok(v1::ToWorker { message: Some(message) }));
         }
+    }
+
+    /// A connected worker that has a root mapped, with its name.
+    pub(crate) fn worker_with(&self, root: &str) -> Option<(SessionId, String)> {
+        let sees = |session: &WorkerSession| session.hello.roots.iter().any(|known| known == root);
+        let mut all = self.sessions.iter();
+        all.find(|(_, session)| sees(session))
+            .map(|(id, session)| (*id, session.name.clone()))
+    }
+
+    /// Asks a worker; false where it is gone. Its answer comes in pieces; where it is lost before the last, `answers` is
+    /// dropped.
+    pub(crate) fn ask(&mut self, session: SessionId, question: ask::Question, answers: Sender<v1::Answer>) -> bool {
+        if !self.sessions.contains_key(&session) {
+            return false;
+        }
+        let id = self.next_question;
+        self.next_question += 1;
+        self.asked.insert(id, Asked { session, answers });
+        let question = Some(question);
+        self.send(session, to_worker::Message::Ask(v1::Ask { id, question }));
+        true
+    }
+
+    fn answered(&mut self, session: SessionId, answer: v1::Answer) {
+        let id = answer.id;
+        let Some(asked) = self.asked.get(&id).filter(|asked| asked.session == session) else {
+            return;
+        };
+        let is_piece = matches!(answer.answer, Some(answer::Answer::Piece(_)));
+        // Whoever asked may have given up.
+        let heard = asked.answers.send(answer).is_ok();
+        if !is_piece || !heard {
+            self.asked.remove(&id);
+        }
+    }
+
+    fn forget_questions(&mut self, session: SessionId) {
+        self.asked.retain(|_, asked| asked.session != session);
     }
 
     /// Notes who makes the rows of a job.
