@@ -197,7 +197,7 @@ fn restore(planner: &Planner, tell: &Tell) -> Result<Restored, CoordinatorError>
         }
         let shards = planner.journal.shards(id)?;
         recorded += shards.len();
-        match planner.go_on(id, record.clone()) {
+        match planner.go_on(id, &record) {
             Ok(accepted) => {
                 going_on += u64::from(accepted.work.is_some());
                 planner.inbox.post(Message::Opened(Box::new(accepted)));

@@ -1,6 +1,7 @@
 //! From a submit to jobs: the thread that lists inputs, opens headers, takes the output folders and records what is
 //! accepted. One submit at a time; nothing of it runs on the owner.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -15,7 +16,7 @@ use trc2npy_common::plan::{
     self, ChannelPlan, Findings, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun,
 };
 use trc2npy_common::resources::{Machine, default_memory_limit};
-use trc2npy_common::roots::{Place, RootError, Roots};
+use trc2npy_common::roots::{Place, RootError, RootName, Roots};
 use trc2npy_common::shard::TOKEN;
 use trc2npy_common::{fs, panics};
 use trc2npy_coordinator_core::{JobId, Millis, Shard};
@@ -46,6 +47,14 @@ pub(crate) struct Planner {
     pub(crate) stitch_threads: usize,
 }
 
+/// A submission with this machine's paths.
+struct Asked<'s> {
+    submission: &'s Submission,
+    run: ConvertRun,
+    /// Those that it names, the ones that only workers have among them.
+    roots: Roots,
+}
+
 /// A run that has its output folder.
 struct Taken {
     record: JobRecord,
@@ -66,7 +75,7 @@ impl Planner {
     /// The same for jobs that wait: on a thread of its own, since the storage that they wait for may hang.
     pub(crate) fn try_again(&self, waiting: &Receiver<GoOn>) {
         while let Ok(GoOn(id, record)) = waiting.recv() {
-            let accepted = panics::caught(|| self.go_on(id, record.clone()));
+            let accepted = panics::caught(|| self.go_on(id, &record));
             self.inbox
                 .post(match accepted.unwrap_or_else(|why| Err(crashed(&why))) {
                     Ok(accepted) => Message::Opened(Box::new(accepted)),
@@ -81,20 +90,24 @@ impl Planner {
         if let Some(known) = known.flatten() {
             return Ok(known);
         }
-        let run = self.localised(submission)?;
+        let elsewhere = self.elsewhere(submission)?;
+        let asked = self.localised(submission, &elsewhere)?;
         let began = Instant::now();
-        let scouts = self.scouts(submission)?;
-        let planned = match &scouts {
-            None => plan::plan(&run.request, &PlanProgress::default()).map_err(|error| refused(&error.into()))?,
-            Some(scouts) => self.planned_with(scouts, submission, &run)?,
+        let (scouts, planned) = if elsewhere.is_empty() {
+            let planned = plan::plan(&asked.run.request, &PlanProgress::default());
+            (None, planned.map_err(|error| refused(&error.into()))?)
+        } else {
+            let scouts = Scouts::find(&self.inbox, &self.roots, &places(submission)?)?;
+            let planned = planned_with(&scouts, &asked)?;
+            (Some(scouts), planned)
         };
-        let outs =
-            plan::resolve_outputs(&run.out, &planned).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let outs = plan::resolve_outputs(&asked.run.out, &planned)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let planning = began.elapsed();
         let mut taken = Vec::with_capacity(planned.len());
         let ids = self
             .take_all(
-                (submission, &run),
+                &asked,
                 scouts.as_ref(),
                 planned.into_iter().zip(outs),
                 planning,
@@ -121,16 +134,19 @@ impl Planner {
     /// Takes all output folders, or none, and records the jobs.
     fn take_all(
         &self,
-        (submission, run): (&Submission, &ConvertRun),
+        asked: &Asked<'_>,
         scouts: Option<&Scouts>,
         planned: impl Iterator<Item = (PlannedRun, PathBuf)>,
         planning: Duration,
         taken: &mut Vec<Taken>,
     ) -> Result<Vec<JobId>, Status> {
         for (planned, out) in planned {
-            let mut one = self.take(submission, run, planned, &out.to_string_lossy(), planning)?;
-            if let (Some(scouts), Some((assembly, _))) = (scouts, &one.work) {
-                one.record.seen = seen_elsewhere(assembly.plan(), scouts);
+            let mut one = self.take(asked, planned, &out.to_string_lossy(), planning)?;
+            if let Some(scouts) = scouts {
+                one.record.elsewhere = scouts.roots().map(ToString::to_string).collect();
+                if let Some((assembly, _)) = &one.work {
+                    one.record.seen = seen_elsewhere(assembly.plan(), scouts);
+                }
             }
             taken.push(one);
         }
@@ -143,65 +159,23 @@ impl Planner {
         self.journal.accept(&records).map_err(internal)
     }
 
-    /// Who looks at the files of a submit, where this machine does not see all of them.
-    fn scouts(&self, submission: &Submission) -> Result<Option<Scouts>, Status> {
-        let inputs = places(submission)?;
-        if inputs.iter().all(|input| self.roots.has(input.root())) {
-            return Ok(None);
-        }
-        Scouts::find(&self.inbox, &self.roots, &inputs).map(Some)
-    }
-
-    fn planned_with(
-        &self,
-        scouts: &Scouts,
-        submission: &Submission,
-        run: &ConvertRun,
-    ) -> Result<Vec<PlannedRun>, Status> {
-        let inputs = places(submission)?;
-        let survey = scouts.survey(&inputs, submission.recursive, run.request.threads)?;
-        let paths: Result<Vec<PathBuf>, RootError> =
-            inputs.iter().map(|input| scouts.places().resolve(input)).collect();
-        let request = PlanRequest {
-            inputs: paths.map_err(usage)?,
-            ..run.request.clone()
-        };
-        let mut planned = plan::plan_survey(&request, survey, scouts, &PlanProgress::default())
-            .map_err(|error| refused(&error.into()))?;
-        let roots = self.roots_of(submission);
-        for run in &mut planned {
-            // This machine's own files have their paths again.
-            let portable = run.plan.portable(scouts.places()).map_err(usage)?;
-            run.plan = portable.localised(&roots).map_err(usage)?;
-        }
-        Ok(planned)
-    }
-
     /// Goes on with a job that an earlier start has not ended. An error says why that cannot be done at the moment.
-    pub(crate) fn go_on(&self, id: JobId, record: JobRecord) -> Result<Accepted, String> {
+    pub(crate) fn go_on(&self, id: JobId, record: &JobRecord) -> Result<Accepted, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let run = self
-            .localised(&record.submission)
+        let asked = self
+            .localised(&record.submission, &record.elsewhere)
             .map_err(|status| status.message().to_owned())?;
         let out = self.local(&record.out).map_err(|status| status.message().to_owned())?;
         let portable = Plan::read_from(&self.journal.plan_path(&record.folder)).map_err(|error| text(&error))?;
-        let plan = portable.localised(&self.roots).map_err(|error| text(&error))?;
+        let plan = portable.localised(&asked.roots).map_err(|error| text(&error))?;
         let shards = self.journal.shards(id).map_err(|error| text(&error))?;
         let planned = PlannedRun {
             plan,
             findings: Findings::default(),
         };
-        let opened = self
-            .open(
-                planned,
-                &run,
-                &record.submission,
-                (&out, &record.folder),
-                true,
-                Duration::ZERO,
-            )
-            .map_err(|error| text(&error))?;
-        let mut taken = self.taken(opened, record).map_err(|error| text(&error))?;
+        let opened =
+            open(planned, &asked, (&out, &record.folder), true, Duration::ZERO).map_err(|error| text(&error))?;
+        let mut taken = taken_of(opened, record.clone(), &asked.roots).map_err(|error| text(&error))?;
         if taken.work.is_none() {
             // Its files had their names when the coordinator ended, and nobody had noted that.
             if let Some(end) = &mut taken.record.end {
@@ -211,38 +185,12 @@ impl Planner {
         self.accepted(id, taken, shards, true).map_err(|error| text(&error))
     }
 
-    fn open(
-        &self,
-        planned: PlannedRun,
-        run: &ConvertRun,
-        submission: &Submission,
-        (out, folder): (&Path, &str),
-        reopened: bool,
-        planning: Duration,
-    ) -> Result<Opening, ConvertError> {
-        Assembly::open(
-            planned,
-            AssemblyJob {
-                run: ConvertRun {
-                    out: Out::Folder(out.to_string_lossy().into_owned()),
-                    ..run.clone()
-                },
-                out,
-                folder,
-                roots: &self.roots_of(submission),
-                reopened,
-                planning,
-                watch: Arc::new(Watch::new()),
-            },
-        )
-    }
-
     /// The submission with this machine's paths.
-    fn localised(&self, submission: &Submission) -> Result<ConvertRun, Status> {
-        let roots = self.roots_of(submission);
+    fn localised<'s>(&self, submission: &'s Submission, elsewhere: &[String]) -> Result<Asked<'s>, Status> {
+        let roots = self.roots_of(submission, elsewhere);
         let inputs = places(submission)?
             .into_iter()
-            .map(|input| roots.contains(&input).map_err(usage));
+            .map(|input| roots.contains(&input).map_err(|error| not_here(&input, error)));
         let inputs: Result<Vec<PathBuf>, Status> = inputs.collect();
         let machine = Machine::detect();
         let settings = Settings {
@@ -276,46 +224,42 @@ impl Planner {
             long_baseline: LongBaseline::Refuse,
             options: submission.options.clone(),
         };
-        Ok(ConvertRun {
+        let run = ConvertRun {
             request,
             out: Out::Template(submission.out.clone()),
             settings,
-        })
+        };
+        Ok(Asked { submission, run, roots })
     }
 
-    /// The roots that a submission names, those of its inputs also where only workers have them. Others may lie inside of
-    /// them, which its workers need not have.
-    fn roots_of(&self, submission: &Submission) -> Roots {
+    /// The roots that a submission names: this machine's, and those `elsewhere`. Others may lie inside of them, which its
+    /// workers need not have.
+    fn roots_of(&self, submission: &Submission, elsewhere: &[String]) -> Roots {
         let named = submission.inputs.iter().chain([&submission.out]);
         let named: Vec<&str> = named.filter_map(|place| place.split(':').next()).collect();
-        let inputs = places(submission).unwrap_or_default();
-        self.roots
-            .only(|root| named.contains(&root.as_str()))
-            .with_elsewhere(inputs.iter().map(Place::root))
+        // A root that was elsewhere when the job was planned stays so, mapped here or not: paths name the job's state.
+        let own =
+            |root: &RootName| named.contains(&root.as_str()) && !elsewhere.iter().any(|other| other == root.as_str());
+        let elsewhere: Vec<RootName> = elsewhere.iter().filter_map(|root| root.parse().ok()).collect();
+        self.roots.only(own).with_elsewhere(&elsewhere)
+    }
+
+    /// The roots of a submission's inputs that this machine has not mapped.
+    fn elsewhere(&self, submission: &Submission) -> Result<Vec<String>, Status> {
+        let inputs = places(submission)?;
+        let others = inputs.iter().map(Place::root).filter(|root| !self.roots.has(root));
+        let others: BTreeSet<String> = others.map(ToString::to_string).collect();
+        Ok(others.into_iter().collect())
     }
 
     /// Where a place is on this machine.
     fn local(&self, place: &str) -> Result<PathBuf, Status> {
         let place: Place = place.parse().map_err(usage)?;
-        self.roots.contains(&place).map_err(|error| match error {
-            // Told to someone who may sit at another machine.
-            RootError::Unknown { name, known } => usage(format!(
-                "{place}: the coordinator has no root {name} ({known}); name one that it has, or start it with --root \
-                 {name}=PATH as well"
-            )),
-            error => usage(error),
-        })
+        self.roots.contains(&place).map_err(|error| not_here(&place, error))
     }
 
     /// Takes the output folder of a run.
-    fn take(
-        &self,
-        submission: &Submission,
-        run: &ConvertRun,
-        planned: PlannedRun,
-        out: &str,
-        planning: Duration,
-    ) -> Result<Taken, Status> {
+    fn take(&self, asked: &Asked<'_>, planned: PlannedRun, out: &str, planning: Duration) -> Result<Taken, Status> {
         let local = self.local(out)?;
         if let Some(file) = local
             .ancestors()
@@ -336,7 +280,7 @@ impl Planner {
             )));
         }
         let record = JobRecord {
-            submission: submission.clone(),
+            submission: asked.submission.clone(),
             run: planned.plan.run.clone(),
             out: out.to_owned(),
             plan: String::new(),
@@ -344,42 +288,19 @@ impl Planner {
             submitted_ms: wall_ms(),
             end: None,
             warnings: planned.findings.warnings().map(ToString::to_string).collect(),
+            elsewhere: Vec::new(),
             seen: Vec::new(),
             channels: planned
                 .plan
                 .channels
                 .iter()
-                .map(|channel| expected(channel, run))
+                .map(|channel| expected(channel, &asked.run))
                 .collect(),
         };
-        let opened = self.open(planned, run, submission, (&local, &record.folder), false, planning);
+        let opened = open(planned, asked, (&local, &record.folder), false, planning);
         opened
-            .and_then(|opened| self.taken(opened, record))
+            .and_then(|opened| taken_of(opened, record, &asked.roots))
             .map_err(|error| refused(&error))
-    }
-
-    fn taken(&self, opened: Opening, mut record: JobRecord) -> Result<Taken, ConvertError> {
-        match opened {
-            Opening::AlreadyDone(outcome) => {
-                record.warnings.extend(outcome.notes.iter().cloned());
-                record.channels = summaries(&outcome);
-                record.end = Some(JobEnd {
-                    ending: Ended::Done { already: true },
-                    at_ms: wall_ms(),
-                });
-                Ok(Taken { record, work: None })
-            }
-            Opening::Begun(assembly) => {
-                // Not always the plan that was made just now: a run that is gone on with keeps its own.
-                let roots = self.roots_of(&record.submission);
-                let portable = assembly.plan().portable(&roots)?;
-                record.plan = portable.id.to_string();
-                Ok(Taken {
-                    record,
-                    work: Some((assembly, portable)),
-                })
-            }
-        }
     }
 
     fn accepted(
@@ -396,7 +317,7 @@ impl Planner {
         let folder = assembly.job_folder();
         let secret = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         fs::write_file(&folder.join(TOKEN), secret.as_bytes())?;
-        let place = self.roots_of(&record.submission).place_below(folder)?;
+        let place = self.roots_of(&record.submission, &[]).place_below(folder)?;
         let bytes = portable.encode();
         let submission = &record.submission;
         let (checks, watched) = checks(assembly.plan(), &record.seen);
@@ -441,6 +362,84 @@ impl Planner {
             restored,
         });
         Ok(Accepted { id, record, work })
+    }
+}
+
+/// Takes the output folder and what there is in it.
+fn open(
+    planned: PlannedRun,
+    asked: &Asked<'_>,
+    (out, folder): (&Path, &str),
+    reopened: bool,
+    planning: Duration,
+) -> Result<Opening, ConvertError> {
+    Assembly::open(
+        planned,
+        AssemblyJob {
+            run: ConvertRun {
+                out: Out::Folder(out.to_string_lossy().into_owned()),
+                ..asked.run.clone()
+            },
+            out,
+            folder,
+            roots: &asked.roots,
+            reopened,
+            planning,
+            watch: Arc::new(Watch::new()),
+        },
+    )
+}
+
+fn taken_of(opened: Opening, mut record: JobRecord, roots: &Roots) -> Result<Taken, ConvertError> {
+    match opened {
+        Opening::AlreadyDone(outcome) => {
+            record.warnings.extend(outcome.notes.iter().cloned());
+            record.channels = summaries(&outcome);
+            record.end = Some(JobEnd {
+                ending: Ended::Done { already: true },
+                at_ms: wall_ms(),
+            });
+            Ok(Taken { record, work: None })
+        }
+        Opening::Begun(assembly) => {
+            // Not always the plan that was made just now: a run that is gone on with keeps its own.
+            let portable = assembly.plan().portable(roots)?;
+            record.plan = portable.id.to_string();
+            Ok(Taken {
+                record,
+                work: Some((assembly, portable)),
+            })
+        }
+    }
+}
+
+/// Plans what this machine does not see all of.
+fn planned_with(scouts: &Scouts, asked: &Asked<'_>) -> Result<Vec<PlannedRun>, Status> {
+    let inputs = places(asked.submission)?;
+    let survey = scouts.survey(&inputs, asked.submission.recursive, asked.run.request.threads)?;
+    let paths: Result<Vec<PathBuf>, RootError> = inputs.iter().map(|input| scouts.places().resolve(input)).collect();
+    let request = PlanRequest {
+        inputs: paths.map_err(usage)?,
+        ..asked.run.request.clone()
+    };
+    let mut planned = plan::plan_survey(&request, survey, scouts, &PlanProgress::default())
+        .map_err(|error| refused(&error.into()))?;
+    for run in &mut planned {
+        // This machine's own files have their paths again.
+        let portable = run.plan.portable(scouts.places()).map_err(usage)?;
+        run.plan = portable.localised(&asked.roots).map_err(usage)?;
+    }
+    Ok(planned)
+}
+
+/// Why a place cannot be used, told to someone who may sit at another machine.
+fn not_here(place: &Place, error: RootError) -> Status {
+    match error {
+        RootError::Unknown { name, known } => usage(format!(
+            "{place}: the coordinator has no root {name} ({known}); name one that it has, or start it with --root {name}=PATH \
+             as well"
+        )),
+        error => usage(error),
     }
 }
 

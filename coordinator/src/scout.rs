@@ -77,6 +77,11 @@ impl Scouts {
         &self.places
     }
 
+    /// The roots that the coordinator has not mapped.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = &RootName> {
+        self.of.keys()
+    }
+
     /// Lists what the inputs name, each by who sees it, in their order.
     pub(crate) fn survey(&self, inputs: &[Place], recursive: bool, threads: usize) -> Result<Survey, Status> {
         let mut all = Survey::default();

@@ -155,8 +155,8 @@ fn compare(plan: &Plan, check: &FileCheck, trust_size: bool) -> Result<(), Strin
     }
     if found != expected {
         return Err(format!(
-            "{} is not the file that the coordinator sees ({} bytes there, {} here): map the root to the same storage as \
-             the coordinator",
+            "{} is not the file that was planned ({} bytes there, {} here): map the root to the same storage as where it was \
+             planned",
             path.display(),
             expected.size.0,
             found.size.0

@@ -57,7 +57,10 @@ pub struct JobRecord {
     pub warnings: Vec<String>,
     /// The rows of each channel and the like, for people who look at it after its end.
     pub channels: Vec<ChannelSummary>,
-    /// Of files that the coordinator does not see, by which workers know them.
+    /// Roots of its inputs that the coordinator did not have when it planned it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
+    /// Of files in them, by what workers know them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<Seen>,
 }

@@ -32,6 +32,7 @@ fn job(run: &str) -> JobRecord {
         out: "data:npy".to_owned(),
         plan: "0".repeat(64),
         folder: "job-1".to_owned(),
+        elsewhere: Vec::new(),
         seen: Vec::new(),
         submitted_ms: 7,
         end: None,

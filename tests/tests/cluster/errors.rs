@@ -111,9 +111,9 @@ fn a_root_that_the_coordinator_does_not_have_is_refused() {
     let worker = lab.cluster.worker_with("pc1", &mapping).run();
     worker
         .must_end_with(1)
-        .must_say(&["root `tape` is unknown here; the coordinator has data"]);
+        .must_say(&["none of its roots (tape) is known here; the coordinator has data"]);
     for (input, out, told) in [
-        ("tape:run", "data:npy", "the coordinator has no root tape (data = "),
+        ("tape:run", "data:npy", "tape:run: neither the coordinator (data = "),
         ("data:run", "tape:npy", "the coordinator has no root tape (data = "),
         ("data:../run", "data:npy", "data:../run"),
         ("run", "data:npy", "run"),

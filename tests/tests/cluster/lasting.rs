@@ -347,7 +347,7 @@ fn a_worker_outlives_a_coordinator_that_was_started_with_a_mistake() {
     let mut worker = lab.cluster.start_worker("pc1");
     drop(coordinator);
     let careless = with_roots(&lab, &[format!("tape={}", lab.path("other").display())]);
-    worker.says("the coordinator does not take this worker now: root `data` is unknown here");
+    worker.says("the coordinator does not take this worker now: none of its roots (data) is known here");
     drop(careless);
     let coordinator = lab.cluster.start_coordinator();
     lab.cluster.submit("run", "npy").run().must_succeed();

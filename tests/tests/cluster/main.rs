@@ -23,6 +23,8 @@ mod power;
 #[cfg(unix)]
 mod room;
 #[cfg(unix)]
+mod scopes;
+#[cfg(unix)]
 mod unfinished;
 #[cfg(unix)]
 mod watching;
