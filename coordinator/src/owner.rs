@@ -21,7 +21,7 @@ use trc2npy_proto::v1;
 use crate::Tell;
 use crate::clock::{Clock, wall_ms};
 use crate::job::LiveJob;
-use crate::journal::{ChannelSummary, ENDED_JOBS, Ended, JobEnd, JobRecord, Journal, JournalError, Unfinished};
+use crate::journal::{ENDED_JOBS, Ended, Finished, JobEnd, JobRecord, Journal, JournalError, Unfinished};
 use crate::recorder::Recorder;
 use crate::{Restored, planner, stitcher};
 use sessions::{Asked, WorkerSession};
@@ -56,7 +56,7 @@ pub(crate) enum Message {
     /// Nothing is done with a job any more, and its output folder is free.
     Closed(JobId),
     /// All files of a job have their names, or why not.
-    Published(JobId, Result<Vec<ChannelSummary>, String>),
+    Published(JobId, Result<Finished, String>),
     /// Something about it came up, for people.
     Noted(JobId, Vec<String>),
     /// Someone wants to know or to change something.
@@ -440,10 +440,10 @@ impl Owner {
         }
     }
 
-    fn published(&mut self, job: JobId, result: Result<Vec<ChannelSummary>, String>) {
-        let result = result.map(|channels| {
+    fn published(&mut self, job: JobId, result: Result<Finished, String>) {
+        let result = result.map(|finished| {
             if let Some(entry) = self.jobs.get_mut(&job) {
-                entry.record.channels = channels;
+                entry.record.finish(finished);
             }
         });
         self.step(Event::Published { job, result });

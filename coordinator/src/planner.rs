@@ -12,9 +12,7 @@ use tonic::Status;
 use trc2npy_common::convert::{
     Assembly, AssemblyJob, ConvertError, ConvertRun, Io, NameTemplate, Opened as Opening, Overwrite, Settings, Watch,
 };
-use trc2npy_common::plan::{
-    self, ChannelPlan, Findings, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun,
-};
+use trc2npy_common::plan::{self, ChannelPlan, LongBaseline, Out, Plan, PlanProgress, PlanRequest, PlannedRun};
 use trc2npy_common::resources::{Machine, default_memory_limit};
 use trc2npy_common::roots::{Place, RootError, RootName, Roots};
 use trc2npy_common::shard::TOKEN;
@@ -24,11 +22,11 @@ use trc2npy_proto::{Submission, v1};
 
 use crate::clock::wall_ms;
 use crate::job::{Handout, LiveJob, checks, seen_elsewhere};
-use crate::journal::{ChannelSummary, Ended, JobEnd, JobRecord, Journal};
+use crate::journal::{ChannelSummary, Ended, Finished, JobEnd, JobRecord, Journal};
 use crate::owner::{Accepted, Inbox, Message, Opened};
 use crate::scout::Scouts;
 use crate::spec::spec;
-use crate::stitcher::{Stitcher, summaries};
+use crate::stitcher::Stitcher;
 
 /// A submit, and who waits for it.
 pub(crate) struct Submit {
@@ -171,7 +169,7 @@ impl Planner {
         let shards = self.journal.shards(id).map_err(|error| text(&error))?;
         let planned = PlannedRun {
             plan,
-            findings: Findings::default(),
+            findings: record.findings.clone(),
         };
         let opened =
             open(planned, &asked, (&out, &record.folder), true, Duration::ZERO).map_err(|error| text(&error))?;
@@ -288,6 +286,8 @@ impl Planner {
             submitted_ms: wall_ms(),
             end: None,
             warnings: planned.findings.warnings().map(ToString::to_string).collect(),
+            findings: planned.findings.clone(),
+            bad_files: Vec::new(),
             elsewhere: Vec::new(),
             seen: Vec::new(),
             channels: planned
@@ -394,7 +394,7 @@ fn taken_of(opened: Opening, mut record: JobRecord, roots: &Roots) -> Result<Tak
     match opened {
         Opening::AlreadyDone(outcome) => {
             record.warnings.extend(outcome.notes.iter().cloned());
-            record.channels = summaries(&outcome);
+            record.finish(Finished::of(&outcome));
             record.end = Some(JobEnd {
                 ending: Ended::Done { already: true },
                 at_ms: wall_ms(),

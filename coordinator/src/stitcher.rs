@@ -4,14 +4,14 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use trc2npy_common::convert::{Assembly, ChannelOutcome, Landed, Outcome};
+use trc2npy_common::convert::{Assembly, Landed};
 use trc2npy_common::panics;
 use trc2npy_common::shard::{self, ShardName};
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Ending, Epoch, Found, JobId, Shard};
 
 use crate::job::Watched;
-use crate::journal::ChannelSummary;
+use crate::journal::Finished;
 use crate::owner::{Inbox, Message};
 
 /// How often it is looked whether the job's folder is still there, while nothing comes.
@@ -248,36 +248,12 @@ impl Bench {
         Ok(())
     }
 
-    fn publish(&mut self, workers: &[String]) -> Result<Vec<ChannelSummary>, String> {
+    fn publish(&mut self, workers: &[String]) -> Result<Finished, String> {
         self.sync()?;
         let outcome = self.assembly.publish(workers).map_err(|error| error.to_string())?;
         if !outcome.notes.is_empty() {
             self.inbox.post(Message::Noted(self.job, outcome.notes.clone()));
         }
-        Ok(summaries(&outcome))
+        Ok(Finished::of(&outcome))
     }
-}
-
-/// The channels of a finished run, as the journal keeps them.
-pub(crate) fn summaries(outcome: &Outcome) -> Vec<ChannelSummary> {
-    let of = |channel: &ChannelOutcome| ChannelSummary {
-        name: channel.channel.to_string(),
-        rows: channel.rows,
-        samples: channel.samples,
-        dtype: channel.element.name().to_owned(),
-        array: channel
-            .path
-            .strip_prefix(&outcome.out)
-            .unwrap_or(&channel.path)
-            .to_string_lossy()
-            .into_owned(),
-        bytes: channel.bytes.0,
-        bad: channel
-            .bad
-            .iter()
-            .map(|(status, rows)| (status.code(), *rows))
-            .collect(),
-        unfinished: None,
-    };
-    outcome.channels.iter().map(of).collect()
 }

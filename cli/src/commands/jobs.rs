@@ -1,16 +1,16 @@
 //! `jobs`, `job`, `cancel`, `explain`: what a coordinator has to do, and what became of it.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use trc2npy_common::convert::{Stop, Watch};
+use trc2npy_common::convert::{BadFile, Stop, Watch};
 use trc2npy_common::hang_up;
 use trc2npy_common::status::Status;
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::v1::{
-    BadRows, CancelRequest, ExplainRequest, GetRequest, Job, JobChannel, JobState, ListJobsRequest,
+    self, BadRows, CancelRequest, ExplainRequest, GetRequest, Job, JobChannel, JobState, ListJobsRequest,
 };
 
 use super::client::Client;
@@ -339,29 +339,53 @@ pub(super) fn summary(job: &Job) -> String {
         screen::width(),
     );
     if !job.bad.is_empty() {
-        let rows: u64 = job.bad.iter().map(|bad| bad.rows).sum();
-        let _ = writeln!(
-            text,
-            "\nBAD ROWS: {} of {} are not to be used.",
-            count(rows),
-            count(job.rows)
+        let report = format!("{}/report.json", job.out);
+        let verdicts = verdicts(job);
+        let rows: u64 = verdicts.values().flatten().map(|(_, rows)| rows).sum();
+        let of_channels = verdicts.iter().map(|(channel, bad)| ((*channel).to_owned(), &bad[..]));
+        text.push('\n');
+        text += &screen::verdicts_on_rows(rows, job.rows, of_channels);
+        text += &screen::prose(
+            "The index says which rows are good: good = index[\"status\"] == 0",
+            screen::width(),
         );
-        for BadRows { channel, status, rows } in &job.bad {
-            let verdict = u8::try_from(*status).ok().and_then(Status::from_code);
-            let verdict = verdict.map_or("of an unknown verdict", Status::describe);
-            let _ = writeln!(text, "  {channel}: {} {verdict}", count(*rows));
-        }
-        let where_to_look = format!(
-            "The index says which: good = index[\"status\"] == 0; reasons are in {}/report.json.",
-            job.out
-        );
-        text += &screen::prose(&where_to_look, screen::width());
+        text += &screen::bad_files(&bad_files(job), &report);
     }
     text
 }
 
+fn verdict(status: u32) -> Option<Status> {
+    u8::try_from(status).ok().and_then(Status::from_code)
+}
+
+/// Of each channel with bad rows how many have which verdict. One of a later version is not known, and its rows count as
+/// those of a broken file.
+fn verdicts(job: &Job) -> BTreeMap<&str, Vec<(Status, u64)>> {
+    let mut verdicts: BTreeMap<&str, Vec<(Status, u64)>> = BTreeMap::new();
+    for BadRows { channel, status, rows } in &job.bad {
+        let status = verdict(*status).unwrap_or(Status::Malformed);
+        verdicts.entry(channel).or_default().push((status, *rows));
+    }
+    verdicts
+}
+
+fn bad_files(job: &Job) -> Vec<BadFile> {
+    let of = |bad: &v1::BadFile| BadFile {
+        file: bad.file.clone(),
+        status: verdict(bad.status).unwrap_or(Status::Malformed),
+        why: bad.why.clone(),
+    };
+    job.bad_files.iter().map(of).collect()
+}
+
 /// A job, for programs.
 pub(super) fn record(job: &Job) -> Json {
+    let verdicts = verdicts(job);
+    let bad_of = |channel: &str| -> Vec<Json> {
+        let bad = verdicts.get(channel).into_iter().flatten();
+        bad.map(|(status, rows)| json!({"status": status, "rows": rows}))
+            .collect()
+    };
     let channels: Vec<Json> = job
         .channels
         .iter()
@@ -375,6 +399,7 @@ pub(super) fn record(job: &Job) -> Json {
                 "dtype": channel.dtype,
                 "array": channel.array,
                 "bytes": channel.array_bytes,
+                "bad": bad_of(&channel.name),
             })
         })
         .collect();
@@ -399,5 +424,6 @@ pub(super) fn record(job: &Job) -> Json {
         "already_done": job.already_done,
         "warnings": job.warnings,
         "channels": channels,
+        "bad_files": bad_files(job),
     })
 }

@@ -1,6 +1,6 @@
 //! What is said when a conversion has ended: the table, bad rows loudly, and how to load the arrays.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use trc2npy_common::convert::{BadFile, ChannelOutcome, NameTemplate, Outcome};
@@ -45,7 +45,7 @@ pub(crate) fn bad_rows_alone(outcome: &Outcome, name: &NameTemplate) -> String {
     if bad.is_empty() {
         return String::new();
     }
-    bad_part(outcome, &bad, name) + &bad_files(&outcome.bad_files, &outcome.out.join("report.json"))
+    bad_part(outcome, &bad, name) + &bad_files(&outcome.bad_files, &outcome.out.join("report.json").display())
 }
 
 /// How many rows of a channel are bad.
@@ -85,21 +85,33 @@ fn row(channel: &ChannelOutcome) -> Vec<String> {
     ]
 }
 
+/// How many rows are bad, and of each channel that has some why.
+pub(crate) fn verdicts_on_rows<'v>(
+    rows: u64,
+    of: u64,
+    channels: impl Iterator<Item = (String, &'v [(Status, u64)])>,
+) -> String {
+    let mut text = format!("BAD ROWS: {} of {} are not to be used.\n", count(rows), count(of));
+    for (channel, verdicts) in channels {
+        let why: Vec<String> = verdicts
+            .iter()
+            .map(|(status, rows)| format!("{} {}", count(*rows), status.describe()))
+            .collect();
+        let _ = writeln!(text, "  {channel}: {}", why.join(", "));
+    }
+    text
+}
+
 fn bad_part(outcome: &Outcome, bad: &[&ChannelOutcome], name: &NameTemplate) -> String {
     let channels = &outcome.channels;
     let (rows, of): (u64, u64) = (
         bad.iter().map(|c| bad_rows(c)).sum(),
         channels.iter().map(|c| c.rows).sum(),
     );
-    let mut text = format!("BAD ROWS: {} of {} are not to be used.\n", count(rows), count(of));
-    for channel in bad {
-        let why: Vec<String> = channel
-            .bad
-            .iter()
-            .map(|(status, rows)| format!("{} {}", count(*rows), status.describe()))
-            .collect();
-        let _ = writeln!(text, "  {}: {}", channel.channel, why.join(", "));
-    }
+    let verdicts = bad
+        .iter()
+        .map(|channel| (channel.channel.to_string(), &channel.bad[..]));
+    let mut text = verdicts_on_rows(rows, of, verdicts);
     let first = bad[0];
     let index = outcome.out.join(name.sibling(first.channel, ".index.npy"));
     let _ = writeln!(
@@ -112,7 +124,7 @@ fn bad_part(outcome: &Outcome, bad: &[&ChannelOutcome], name: &NameTemplate) -> 
 }
 
 /// Some of the bad files, and where to find the others. Rows of missing events have none.
-fn bad_files(files: &[BadFile], report: &Path) -> String {
+pub(crate) fn bad_files(files: &[BadFile], report: &dyn Display) -> String {
     if files.is_empty() {
         return String::new();
     }
@@ -126,7 +138,7 @@ fn bad_files(files: &[BadFile], report: &Path) -> String {
         let _ = writeln!(text, "  {}: {verdict}{}", bad.file, bad.why);
     }
     if files.len() > NAMED {
-        let _ = writeln!(text, "  more in {}", report.display());
+        let _ = writeln!(text, "  more in {report}");
     }
     text
 }

@@ -11,7 +11,7 @@ mod terminal;
 mod text;
 
 pub(crate) use canvas::{Canvas, Glyphs};
-pub(crate) use end::{bad_rows, bad_rows_alone, loading, summary};
+pub(crate) use end::{bad_files, bad_rows, bad_rows_alone, loading, summary, verdicts_on_rows};
 pub(crate) use fit::{fitted_facts, fitted_table, prose, width};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;

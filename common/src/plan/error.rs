@@ -269,7 +269,7 @@ impl PlanError {
 }
 
 /// How often one length occurs.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LengthSeen {
     /// Samples a row.
     pub samples: u32,

@@ -6,7 +6,7 @@ mod selected;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
 use crate::options::Ragged;
@@ -19,7 +19,7 @@ pub use examples::Examples;
 pub use selected::{SelectedRows, SelectedSamples};
 
 /// A setting that changes between two files of a channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsChange {
     /// The header's name of it (HORIZ_INTERVAL).
     pub setting: String,
@@ -30,7 +30,7 @@ pub struct SettingsChange {
 }
 
 /// Where a setting changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedAt {
     /// The last opened file with the old value.
     pub last_before: String,
@@ -70,7 +70,7 @@ impl fmt::Display for SettingsChange {
 }
 
 /// A file and what is to be said of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileNote {
     /// As the file list shows it (`r005/C1--Trace--00417.trc`).
     pub file: String,
@@ -85,7 +85,7 @@ impl fmt::Display for FileNote {
 }
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// As it should be; said so that nobody wonders.
@@ -95,7 +95,7 @@ pub enum Severity {
 }
 
 /// One thing that planning noticed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Finding {
     /// `r005`, `r005-3` without `r005-2`.
@@ -381,7 +381,7 @@ fn other_lengths(ragged: Ragged, lengths: &[LengthSeen]) -> String {
 }
 
 /// All of them, in the order they were noticed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Findings {
     /// One after the other.

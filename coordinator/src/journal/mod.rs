@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+mod finished;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
+use trc2npy_common::convert::BadFile;
+use trc2npy_common::plan::Findings;
 use trc2npy_common::units::RowRange;
 use trc2npy_common::{fs, panics};
 use trc2npy_coordinator_core::{ChannelIndex, Ending, Epoch, JobId, LeaseId, Record, Shard};
@@ -22,6 +25,7 @@ use trc2npy_proto::Submission;
 
 pub use check::{Finding, check, dump};
 pub use error::JournalError;
+pub(crate) use finished::Finished;
 
 const FILE: &str = "journal.redb";
 const PLANS: &str = "plans";
@@ -57,6 +61,12 @@ pub struct JobRecord {
     pub warnings: Vec<String>,
     /// The rows of each channel and the like, for people who look at it after its end.
     pub channels: Vec<ChannelSummary>,
+    /// What planning found, for the report.
+    #[serde(default)]
+    pub findings: Findings,
+    /// The first of the bad files of a finished job; all are in its report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bad_files: Vec<BadFile>,
     /// Roots of its inputs that the coordinator did not have when it planned it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,

@@ -32,6 +32,8 @@ fn job(run: &str) -> JobRecord {
         out: "data:npy".to_owned(),
         plan: "0".repeat(64),
         folder: "job-1".to_owned(),
+        findings: Findings::default(),
+        bad_files: Vec::new(),
         elsewhere: Vec::new(),
         seen: Vec::new(),
         submitted_ms: 7,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tonic::Status;
+use trc2npy_common::convert::BadFile;
 use trc2npy_coordinator_core::{Bin, ChannelIndex, Idle, JobId, SessionId, WorkerView};
 use trc2npy_proto::v1;
 
@@ -45,6 +46,7 @@ impl Owner {
             out: record.out.clone(),
             submitted_ms: record.submitted_ms,
             warnings: record.warnings.clone(),
+            bad_files: record.bad_files.iter().map(bad_file).collect(),
             ..v1::Job::default()
         };
         let ended = record.end.as_ref().filter(|_| entry.live.is_none());
@@ -200,6 +202,14 @@ fn channel_view(channel: &ChannelSummary, ended: Option<&Ended>) -> v1::JobChann
         array: channel.array.clone(),
         array_bytes: channel.bytes,
         progress: Vec::new(),
+    }
+}
+
+fn bad_file(file: &BadFile) -> v1::BadFile {
+    v1::BadFile {
+        file: file.file.clone(),
+        status: file.status.code().into(),
+        why: file.why.clone(),
     }
 }
 

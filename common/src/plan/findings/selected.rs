@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
 use crate::units::{count, counted};
 
 /// Rows (`--rows`, `--every`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectedRows {
     /// The channel.
     pub channel: Channel,
@@ -35,7 +35,7 @@ impl fmt::Display for SelectedRows {
 }
 
 /// Samples of each record (`--samples`, `--time`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectedSamples {
     /// The channel.
     pub channel: Channel,
