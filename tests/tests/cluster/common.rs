@@ -18,6 +18,18 @@ impl Lab {
         Self::below(scratch(), spec)
     }
 
+    /// With nothing in the root.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn empty() -> Self {
+        let folder = scratch();
+        let root = folder.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        Self {
+            cluster: Cluster::new(&root),
+            folder,
+        }
+    }
+
     /// The same on a disk.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_disk(spec: &RunSpec) -> Self {

@@ -20,6 +20,8 @@ mod narrow;
 mod network;
 #[cfg(target_os = "linux")]
 mod power;
+#[cfg(target_os = "linux")]
+mod quality;
 #[cfg(unix)]
 mod room;
 #[cfg(unix)]
