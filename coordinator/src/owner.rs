@@ -51,8 +51,12 @@ pub(crate) enum Message {
     Landed(Shard, Found),
     /// Or it cannot be.
     LandingFailed(Shard, String),
-    /// Nothing can be written where the job's arrays are.
+    /// The job's folder or its inputs are not what they were.
     StorageFailed(JobId, String),
+    /// Nothing can be written at the moment where the job's arrays are.
+    StorageAway(JobId, String),
+    /// A job was let go of, and its output folder is free.
+    LetGo(JobId),
     /// Nothing is done with a job any more, and its output folder is free.
     Closed(JobId),
     /// All files of a job have their names, or why not.
@@ -138,6 +142,18 @@ pub(crate) struct JobEntry {
     /// Becomes true when nothing of it will change any more.
     over: watch::Sender<bool>,
     speed: Speed,
+}
+
+impl JobEntry {
+    /// Keeps how far it has come, while nobody works on it.
+    fn note_reached(&mut self, reached: &[Reached]) {
+        for (channel, reached) in self.record.channels.iter_mut().zip(reached) {
+            channel.unfinished = Some(Unfinished {
+                rows: reached.rows,
+                bad_rows: reached.bad_rows,
+            });
+        }
+    }
 }
 
 /// Bytes a second over the last half minute or so.
@@ -277,6 +293,8 @@ impl Owner {
                 Message::Landed(shard, found) => self.step(Event::Landed { shard, found }),
                 Message::LandingFailed(shard, why) => self.step(Event::LandingFailed { shard, why }),
                 Message::StorageFailed(job, why) => self.step(Event::StorageFailed { job, why }),
+                Message::StorageAway(job, why) => self.step(Event::StorageAway { job, why }),
+                Message::LetGo(job) => self.let_go(job),
                 Message::Closed(job) => self.closed(job),
                 Message::Published(job, result) => self.published(job, result),
                 Message::Noted(job, notes) => {
@@ -372,6 +390,31 @@ impl Owner {
         }
     }
 
+    /// The job waits from now on, until it can be gone on with as after a restart.
+    fn set_aside(&mut self, job: JobId, why: String, reached: &[Reached]) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        (self.tell)(&format!(
+            "job {job} waits: {why}; it is tried again every {} s",
+            TRY_AGAIN.as_secs()
+        ));
+        entry.note_reached(reached);
+        entry.waits = Some(why);
+        entry.tried = false;
+        if let Some(live) = &entry.live {
+            live.stitcher.give(stitcher::Task::LetGo);
+        }
+        self.next_try = Instant::now() + TRY_AGAIN;
+    }
+
+    fn let_go(&mut self, job: JobId) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        entry.live = None;
+        if entry.waits.is_none() {
+            // Cancelled meanwhile.
+            self.closed(job);
+        }
+    }
+
     /// Has the planner try to go on with what waits.
     fn try_again(&mut self, now: Instant) {
         if now < self.next_try {
@@ -381,7 +424,7 @@ impl Owner {
         for (id, entry) in self
             .jobs
             .iter_mut()
-            .filter(|(_, entry)| entry.waits.is_some() && !entry.tried)
+            .filter(|(_, entry)| entry.waits.is_some() && entry.live.is_none() && !entry.tried)
         {
             entry.tried = true;
             // Where the thread is gone, the coordinator ends.
@@ -473,12 +516,7 @@ impl Owner {
             };
             (self.tell)(&told);
             if !matches!(ended, Ended::Done { .. }) {
-                for (channel, reached) in entry.record.channels.iter_mut().zip(reached) {
-                    channel.unfinished = Some(Unfinished {
-                        rows: reached.rows,
-                        bad_rows: reached.bad_rows,
-                    });
-                }
+                entry.note_reached(reached);
             }
             entry.record.end = Some(JobEnd {
                 ending: ended,

@@ -1,10 +1,12 @@
 //! The threads of one job that check its shards, copy them to their places, and give the finished files their names.
 
+use std::io::ErrorKind;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use trc2npy_common::convert::{Assembly, Landed};
+use trc2npy_common::fs::{self, StorageError};
 use trc2npy_common::panics;
 use trc2npy_common::shard::{self, ShardName};
 use trc2npy_common::units::Bytes;
@@ -16,6 +18,9 @@ use crate::owner::{Inbox, Message};
 
 /// How often it is looked whether the job's folder is still there, while nothing comes.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// What is written, and removed, to see whether the job's folder can be written.
+const PROBE: &str = "probe.tmp";
 
 /// What a stitcher is asked.
 pub(crate) enum Task {
@@ -30,6 +35,8 @@ pub(crate) enum Task {
         /// Who made the rows, for the report.
         workers: Vec<String>,
     },
+    /// Nothing can be done at the moment: end, and leave everything as it is.
+    LetGo,
     /// The job is over.
     Close(Ending),
 }
@@ -65,15 +72,22 @@ impl Stitcher {
         };
         thread::Builder::new().name(format!("stitch-{job}")).spawn(move || {
             let inbox = bench.inbox.clone();
-            let closed = panics::caught(|| bench.work(&waiting)).unwrap_or_else(|why| {
+            let ended = panics::caught(|| bench.work(&waiting)).unwrap_or_else(|why| {
                 let why = format!("the thread that puts the arrays together crashed: {why} (please report this)");
                 inbox.post(Message::StorageFailed(job, why));
-                waiting.iter().any(|task| matches!(task, Task::Close(_)))
+                let ends = waiting.iter().find(|task| matches!(task, Task::Close(_) | Task::LetGo));
+                ends.map(|task| {
+                    if matches!(task, Task::LetGo) {
+                        Message::LetGo(job)
+                    } else {
+                        Message::Closed(job)
+                    }
+                })
             });
             // Before it is told, so that the output folder is free by then.
             drop(bench);
-            if closed {
-                inbox.post(Message::Closed(job));
+            if let Some(ended) = ended {
+                inbox.post(ended);
             }
         })?;
         Ok(Self { tasks })
@@ -100,17 +114,23 @@ struct Bench {
 }
 
 impl Bench {
-    /// Works until the job is closed; false where the coordinator ends before.
-    fn work(&mut self, waiting: &Receiver<Task>) -> bool {
+    /// Works until the job is closed or let go of, which is to be told; nothing where the coordinator ends before.
+    fn work(&mut self, waiting: &Receiver<Task>) -> Option<Message> {
         let mut put_back = None;
         loop {
             let next = put_back.take().map_or_else(|| waiting.recv_timeout(LOOK), Ok);
+            let asked = next.is_ok();
             let task = match next {
                 Ok(task) => task,
                 Err(RecvTimeoutError::Timeout) => Task::Look,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             match task {
+                Task::Look if asked => {
+                    if let Some(message) = self.trouble_or_outage() {
+                        self.inbox.post(message);
+                    }
+                }
                 Task::Look => {
                     if let Some(why) = self.trouble() {
                         self.inbox.post(Message::StorageFailed(self.job, why));
@@ -140,15 +160,33 @@ impl Bench {
                     let published = self.publish(&workers);
                     self.inbox.post(Message::Published(self.job, published));
                 }
+                Task::LetGo => {
+                    let _ = self.sync();
+                    return Some(Message::LetGo(self.job));
+                }
                 Task::Close(ending) => {
                     self.close(&ending);
-                    return true;
+                    return Some(Message::Closed(self.job));
                 }
             }
         }
         // The coordinator ends: what is copied counts the next time.
         let _ = self.sync();
-        false
+        None
+    }
+
+    /// What is to be told where it is not the fault of a worker or a shard.
+    fn trouble_or_outage(&self) -> Option<Message> {
+        let over = self.trouble().map(|why| Message::StorageFailed(self.job, why));
+        over.or_else(|| Some(Message::StorageAway(self.job, self.outage()?)))
+    }
+
+    /// Why nothing can be written where the shards are; a full disk apart, of which workers tell by themselves.
+    fn outage(&self) -> Option<String> {
+        let probe = self.assembly.job_folder().join(PROBE);
+        let written = fs::write_unsynced(&probe, b"").and_then(|()| fs::remove_file(&probe));
+        let outage = |error: &StorageError| error.source_kind() != ErrorKind::StorageFull;
+        written.err().filter(outage).map(|error| error.to_string())
     }
 
     /// Why nobody can work on the job, where that is so.
@@ -205,10 +243,17 @@ impl Bench {
                     continue;
                 }
                 Some(Ok(Err(error))) if !error.is_of_the_shard() => {
-                    self.inbox.post(Message::StorageFailed(self.job, error.to_string()));
+                    self.inbox.post(Message::StorageAway(self.job, error.to_string()));
                     continue;
                 }
-                Some(Ok(Err(error))) => error.to_string(),
+                // A shard that cannot be read is no worse than others where nothing can be.
+                Some(Ok(Err(error))) => match self.trouble_or_outage() {
+                    Some(message) => {
+                        self.inbox.post(message);
+                        continue;
+                    }
+                    None => error.to_string(),
+                },
                 Some(Err(_)) => "the stitching thread crashed (please report this)".to_owned(),
                 None => "the plan has no such channel".to_owned(),
             };
@@ -217,7 +262,7 @@ impl Bench {
         if self.unsynced >= self.sync_every
             && let Err(why) = self.sync()
         {
-            self.inbox.post(Message::StorageFailed(self.job, why));
+            self.inbox.post(Message::StorageAway(self.job, why));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::ids::{ChannelIndex, JobId, LeaseId, SessionId};
 /// Something to be done, in the order given, over all steps.
 ///
 /// Records become durable in that order. [`Effect::Settle`], [`Effect::Discard`], [`Effect::Publish`],
-/// [`Effect::Close`] and [`Effect::Dismiss`] wait until every record before them, in whatever step it came, is durable.
+/// [`Effect::Close`], [`Effect::SetAside`] and [`Effect::Dismiss`] wait until every record before them, in whatever step it came, is durable.
 /// [`Effect::Grant`], [`Effect::Revoke`], [`Effect::Land`] and [`Effect::Disconnect`] need not.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -39,7 +39,7 @@ pub enum Effect {
     /// Remove a shard's files: it does not count.
     Discard(Shard),
     /// A worker could not do its part: see whether the folder of the job's shards and its inputs are what they were;
-    /// answered by `StorageFailed` where they are not.
+    /// answered by `StorageFailed` or `StorageAway` where they are not.
     Look(JobId),
     /// Remember across restarts.
     Record(Record),
@@ -51,6 +51,16 @@ pub enum Effect {
         job: JobId,
         /// How it ended.
         ending: Ending,
+    },
+    /// The job cannot be gone on with at the moment, and is not over: let go of its arrays, and try again later, as after a
+    /// restart.
+    SetAside {
+        /// Which.
+        job: JobId,
+        /// Why, for people.
+        why: String,
+        /// What is committed of each channel, in the plan's order.
+        reached: Vec<Reached>,
     },
     /// A draining worker has nothing left: it may go.
     Dismiss(SessionId),

@@ -12,14 +12,15 @@ pub enum Event {
     Tick,
     /// A job is to be worked on: a new one, or one that an earlier start of the coordinator had not ended.
     Opened {
-        /// Never used before in this life of the core.
+        /// Never used before in this life of the core, but for one that was set aside.
         job: JobId,
         /// What it consists of.
         spec: JobSpec,
         /// Shards that an earlier start recorded, and whose rows are not among [`ChannelSpec::committed`]: to be landed
         /// once more.
         shards: Vec<Shard>,
-        /// Whether an earlier start had it: workers may still have leases of it in hand, and are awaited for a moment.
+        /// Whether an earlier start had it, or it was set aside: workers may still have leases of it in hand, and are awaited
+        /// for a moment.
         restored: bool,
     },
     /// Someone wants the job to end without a result.
@@ -81,9 +82,15 @@ pub enum Event {
         /// Why, for people.
         why: String,
     },
-    /// Where the job's arrays are, nothing can be written, or its inputs are no longer what they were: no fault of any
-    /// worker.
+    /// The folder of the job's shards was removed, or its inputs are no longer what they were: no fault of any worker.
     StorageFailed {
+        /// Which job.
+        job: JobId,
+        /// Why, for people.
+        why: String,
+    },
+    /// Where the job's arrays are, nothing can be written at the moment.
+    StorageAway {
         /// Which job.
         job: JobId,
         /// Why, for people.

@@ -38,6 +38,12 @@ impl LeaseSet {
         self.0.entry(lease.epoch).or_default().insert(attempt);
     }
 
+    /// Adds all attempts of an epoch up to one.
+    pub(crate) fn insert_until(&mut self, last: LeaseId) {
+        let attempts = RowRange::new(0, last.attempt.saturating_add(1));
+        self.0.entry(last.epoch).or_default().insert(attempts);
+    }
+
     pub(crate) fn has(&self, lease: LeaseId) -> bool {
         self.0
             .get(&lease.epoch)
@@ -54,6 +60,8 @@ pub(crate) struct Job {
     pub(crate) lease_bytes: Option<Bytes>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) phase: Phase,
+    /// The last lease that was granted before it was opened: of those up to it only the records know.
+    pub(crate) since: LeaseId,
     /// Nobody gets leases of it before: workers may come back with some.
     pub(crate) held_until: Millis,
     /// Workers that cannot work on it.
@@ -86,7 +94,7 @@ pub(crate) struct Job {
 
 impl Job {
     /// With all rows open but those that the spec has as committed.
-    pub(crate) fn new(spec: &JobSpec, held_until: Millis) -> Self {
+    pub(crate) fn new(spec: &JobSpec, since: LeaseId, held_until: Millis) -> Self {
         Self {
             roots: spec.roots.clone(),
             settle: spec.settle,
@@ -94,6 +102,7 @@ impl Job {
             lease_bytes: spec.lease_bytes,
             channels: spec.channels.iter().map(Channel::new).collect(),
             phase: Phase::Running,
+            since,
             held_until,
             unfit: BTreeMap::new(),
             unreadable_on: BTreeMap::new(),

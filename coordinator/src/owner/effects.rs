@@ -80,6 +80,7 @@ impl Owner {
                 Some(None) => self.closed(job),
                 None => {}
             },
+            Effect::SetAside { job, why, reached } => self.set_aside(job, why, &reached),
             // Taken out by `perform`.
             Effect::Record(_) => {}
         }
@@ -95,9 +96,12 @@ impl Owner {
 /// What would be wrong if the coordinator lost a record after it.
 const fn waits_for_records(effect: &Effect) -> bool {
     match effect {
-        Effect::Settle { .. } | Effect::Discard(_) | Effect::Publish(_) | Effect::Close { .. } | Effect::Dismiss(_) => {
-            true
-        }
+        Effect::Settle { .. }
+        | Effect::Discard(_)
+        | Effect::Publish(_)
+        | Effect::Close { .. }
+        | Effect::SetAside { .. }
+        | Effect::Dismiss(_) => true,
         Effect::Grant { .. }
         | Effect::Revoke { .. }
         | Effect::Land(_)

@@ -107,11 +107,11 @@ impl Owner {
 
     pub(crate) fn explanation(&self, job: JobId) -> Option<Vec<String>> {
         let entry = self.jobs.get(&job)?;
+        if let Some(why) = &entry.waits {
+            let again = TRY_AGAIN.as_secs();
+            return Some(vec![format!("it waits, and is tried again every {again} s: {why}")]);
+        }
         if entry.live.is_none() {
-            if let Some(why) = &entry.waits {
-                let again = TRY_AGAIN.as_secs();
-                return Some(vec![format!("it waits, and is tried again every {again} s: {why}")]);
-            }
             let told = match entry.record.end.as_ref().map(|end| &end.ending) {
                 Some(Ended::Failed { why }) => format!("it has failed: {why}"),
                 Some(Ended::Cancelled) => "it was cancelled".to_owned(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Disk, Running, must_equal, poll};
+use trc2npy_tests::{Call, Disk, Running, must_equal, poll};
 
 use crate::common::Lab;
 
@@ -85,4 +85,51 @@ fn a_power_cut_on_ext4_costs_work_and_no_row() {
 #[test]
 fn a_power_cut_on_xfs_costs_work_and_no_row() {
     survives_cuts(&["mkfs.xfs", "-q", "-m", "reflink=1"]);
+}
+
+/// The storage for the outputs goes and comes back, while coordinator and workers run on.
+#[test]
+fn an_outage_of_the_storage_is_waited_for() {
+    let Some(disk) = Disk::mount(&["mkfs.ext4", "-q", "-F"], 1 << 30) else {
+        return;
+    };
+    let lab = Lab::on_disk(&RunSpec::new(ROWS, 10_000));
+    let reference = lab.reference("alone", &[], 0);
+    let out = format!("out={}", disk.path().display());
+    let mapped = |call: Call, says: &str| {
+        let mut running = call.args(["--root", &out]).start();
+        running.says(says);
+        running
+    };
+    let mut coordinator = mapped(lab.cluster.coordinator(), "listening on");
+    let mut workers = ["pc1", "pc2"].map(|name| mapped(lab.cluster.worker(name), "connected to"));
+    let job = || -> Option<Value> {
+        let told = lab.cluster.client("job").args(["1", "--json"]).run();
+        serde_json::from_str(&told.stdout).ok()
+    };
+    let submitted = lab.cluster.client("submit").args(["data:run", "--out", "out:npy"]);
+    submitted
+        .args(["--range-size", "1B", "--sync-every", "4MB"])
+        .run()
+        .must_succeed();
+    poll("a third of the rows", || {
+        (job()?["rows_done"].as_u64()? >= ROWS / 3).then_some(())
+    });
+    disk.cut();
+    let why = poll("the job to wait", || {
+        let job = job()?;
+        assert_ne!(job["state"], "failed", "{job}");
+        (job["state"] == "waiting").then(|| job["error"].to_string())
+    });
+    assert!(why.contains("nput/output error"), "{why}");
+    let explained = lab.cluster.client("explain").args(["1"]).run();
+    explained.must_say(&["it waits, and is tried again every 10 s: "]);
+    disk.come_back();
+    poll("the end of the job", || (job()?["state"] == "done").then_some(()));
+    must_equal(&disk.path().join("npy"), &reference);
+    assert!(
+        coordinator.runs() && workers.iter_mut().all(Running::runs),
+        "nothing had to be started again"
+    );
+    drop((workers, coordinator));
 }

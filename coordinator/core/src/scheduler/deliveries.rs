@@ -71,7 +71,7 @@ impl Core {
         };
         let live = self.leases.contains_key(&shard.lease);
         // Also what only an earlier start knew of is not to lose its files; a lease in someone's hands is not such a one.
-        let of_before = !live && shard.lease.epoch < self.epoch && channel.is_committed(shard.rows);
+        let of_before = !live && shard.lease <= job.since && channel.is_committed(shard.rows);
         if job.landed.has(shard.lease) || of_before {
             return Worth::Landed;
         }
@@ -98,7 +98,9 @@ impl Core {
         if holds {
             self.end_attempt(shard.lease, |_, pieces| pieces);
         }
-        self.discard(shard);
+        if !self.aside.contains_key(&shard.job) {
+            self.discard(shard);
+        }
         self.settle(Some(session), shard.lease);
     }
 

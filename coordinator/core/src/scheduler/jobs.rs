@@ -3,12 +3,22 @@
 use super::Core;
 use crate::effect::{Effect, Ending, Reached, Record};
 use crate::event::{JobSpec, Shard};
-use crate::ids::{ChannelIndex, JobId, Millis};
-use crate::job::{Job, Phase};
-use crate::rows::Hands;
+use crate::ids::{ChannelIndex, JobId, LeaseId, Millis};
+use crate::job::{Job, LeaseSet, Phase};
+use crate::rows::{Hands, Landing};
 
 /// How long workers of before a restart are awaited, so that what they have in hand is not given to others.
 const RETURN: Millis = Millis::seconds(3);
+
+/// A job that nobody works on any more.
+struct Apart {
+    /// Of each channel.
+    reached: Vec<Reached>,
+    /// Shards that were being landed.
+    landing: Vec<Landing>,
+    /// Leases that never count again.
+    dropped: LeaseSet,
+}
 
 impl Core {
     pub(super) fn open_job(&mut self, id: JobId, spec: &JobSpec, shards: Vec<Shard>, restored: bool) {
@@ -16,7 +26,16 @@ impl Core {
             return;
         }
         let held_until = if restored { self.now() + RETURN } else { Millis(0) };
-        self.jobs.insert(id, Job::new(spec, held_until));
+        let since = LeaseId {
+            epoch: self.epoch,
+            attempt: self.attempts,
+        };
+        let mut job = Job::new(spec, since, held_until);
+        if let Some(dropped) = self.aside.remove(&id) {
+            job.dropped = dropped;
+            job.dropped.insert_until(since);
+        }
+        self.jobs.insert(id, job);
         for shard in shards {
             let channel = self.jobs.get_mut(&id).and_then(|job| job.channel_mut(shard.channel));
             match channel {
@@ -51,37 +70,64 @@ impl Core {
         }
     }
 
+    /// Stops work on a job that is not over. Once its files get their names, what befalls the storage is told by that.
+    pub(super) fn set_aside(&mut self, id: JobId, why: String) {
+        if self.jobs.get(&id).is_none_or(|job| job.phase != Phase::Running) {
+            return;
+        }
+        let Some(apart) = self.take_apart(id) else { return };
+        self.aside.insert(id, apart.dropped);
+        self.settle_all(&apart.landing);
+        let reached = apart.reached;
+        self.effects.push(Effect::SetAside { job: id, why, reached });
+    }
+
     /// Ends a job: nothing of it is in anyone's hands from here on.
     pub(super) fn end_job(&mut self, id: JobId, ending: Ending) {
-        let Some(job) = self.jobs.remove(&id) else { return };
+        let Some(apart) = self.take_apart(id) else { return };
+        self.effects.push(Effect::Record(Record::Ended {
+            job: id,
+            ending: ending.clone(),
+            reached: apart.reached,
+        }));
+        self.settle_all(&apart.landing);
+        self.effects.push(Effect::Close { job: id, ending });
+    }
+
+    /// Takes a job out of everybody's hands.
+    fn take_apart(&mut self, id: JobId) -> Option<Apart> {
+        let mut job = self.jobs.remove(&id)?;
         self.open.remove(&id);
         let reached = job.channels.iter().map(|channel| Reached {
             rows: channel.rows_committed.rows,
             bad_rows: channel.bad_rows,
         });
         let reached = reached.collect();
-        let mut delivered = Vec::new();
+        let mut landing = Vec::new();
         for channel in &job.channels {
             for held in channel.all_held() {
                 for lease in held.hands.leases() {
+                    job.dropped.insert(lease);
                     if let Some(removed) = self.remove_lease(lease) {
                         self.revoke(lease, &removed);
                     }
                 }
-                if let Hands::Landing(landing) = held.hands {
-                    delivered.push(landing);
+                if let Hands::Landing(shard) = held.hands {
+                    landing.push(shard);
                 }
             }
         }
-        self.effects.push(Effect::Record(Record::Ended {
-            job: id,
-            ending: ending.clone(),
+        Some(Apart {
             reached,
-        }));
-        for landing in delivered {
+            landing,
+            dropped: job.dropped,
+        })
+    }
+
+    fn settle_all(&mut self, landing: &[Landing]) {
+        for landing in landing {
             self.settle(landing.maker, landing.lease);
             self.no_longer_awaits(landing.maker);
         }
-        self.effects.push(Effect::Close { job: id, ending });
     }
 }

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::effect::{Effect, Ending};
 use crate::event::Event;
 use crate::ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
-use crate::job::Job;
+use crate::job::{Job, LeaseSet};
 use crate::lease::Lease;
 use crate::worker::{Rank, Worker};
 use clock::Clock;
@@ -35,6 +35,9 @@ pub struct Core {
     /// Leases granted so far.
     pub(crate) attempts: u64,
     pub(crate) jobs: BTreeMap<JobId, Job>,
+    /// Jobs that were set aside, with the leases that never count again. Some of their shards are recorded, and it is not
+    /// known here which.
+    aside: BTreeMap<JobId, LeaseSet>,
     pub(crate) workers: BTreeMap<SessionId, Worker>,
     pub(crate) leases: BTreeMap<LeaseId, Lease>,
     /// Slots of all workers.
@@ -69,6 +72,7 @@ impl Core {
             clock: Clock::new(now),
             attempts: 0,
             jobs: BTreeMap::new(),
+            aside: BTreeMap::new(),
             workers: BTreeMap::new(),
             leases: BTreeMap::new(),
             slots: 0,
@@ -121,6 +125,7 @@ impl Core {
             Event::Landed { shard, found } => self.landed(shard, found),
             Event::LandingFailed { shard, why } => self.landing_failed(shard, &why),
             Event::StorageFailed { job, why } => self.end_job(job, Ending::Failed(why)),
+            Event::StorageAway { job, why } => self.set_aside(job, why),
             Event::Published { job, result } => self.published(job, result),
         }
     }

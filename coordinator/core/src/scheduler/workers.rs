@@ -17,7 +17,10 @@ impl Core {
         self.workers.insert(session, Worker::new(hello, self.now()));
         self.slots += u64::from(hello.slots);
         for &grant in &hello.in_hand {
-            if !self.reattach(session, grant) {
+            if self.aside.contains_key(&grant.job) {
+                // What there is of it may count.
+                self.settle(Some(session), grant.lease);
+            } else if !self.reattach(session, grant) {
                 self.tell_to_drop(session, grant.job, grant.lease);
             }
         }
@@ -29,9 +32,8 @@ impl Core {
         let Some(job) = self.jobs.get_mut(&grant.job) else {
             return false;
         };
-        let epoch = self.epoch;
         let landed = job.channel(grant.channel).is_some_and(|channel| {
-            job.landed.has(grant.lease) || (grant.lease.epoch < epoch && channel.is_committed(grant.rows))
+            job.landed.has(grant.lease) || (grant.lease <= job.since && channel.is_committed(grant.rows))
         });
         if landed {
             self.settle(Some(session), grant.lease);

@@ -235,11 +235,20 @@ impl World {
             }
             Effect::Discard(shard) => {
                 self.counts.note("discard");
+                if self.aside.contains(&shard.job) {
+                    // Nobody is there to do it.
+                    return;
+                }
                 let over = self.jobs.get(&shard.job).is_none_or(|job| job.ending.is_some());
                 let committed = self.journal.newest.committed.contains(&name(&shard));
                 assert!(over || !committed, "{shard:?} is committed");
                 assert!(over || !self.landings.contains(&shard), "{shard:?} is being landed");
                 self.storage.remove(&shard);
+            }
+            Effect::SetAside { job, .. } => {
+                self.counts.note("set aside");
+                self.landings.retain(|shard| shard.job != job);
+                self.aside.push(job);
             }
             // In the simulation it is always the worker's own trouble.
             Effect::Look(_) => {}
@@ -319,6 +328,7 @@ impl World {
         self.publishing.clear();
         self.hands.clear();
         self.late.clear();
+        self.aside.clear();
         self.epoch = Epoch(self.epoch.0 + 1);
         self.say(|| format!("epoch {}", self.epoch.0));
         self.began = self.time - Millis(self.random.u64(..100));
@@ -331,24 +341,40 @@ impl World {
                 self.jobs.entry(id).and_modify(|job| job.closed = true);
                 continue;
             }
-            let mut shards = self.journal.durable.shards_of(id);
-            let job = self.jobs.get_mut(&id).expect("it is one of them");
-            (job.ending, job.closed) = (None, false);
-            let mut spec = job.spec.clone();
-            // Some are where they belong already, and need not land again.
-            let in_place = self.random.f32() < 0.3;
-            if in_place {
-                for shard in shards.drain(..) {
-                    let rows: RowRange = shard.rows;
-                    spec.channels[usize::from(shard.channel.0)].committed.push(rows);
-                }
+            self.open_again(id);
+        }
+    }
+
+    /// As the journal knows it.
+    fn open_again(&mut self, id: JobId) {
+        let mut shards = self.journal.durable.shards_of(id);
+        let job = self.jobs.get_mut(&id).expect("it is one of them");
+        (job.ending, job.closed) = (None, false);
+        let mut spec = job.spec.clone();
+        // Some are where they belong already, and need not land again.
+        let in_place = self.random.f32() < 0.3;
+        if in_place {
+            for shard in shards.drain(..) {
+                let rows: RowRange = shard.rows;
+                spec.channels[usize::from(shard.channel.0)].committed.push(rows);
             }
-            self.tell(Event::Opened {
-                job: id,
-                spec,
-                shards,
-                restored: true,
-            });
+        }
+        self.tell(Event::Opened {
+            job: id,
+            spec,
+            shards,
+            restored: true,
+        });
+    }
+
+    /// Jobs whose storage was away are tried again.
+    pub(crate) fn try_again(&mut self) {
+        for id in std::mem::take(&mut self.aside) {
+            if self.may(3) {
+                self.open_again(id);
+            } else {
+                self.aside.push(id);
+            }
         }
     }
 

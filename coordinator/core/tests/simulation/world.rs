@@ -86,6 +86,8 @@ pub(crate) struct World {
     pub(crate) last_session: u64,
     /// Leases that the core takes to be in the hands of a worker.
     pub(crate) hands: BTreeMap<LeaseId, (SessionId, Grant)>,
+    /// Jobs whose storage was away.
+    pub(crate) aside: Vec<JobId>,
     pub(crate) workers: Vec<Worker>,
     /// What was on its way when connections broke.
     pub(crate) late: Vec<Event>,
@@ -115,6 +117,7 @@ impl World {
             landings: Vec::new(),
             publishing: Vec::new(),
             sessions: BTreeMap::new(),
+            aside: Vec::new(),
             last_session: 0,
             hands: BTreeMap::new(),
             workers,
@@ -195,6 +198,7 @@ impl World {
             self.act(at);
         }
         self.bring_late_words();
+        self.try_again();
         self.disturb();
         self.work_off();
     }
@@ -208,6 +212,13 @@ impl World {
         {
             self.jobs.entry(job).and_modify(|job| job.cancelled = true);
             self.tell(Event::CancelAsked(job));
+        }
+        if self.strikes(4)
+            && let Some(job) = self.any_job()
+            && !self.aside.contains(&job)
+        {
+            let why = "the share is away".to_owned();
+            self.tell(Event::StorageAway { job, why });
         }
         if self.strikes(5)
             && let Some((&session, _)) = self.sessions.iter().next()
