@@ -23,11 +23,12 @@ pub(crate) struct LiveJob {
     pub(crate) stitcher: Stitcher,
 }
 
-/// A job's head and its plan, as they go over the wire.
+/// What workers get of a job. The plan is read from its file for each of them: it may be as large as all else that the
+/// coordinator has in memory.
 pub(crate) struct Handout {
     pub(crate) head: v1::JobHead,
-    /// Bytes of `plan.bin`.
-    pub(crate) plan: Vec<u8>,
+    /// `plan.bin`.
+    pub(crate) plan: PathBuf,
 }
 
 /// A planned file, and what it was then.

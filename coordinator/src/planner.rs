@@ -318,13 +318,13 @@ impl Planner {
         let secret = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         fs::write_file(&folder.join(TOKEN), secret.as_bytes())?;
         let place = self.roots_of(&record.submission, &[]).place_below(folder)?;
-        let bytes = portable.encode();
+        let plan = self.journal.plan_path(&record.folder);
         let submission = &record.submission;
         let (checks, watched) = checks(assembly.plan(), &record.seen);
         let handout = Handout {
             head: v1::JobHead {
                 plan_id: portable.id.to_string(),
-                plan_bytes: bytes.len() as u64,
+                plan_bytes: std::fs::metadata(&plan)?.len(),
                 folder_root: place.root().to_string(),
                 folder_path: place.path().to_owned(),
                 token: secret,
@@ -332,7 +332,7 @@ impl Planner {
                 settle_ms: Millis::from(submission.settle).0,
                 checks,
             },
-            plan: bytes,
+            plan,
         };
         let spec = spec(&assembly, &portable, submission, &place)?;
         let covered = |shard: &Shard| {

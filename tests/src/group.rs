@@ -2,12 +2,14 @@
 #![expect(clippy::print_stderr, reason = "what is left out is told")]
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::call::Call;
 use crate::process::poll;
+use crate::tools::python;
 
 /// A control group of its own; gone when dropped, for which its processes must have ended.
 #[derive(Debug)]
@@ -39,10 +41,49 @@ impl MemoryGroup {
         None
     }
 
+    /// Another program takes so many bytes of what the group may have; returns once it has them.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn hold(&self, bytes: u64) -> Held {
+        let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", self.0.display());
+        let mut child = Command::new("sh")
+            .args(["-c", &enter, "sh"])
+            .arg(python())
+            .args(["-c", HOLD, &bytes.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut told = [0];
+        let said = child.stdout.as_mut().expect("stdout is piped").read_exact(&mut told);
+        said.expect("it says that it has them");
+        Held(child)
+    }
+
     /// A call whose process is in the group from its start.
     pub fn call(&self, subcommand: &str) -> Call {
         let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", self.0.display());
         Call::launched_by("sh", &["-c", &enter, "sh"], subcommand)
+    }
+}
+
+/// Every page is written to, and kept until the input ends.
+const HOLD: &str = "
+import sys
+held = b'1' * int(sys.argv[1])
+print('h', end='', flush=True)
+sys.stdin.read()
+";
+
+/// A program that holds memory; ended when dropped.
+#[derive(Debug)]
+pub struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

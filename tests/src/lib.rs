@@ -23,7 +23,7 @@ pub use convert::Convert;
 #[cfg(unix)]
 pub use disk::{Disk, SmallDisk};
 #[cfg(target_os = "linux")]
-pub use group::MemoryGroup;
+pub use group::{Held, MemoryGroup};
 #[cfg(target_os = "linux")]
 pub use lan::Lan;
 pub use oracle::Oracle;

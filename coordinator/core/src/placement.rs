@@ -30,17 +30,27 @@ pub(crate) struct Sizing {
     pub(crate) remaining: Bytes,
     /// Of all workers.
     pub(crate) slots: u64,
+    /// What all of them do in a second; 0: not known.
+    pub(crate) rate: Bytes,
     /// What the worker's disk can take.
     pub(crate) room: Bytes,
 }
 
-/// Bytes that a lease should have: 15 s of work, but toward the end no more than leaves two leases for each slot.
+/// Bytes that a lease should have: 15 s of work, but toward the end no more than half of what the worker will have done of
+/// the rest when all of it is done.
 pub(crate) fn target(sizing: &Sizing) -> Bytes {
     if let Some(asked) = sizing.asked {
         return Bytes(asked.0.clamp(1, MOST.0));
     }
     let by_speed = sizing.speed.map_or(FIRST.0, |speed| moved(speed, LEASE).0);
-    let by_rest = sizing.remaining.0 / (2 * sizing.slots.max(1));
+    let by_rest = match sizing.speed {
+        Some(speed) if sizing.rate >= speed => {
+            let share = u128::from(sizing.remaining.0) * u128::from(speed.0) / (2 * u128::from(sizing.rate.0));
+            u64::try_from(share).unwrap_or(u64::MAX)
+        }
+        // Nothing is known: as if all were alike.
+        _ => sizing.remaining.0 / (2 * sizing.slots.max(1)),
+    };
     Bytes(by_speed.min(by_rest).min(sizing.room.0).clamp(LEAST.0, MOST.0))
 }
 
@@ -136,6 +146,24 @@ pub(crate) fn second_pays(now: Millis, end: Millis, bytes: Bytes, speed: Bytes) 
     now + there + Millis(there.0 / 4) + Millis::seconds(1) < end
 }
 
+/// The workers that may take some rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fleet {
+    /// Bytes a second of all of them together, as far as they are known.
+    pub(crate) rate: Bytes,
+    /// Of one lease of the fastest.
+    pub(crate) fastest: Bytes,
+}
+
+/// Whether rows are done earlier where a worker of this speed leaves them to a faster one, which has other things to do
+/// first. `unfinished`: all that is not done of the job.
+pub(crate) fn better_left(bytes: Bytes, speed: Option<Bytes>, unfinished: Bytes, fleet: Fleet) -> bool {
+    let Some(speed) = speed.filter(|speed| *speed < fleet.fastest) else {
+        return false;
+    };
+    lasts(bytes, speed) > lasts(unfinished, fleet.rate) + lasts(bytes, fleet.fastest) + Millis::seconds(1)
+}
+
 /// The mean of speeds, the newest weighing most.
 pub(crate) fn speed(before: Option<Bytes>, bytes: Bytes, took: Millis) -> Bytes {
     let newest = u128::from(bytes.0) * 1000 / u128::from(took.0.max(1));
@@ -164,6 +192,7 @@ mod tests {
             asked: None,
             remaining: Bytes::gib(1000),
             slots: 10,
+            rate: Bytes(0),
             room: Bytes(u64::MAX),
         };
         let cases = [
@@ -206,6 +235,15 @@ mod tests {
                 },
                 Bytes::mib(100),
             ),
+            // Of 200 MiB for 10 of the fleet's 50 MiB a second, half of its part.
+            (
+                Sizing {
+                    remaining: Bytes::mib(200),
+                    rate: Bytes::mib(50),
+                    ..sizing
+                },
+                Bytes::mib(20),
+            ),
             (
                 Sizing {
                     remaining: Bytes(5),
@@ -238,6 +276,22 @@ mod tests {
         for (sizing, expected) in cases {
             assert_eq!(target(&sizing), expected, "{sizing:?}");
         }
+    }
+
+    #[test]
+    fn a_slow_worker_leaves_the_last_rows_to_a_faster_one() {
+        let fleet = Fleet {
+            rate: Bytes::mib(50),
+            fastest: Bytes::mib(10),
+        };
+        let left = |speed, unfinished| better_left(Bytes::mib(100), speed, unfinished, fleet);
+        let slow = Some(Bytes::mib(2));
+        // 50 s by itself; 10 s by the fastest, once the rest is done.
+        assert!(left(slow, Bytes::mib(1900)));
+        assert!(!left(slow, Bytes::mib(2000)));
+        assert!(!left(Some(Bytes::mib(10)), Bytes(0)));
+        assert!(!left(None, Bytes(0)));
+        assert!(!better_left(Bytes::mib(100), slow, Bytes(0), Fleet::default()));
     }
 
     #[test]

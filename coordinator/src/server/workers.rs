@@ -1,5 +1,8 @@
 //! The worker's calls.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -73,18 +76,30 @@ impl Workers for Service {
         let handout = self.inbox.ask(move |owner| owner.handout(job)).await?;
         let handout = handout.ok_or_else(|| Status::not_found(format!("job {job} is over")))?;
         let (out, parts) = mpsc::channel(4);
-        start("plan", async move {
-            let head = job_part::Part::Head(handout.head.clone());
-            if out.send(Ok(JobPart { part: Some(head) })).await.is_err() {
+        // A disk is waited for.
+        tokio::task::spawn_blocking(move || {
+            let send = |part| out.blocking_send(Ok(JobPart { part: Some(part) })).is_ok();
+            if !send(job_part::Part::Head(handout.head.clone())) {
                 return;
             }
-            for piece in handout.plan.chunks(PLAN_PIECE) {
-                let piece = job_part::Part::Plan(piece.to_vec());
-                if out.send(Ok(JobPart { part: Some(piece) })).await.is_err() {
-                    return;
-                }
+            let read = pieces(&handout.plan, |piece| send(job_part::Part::Plan(piece)));
+            if let Err(error) = read {
+                let why = format!("{} cannot be read: {error}", handout.plan.display());
+                let _ = out.blocking_send(Err(Status::internal(why)));
             }
         });
         Ok(Response::new(ReceiverStream::new(parts)))
+    }
+}
+
+/// Reads a file piece by piece, for as long as `take` wants more.
+fn pieces(path: &Path, mut take: impl FnMut(Vec<u8>) -> bool) -> std::io::Result<()> {
+    let mut file = File::open(path)?;
+    loop {
+        let mut piece = Vec::new();
+        file.by_ref().take(PLAN_PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() || !take(piece) {
+            return Ok(());
+        }
     }
 }

@@ -27,6 +27,8 @@ mod room;
 #[cfg(unix)]
 mod scopes;
 #[cfg(unix)]
+mod uneven;
+#[cfg(unix)]
 mod unfinished;
 #[cfg(unix)]
 mod watching;

@@ -52,3 +52,44 @@ fn a_worker_that_is_killed_for_memory_costs_no_row() {
     must_equal(&lab.path("npy"), &reference);
     drop((other, coordinator));
 }
+
+#[test]
+fn a_worker_waits_while_another_program_has_the_memory() {
+    const LIMIT: u64 = 600 << 20;
+    let Some(group) = MemoryGroup::of(LIMIT) else { return };
+    let lab = Lab::on_disk(&RunSpec::new(60, 100_000));
+    let reference = lab.reference("alone", &[], 0);
+    let coordinator = lab.cluster.start_coordinator();
+    let mut worker = worker(&lab, &group, "shared");
+    let state = |what: &str| {
+        poll(format_args!("the worker to be {what}"), || {
+            let told = lab.cluster.client("workers").args(["--json"]).run();
+            let workers: Value = serde_json::from_str(&told.stdout).ok()?;
+            (workers[0]["state"] == what).then_some(())
+        });
+    };
+    state("idle");
+    // Twice: what comes back once must come back again.
+    for out in ["npy", "again"] {
+        let held = group.hold(LIMIT / 10 * 9);
+        state("waiting");
+        let place = format!("data:{out}");
+        lab.cluster
+            .client("submit")
+            .args(["data:run", "--out", &place])
+            .run()
+            .must_succeed();
+        let number = if out == "npy" { "1" } else { "2" };
+        let explained = lab.cluster.client("explain").args([number]).run();
+        explained.must_say(&["60 rows wait", "shared gets nothing: its memory is full"]);
+        drop(held);
+        poll("the end of the job", || {
+            let told = lab.cluster.client("job").args([number, "--json"]).run();
+            let job: Value = serde_json::from_str(&told.stdout).ok()?;
+            (job["state"] == "done").then_some(())
+        });
+        must_equal(&lab.path(out), &reference);
+    }
+    assert!(worker.runs(), "nothing died");
+    drop((worker, coordinator));
+}

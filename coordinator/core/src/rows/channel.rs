@@ -212,6 +212,11 @@ impl Channel {
         })
     }
 
+    /// The position of the region in which rows of one lease lie.
+    pub(crate) fn region(&self, rows: RowRange) -> usize {
+        self.regions.at(rows.start)
+    }
+
     /// The roots that rows of one lease need besides the job's.
     pub(crate) fn roots(&self, rows: RowRange) -> &[String] {
         self.regions.roots(rows.start)

@@ -22,7 +22,8 @@ impl Regions {
         Self(all)
     }
 
-    fn at(&self, row: u64) -> usize {
+    /// The position of the region of a row.
+    pub(crate) fn at(&self, row: u64) -> usize {
         self.0.partition_point(|(end, _)| *end <= row).min(self.0.len() - 1)
     }
 

@@ -8,7 +8,7 @@ use crate::event::{Grant, Terms};
 use crate::ids::{ChannelIndex, JobId, LeaseId, Millis, SessionId};
 use crate::job::Job;
 use crate::lease::{Holder, Lease};
-use crate::placement::{self, Sizing};
+use crate::placement::{self, Fleet, Obstacle, Sizing};
 use crate::rows::{Care, Hands};
 use crate::worker::Worker;
 
@@ -91,8 +91,10 @@ impl Core {
                 let Some((rows, care)) = channel.first(may) else {
                     continue;
                 };
+                let fleet = self.fleet(*id, index, rows);
                 let sizing = Sizing {
                     speed: worker.speed,
+                    rate: fleet.rate,
                     asked: job.lease_bytes,
                     remaining: job.remaining(),
                     slots: self.slots,
@@ -100,7 +102,8 @@ impl Core {
                 };
                 let end = channel.cost.cut(rows, placement::target(&sizing));
                 let rows = RowRange::new(rows.start, end);
-                if channel.cost.bytes(rows) > room {
+                let bytes = channel.cost.bytes(rows);
+                if bytes > room || placement::better_left(bytes, worker.speed, job.unfinished(), fleet) {
                     continue;
                 }
                 return Some(Choice {
@@ -112,6 +115,43 @@ impl Core {
             }
         }
         None
+    }
+
+    /// The workers that may take rows of one lease.
+    fn fleet(&self, id: JobId, index: ChannelIndex, rows: RowRange) -> Fleet {
+        let job = self.jobs.get(&id);
+        let Some((job, channel)) = job.and_then(|job| Some((job, job.channel(index)?))) else {
+            return Fleet::default();
+        };
+        let key = (id, index, channel.region(rows));
+        *self
+            .fleets
+            .borrow_mut()
+            .entry(key)
+            .or_insert_with(|| self.count_fleet(job, channel.roots(rows)))
+    }
+
+    /// One with a lease that does not get on may never take any.
+    fn count_fleet(&self, job: &Job, roots: &[String]) -> Fleet {
+        let now = self.now();
+        let stalls = |worker: &Worker| {
+            let mut leases = worker.leases.iter().filter_map(|lease| self.leases.get(lease));
+            leases.any(|lease| lease.stalled)
+        };
+        let mut fleet = Fleet::default();
+        for (&session, worker) in &self.workers {
+            let obstacle = placement::obstacle(&worker.condition(now));
+            let takes = matches!(obstacle, None | Some(Obstacle::Busy)) && !stalls(worker);
+            if let Some(speed) = worker.speed
+                && takes
+                && job.suits(session, worker, now)
+                && worker.sees(roots)
+            {
+                fleet.rate += Bytes(speed.0.saturating_mul(worker.slots.into()));
+                fleet.fastest = fleet.fastest.max(speed);
+            }
+        }
+        fleet
     }
 
     /// Whether there is a worker for rows that some could not read, which has not tried them.
@@ -143,8 +183,13 @@ impl Core {
             return false;
         };
         debug_assert_ne!(lease.holder, Holder::Worker(session));
-        let speed = worker.speed.or_else(|| self.jobs.get(&lease.job)?.speed());
+        let Some(job) = self.jobs.get(&lease.job) else {
+            return false;
+        };
+        let fleet = self.fleet(lease.job, lease.channel, lease.rows);
+        let speed = worker.speed.or_else(|| job.speed());
         speed.is_some_and(|speed| placement::second_pays(self.now(), lease.end, lease.bytes, speed))
+            && !placement::better_left(lease.bytes, speed, job.unfinished(), fleet)
     }
 
     fn grant_open(&mut self, session: SessionId, choice: &Choice) -> bool {

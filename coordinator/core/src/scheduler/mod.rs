@@ -15,6 +15,7 @@ mod sweep;
 mod tests;
 mod workers;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::effect::{Effect, Ending};
@@ -22,6 +23,7 @@ use crate::event::Event;
 use crate::ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
 use crate::job::{Job, LeaseSet};
 use crate::lease::Lease;
+use crate::placement::Fleet;
 use crate::worker::{Rank, Worker};
 use clock::Clock;
 
@@ -55,6 +57,8 @@ pub struct Core {
     /// When rows of a channel can be had that cannot yet.
     waits: BTreeSet<(Millis, JobId, ChannelIndex)>,
     swept: Millis,
+    /// Of each region of a channel, the workers that may take its rows, as they were at the last sweep or later.
+    fleets: RefCell<BTreeMap<(JobId, ChannelIndex, usize), Fleet>>,
     /// Rows have become open in this step, or time has made workers able again.
     look_at_all: bool,
     /// Workers that have become able in this step.
@@ -83,6 +87,7 @@ impl Core {
             stalled: BTreeSet::new(),
             waits: BTreeSet::new(),
             swept: Millis(0),
+            fleets: RefCell::default(),
             look_at_all: false,
             ready: BTreeSet::new(),
             leaving: BTreeSet::new(),

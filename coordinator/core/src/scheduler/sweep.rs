@@ -20,6 +20,7 @@ impl Core {
             return;
         }
         self.swept = now;
+        self.fleets.get_mut().clear();
         self.wake_rows(now);
         self.end_silence(now);
         while let Some(&(deadline, id)) = self.deadlines.first()

@@ -93,7 +93,7 @@ fn the_fastest_first_and_one_each() {
     let first = grant(&effects);
     let (fast, effects) = stage.join("fast");
     let second = grant(&effects);
-    stage.deliver_shard(slow, shard(&first), Millis::seconds(8));
+    stage.deliver_shard(slow, shard(&first), Millis::seconds(2));
     stage.deliver_shard(fast, shard(&second), Millis::seconds(1));
     for session in [slow, fast] {
         stage.says(session, |beat| beat.slots = 3);
