@@ -4,6 +4,7 @@
 mod effects;
 mod sessions;
 mod views;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -369,67 +370,6 @@ impl Owner {
             shards,
             restored,
         });
-    }
-
-    fn waits(&mut self, id: JobId, record: JobRecord, why: String) {
-        let before = self.jobs.get_mut(&id).map(|entry| {
-            entry.tried = false;
-            &mut entry.waits
-        });
-        match before {
-            None => {
-                (self.tell)(&format!("job {id}: {} -> {}: waits: {why}", record.run, record.out));
-                self.enter(id, record, None, Some(why));
-            }
-            Some(Some(before)) if *before != why => {
-                (self.tell)(&format!("job {id} waits: {why}"));
-                *before = why;
-            }
-            // For the same reason; or it was cancelled meanwhile.
-            Some(_) => {}
-        }
-    }
-
-    /// The job waits from now on, until it can be gone on with as after a restart.
-    fn set_aside(&mut self, job: JobId, why: String, reached: &[Reached]) {
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
-        (self.tell)(&format!(
-            "job {job} waits: {why}; it is tried again every {} s",
-            TRY_AGAIN.as_secs()
-        ));
-        entry.note_reached(reached);
-        entry.waits = Some(why);
-        entry.tried = false;
-        if let Some(live) = &entry.live {
-            live.stitcher.give(stitcher::Task::LetGo);
-        }
-        self.next_try = Instant::now() + TRY_AGAIN;
-    }
-
-    fn let_go(&mut self, job: JobId) {
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
-        entry.live = None;
-        if entry.waits.is_none() {
-            // Cancelled meanwhile.
-            self.closed(job);
-        }
-    }
-
-    /// Has the planner try to go on with what waits.
-    fn try_again(&mut self, now: Instant) {
-        if now < self.next_try {
-            return;
-        }
-        self.next_try = now + TRY_AGAIN;
-        for (id, entry) in self
-            .jobs
-            .iter_mut()
-            .filter(|(_, entry)| entry.waits.is_some() && entry.live.is_none() && !entry.tried)
-        {
-            entry.tried = true;
-            // Where the thread is gone, the coordinator ends.
-            let _ = self.tries.send(planner::GoOn(*id, entry.record.clone()));
-        }
     }
 
     pub(crate) fn cancel(&mut self, job: JobId) {

@@ -2,19 +2,21 @@
 //!
 //! Knows of every lease that is in hand. Never works on one, and never waits for a thread that does.
 
+mod link;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Status};
 use trc2npy_common::resources::Machine;
 use trc2npy_common::units::Bytes;
-use trc2npy_coordinator_core::{Fault, Grant, JobId, LeaseId, Step, Work};
+use trc2npy_coordinator_core::{Fault, Grant, JobId, LeaseId, Step};
 use trc2npy_proto::link::Announce;
 use trc2npy_proto::v1::workers_client::WorkersClient;
 use trc2npy_proto::v1::{self, from_worker, to_worker};
@@ -22,43 +24,17 @@ use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
 
 use crate::control::{Asked, Control};
 use crate::crew::{Crew, Report, Task};
-use crate::files::{self, Client, JobFiles};
+use crate::files::{self, JobFiles};
 use crate::job::Job;
 use crate::lease::{Done, Lease};
 use crate::machine::Gauge;
 use crate::{Ended, WorkerConfig, WorkerError, scout};
+use link::{End, InHand, Link};
 
 /// Jobs whose plans are kept although no lease of them is in hand.
 const KEPT_JOBS: usize = 4;
 /// After a stop was asked: how long threads may take to let go.
 const STOPPING: Duration = Duration::from_secs(10);
-
-/// A lease of which the coordinator has not been told the end, or has not said that it knows.
-struct InHand {
-    lease: Arc<Lease>,
-    end: Option<End>,
-}
-
-/// What is to be told of a lease.
-#[derive(Clone)]
-enum End {
-    /// To be remembered until the coordinator has settled it.
-    Delivered(Work),
-    Failed(Fault),
-}
-
-impl InHand {
-    fn message(&self) -> Option<from_worker::Message> {
-        let grant = self.lease.grant;
-        Some(match self.end.clone()? {
-            End::Delivered(work) => from_worker::Message::Delivered(v1::Delivered {
-                grant: Some(grant.into()),
-                work: Some(work.into()),
-            }),
-            End::Failed(fault) => from_worker::Message::Failed(v1::Failed::new(grant.lease, fault)),
-        })
-    }
-}
 
 /// Why a connection ended.
 enum Broken {
@@ -87,22 +63,6 @@ pub(crate) struct Session<'c> {
     /// The coordinator's records that the jobs and leases in hand belong to; none before the first welcome.
     coordinator: Option<String>,
     dismissed: bool,
-}
-
-/// What one connection has.
-struct Link {
-    client: Client,
-    out: UnboundedSender<v1::FromWorker>,
-    fetches: JoinSet<(JobId, Result<JobFiles, String>)>,
-    /// What the coordinator wants to know of files, being looked at.
-    looks: JoinSet<Vec<v1::Answer>>,
-}
-
-impl Link {
-    fn send(&self, message: from_worker::Message) {
-        // Where the stream is gone, its reading end tells.
-        let _ = self.out.send(v1::FromWorker { message: Some(message) });
-    }
 }
 
 impl<'c> Session<'c> {

@@ -1,0 +1,54 @@
+//! What is in hand, and the connection over which it is told.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+use trc2npy_coordinator_core::{Fault, JobId, Work};
+use trc2npy_proto::v1::{self, from_worker};
+
+use crate::files::{Client, JobFiles};
+use crate::lease::Lease;
+
+/// A lease of which the coordinator has not been told the end, or has not said that it knows.
+pub(super) struct InHand {
+    pub(super) lease: Arc<Lease>,
+    pub(super) end: Option<End>,
+}
+
+/// What is to be told of a lease.
+#[derive(Clone)]
+pub(super) enum End {
+    /// To be remembered until the coordinator has settled it.
+    Delivered(Work),
+    Failed(Fault),
+}
+
+impl InHand {
+    pub(super) fn message(&self) -> Option<from_worker::Message> {
+        let grant = self.lease.grant;
+        Some(match self.end.clone()? {
+            End::Delivered(work) => from_worker::Message::Delivered(v1::Delivered {
+                grant: Some(grant.into()),
+                work: Some(work.into()),
+            }),
+            End::Failed(fault) => from_worker::Message::Failed(v1::Failed::new(grant.lease, fault)),
+        })
+    }
+}
+
+/// What one connection has.
+pub(super) struct Link {
+    pub(super) client: Client,
+    pub(super) out: UnboundedSender<v1::FromWorker>,
+    pub(super) fetches: JoinSet<(JobId, Result<JobFiles, String>)>,
+    /// What the coordinator wants to know of files, being looked at.
+    pub(super) looks: JoinSet<Vec<v1::Answer>>,
+}
+
+impl Link {
+    pub(super) fn send(&self, message: from_worker::Message) {
+        // Where the stream is gone, its reading end tells.
+        let _ = self.out.send(v1::FromWorker { message: Some(message) });
+    }
+}
