@@ -165,6 +165,12 @@ impl Planner {
             .map_err(|status| status.message().to_owned())?;
         let out = self.local(&record.out).map_err(|status| status.message().to_owned())?;
         let portable = Plan::read_from(&self.journal.plan_path(&record.folder)).map_err(|error| text(&error))?;
+        if portable.id.to_string() != record.plan {
+            return Err(format!(
+                "{} is not the plan of this job",
+                self.journal.plan_path(&record.folder).display()
+            ));
+        }
         let plan = portable.localised(&asked.roots).map_err(|error| text(&error))?;
         let shards = self.journal.shards(id).map_err(|error| text(&error))?;
         let planned = PlannedRun {

@@ -36,8 +36,8 @@ pub struct AssemblyJob<'a> {
     pub folder: &'a str,
     /// This machine's roots: inputs below none of them are refused.
     pub roots: &'a Roots,
-    /// Whether the same job was opened before: then it goes on, and never begins anew, be it for `--overwrite` or since
-    /// nothing of it is there.
+    /// Whether the same job was opened before, with this plan: then it goes on, and never begins anew, be it for
+    /// `--overwrite` or since nothing of it is there.
     pub reopened: bool,
     /// How long planning took, for the report.
     pub planning: Duration,
@@ -122,14 +122,16 @@ impl Assembly {
         let PlannedRun { plan, findings } = planned;
         // Refused before anything is written: what no worker will find, or what a link leads out of a root.
         plan.portable(roots)?.localised(roots)?;
-        if reopened {
-            if !workspace::is_begun(out, &run.request, &run.settings) {
-                let out = out.to_owned();
-                return Err(ConvertError::Vanished { out });
-            }
+        let mut workspace = if reopened {
             run.settings.overwrite = Overwrite::Never;
-        }
-        let mut workspace = Workspace::open(out, plan, &run)?;
+            match Workspace::reopen(out, &plan, &run, folder)? {
+                Some(begun) => begun,
+                None if workspace::is_begun(out, &run.request, &run.settings) => Workspace::open(out, plan, &run)?,
+                None => return Err(ConvertError::Vanished { out: out.to_owned() }),
+            }
+        } else {
+            Workspace::open(out, plan, &run)?
+        };
         let mut times = Times {
             planning,
             ..Times::default()

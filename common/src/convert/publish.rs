@@ -38,7 +38,7 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<
         // Made once more: should someone have removed one, nothing else would notice.
         write_lists(workspace)?;
     }
-    for channel in &plan.channels {
+    for channel in plan.channels.iter() {
         let json = channel_json(&plan, channel, workspace);
         fs::write_file(&workspace.temporary(channel.channel, "json"), &json)?;
     }
@@ -46,7 +46,7 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<
         workspace.journal.append(&[Record::Publishing])?;
         workspace.stage = Stage::Publishing;
     }
-    for channel in &plan.channels {
+    for channel in plan.channels.iter() {
         create_folder_of(&workspace.out, settings, channel)?;
         // An older conversion's JSON would call the new array complete before it is.
         let last = workspace.temporary(channel.channel, "json");
@@ -86,7 +86,7 @@ fn sync_folder(path: &Path) -> Result<(), StorageError> {
 /// Records that everything has its name, and how long this call took.
 pub(super) fn finish(workspace: &mut Workspace, settings: &Settings, took: Duration) -> Result<(), ConvertError> {
     let mut files = Vec::new();
-    for channel in &workspace.plan.channels {
+    for channel in workspace.plan.channels.iter() {
         for part in PARTS {
             let name = settings.name.sibling(channel.channel, &format!(".{part}"));
             let path = workspace.out.join(&name);

@@ -77,7 +77,7 @@ pub(super) fn summarise(workspace: &Workspace, settings: &Settings, times: &Time
 
 /// Says which settings changed in files that planning did not open, and so could not tell of.
 pub(super) fn note_changed_settings(workspace: &Workspace, outcome: &mut Outcome) {
-    for channel in &workspace.plan.channels {
+    for channel in workspace.plan.channels.iter() {
         let known = |field: &Field| {
             outcome.findings.all.iter().any(|finding| match finding {
                 Finding::MixedSettings { channel: of, change } | Finding::ChangedSettings { channel: of, change } => {

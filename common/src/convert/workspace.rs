@@ -112,6 +112,24 @@ impl Workspace {
         Ok(Self::restore(out.to_owned(), begun, Some(lock)))
     }
 
+    /// Goes on with what was begun here for the job whose shards are in `job`, with the plan that it was begun with. Its
+    /// inputs are not listed again: that takes minutes where they are on a server, and whoever makes a row looks at its
+    /// file. Nothing where that folder is not there: then the long way, [`Workspace::open`], tells what became of it.
+    pub(super) fn reopen(out: &Path, plan: &Plan, run: &ConvertRun, job: &str) -> Result<Option<Self>, ConvertError> {
+        let state = out.join(FOLDER);
+        if !state.is_dir() {
+            return Ok(None);
+        }
+        let lock = Lock::acquire(&state)?;
+        // The folder's name is the job's alone, and it goes with all that it was made for.
+        let found = Earlier::of_job(&state, job)?;
+        let Some(begun) = found.and_then(|found| found.reopened(out, plan, &run.settings)) else {
+            return Ok(None);
+        };
+        earlier::refuse_impossible(out, plan, &run.settings)?;
+        Ok(Some(Self::restore(out.to_owned(), begun, Some(lock))))
+    }
+
     fn restore(out: PathBuf, state: Resumed, lock: Option<Lock>) -> Self {
         let Resumed {
             folder,
@@ -202,7 +220,7 @@ impl Workspace {
     /// Makes the folder of a job, with one for each channel.
     pub(super) fn create_job_folder(&self, job: &str) -> Result<(), ConvertError> {
         let folder = self.job_folder(job);
-        for channel in &self.plan.channels {
+        for channel in self.plan.channels.iter() {
             create_folder(&folder.join(channel.channel.to_string()))?;
         }
         sync_folder(&folder)?;

@@ -105,7 +105,7 @@ pub fn each_file<E: From<PlanError>>(
     let all = stem_by_stem(request, |request| plan::plan(request, &PlanProgress::default()))?;
     let mut path = PathBuf::new();
     for planned in all.into_iter().flat_map(|(_, planned)| planned) {
-        for channel in &planned.plan.channels {
+        for channel in planned.plan.channels.iter() {
             for position in 0..channel.files.len() {
                 planned.plan.file_path(channel, position, &mut path);
                 see(&path)?;

@@ -1,5 +1,7 @@
 //! Which rows the files of all channels get: events joined on (folder, index, segment). Pure.
 
+use std::ops::Range;
+
 use crate::options::Events;
 
 /// A file as the join sees it. A channel's files are sorted by folder and index, without duplicates.
@@ -51,21 +53,33 @@ pub(super) trait Sink {
     fn lack(&mut self, lacking: Lacking);
 }
 
-/// Joins the channels' files and gives the number of rows of each channel.
-pub(super) fn join(channels: &[Vec<EventFile>], events: Events, sink: &mut impl Sink) -> Vec<u64> {
+/// Joins the files of so many channels and gives the number of rows of each. `file` tells a channel's file at a position,
+/// or nothing behind its last: asked once for each, so that nobody has to hold all of them in this form.
+pub(super) fn join(
+    channels: usize,
+    file: &impl Fn(usize, usize) -> Option<EventFile>,
+    events: Events,
+    sink: &mut impl Sink,
+) -> Vec<u64> {
     match events {
-        Events::Separate => (0..channels.len())
-            .map(|channel| join_some(&channels[channel..=channel], channel, events, sink))
+        Events::Separate => (0..channels)
+            .map(|channel| join_some(channel..channel + 1, file, events, sink))
             .collect(),
-        Events::Union | Events::Complete => vec![join_some(channels, 0, events, sink); channels.len()],
+        Events::Union | Events::Complete => vec![join_some(0..channels, file, events, sink); channels],
     }
 }
 
-fn join_some(channels: &[Vec<EventFile>], first_channel: usize, events: Events, sink: &mut impl Sink) -> u64 {
+fn join_some(
+    channels: Range<usize>,
+    file: &impl Fn(usize, usize) -> Option<EventFile>,
+    events: Events,
+    sink: &mut impl Sink,
+) -> u64 {
     let mut next = vec![0_usize; channels.len()];
+    let mut all_heads: Vec<Option<EventFile>> = channels.clone().map(|channel| file(channel, 0)).collect();
     let mut row = 0_u64;
     loop {
-        let heads = || channels.iter().zip(&next).map(|(files, &at)| files.get(at).copied());
+        let heads = || all_heads.iter().copied();
         let Some(key) = heads().flatten().map(EventFile::key).min() else {
             return row;
         };
@@ -87,9 +101,8 @@ fn join_some(channels: &[Vec<EventFile>], first_channel: usize, events: Events, 
         if events == Events::Complete && fewest < most {
             sink.lack(lacking(None, fewest));
         }
-        for (i, files) in channels.iter().enumerate() {
-            let channel = first_channel + i;
-            let head = files.get(next[i]).copied().filter(|file| file.key() == key);
+        for (i, channel) in channels.clone().enumerate() {
+            let head = all_heads[i].filter(|file| file.key() == key);
             let own = segments_of(head);
             if events == Events::Union && own < most {
                 sink.lack(lacking(Some(channel), own));
@@ -102,6 +115,7 @@ fn join_some(channels: &[Vec<EventFile>], first_channel: usize, events: Events, 
                     rows: own.min(rows),
                 });
                 next[i] += 1;
+                all_heads[i] = file(channel, next[i]);
             }
         }
         row += u64::from(rows);
@@ -149,6 +163,11 @@ mod tests {
             .collect()
     }
 
+    fn joined(files: &[Vec<EventFile>], events: Events, sink: &mut Collected) -> Vec<u64> {
+        let file = |channel: usize, at: usize| files[channel].get(at).copied();
+        join(files.len(), &file, events, sink)
+    }
+
     /// The row of every (channel, folder, index, segment), from sets of single events.
     fn slowly(channels: &Channels, events: Events) -> BTreeMap<(usize, u32, u64, u32), u64> {
         let set = |channel: &BTreeMap<(u32, u64), u32>| -> BTreeSet<(u32, u64, u32)> {
@@ -187,7 +206,7 @@ mod tests {
         ) {
             let files = files(&channels);
             let mut found = Collected::default();
-            let totals = join(&files, events, &mut found);
+            let totals = joined(&files, events, &mut found);
             let mut rows = BTreeMap::new();
             for placed in &found.placed {
                 let file = files[placed.channel][placed.file];
@@ -215,7 +234,7 @@ mod tests {
     fn a_channel_alone_has_its_rows_in_order() {
         let one = vec![BTreeMap::from([((0, 5), 2), ((1, 0), 1)])];
         let mut found = Collected::default();
-        assert_eq!(join(&files(&one), Events::Union, &mut found), [3]);
+        assert_eq!(joined(&files(&one), Events::Union, &mut found), [3]);
         assert!(found.lacking.is_empty());
         assert_eq!(found.placed.iter().map(|p| p.first_row).collect::<Vec<_>>(), [0, 2]);
     }

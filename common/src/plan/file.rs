@@ -146,7 +146,7 @@ impl Plan {
         out.write_all(&VERSION.to_le_bytes())?;
         out.write_all(&(head.len() as u64).to_le_bytes())?;
         out.write_all(&head)?;
-        for channel in &self.channels {
+        for channel in self.channels.iter() {
             let files = &channel.files;
             write_column(out, &files.sizes)?;
             write_column(out, &files.mtimes)?;
@@ -228,7 +228,7 @@ impl Plan {
             request: head.request,
             folders: head.folders,
             patterns: head.patterns,
-            channels,
+            channels: channels.into(),
         };
         plan.check().map_err(damaged)?;
         Ok(plan)

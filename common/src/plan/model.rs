@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -81,8 +82,9 @@ pub struct Plan {
     pub folders: Vec<Folder>,
     /// The forms of file names that occur, each in one folder.
     pub patterns: Vec<NamePattern>,
-    /// In the order of [`Channel`].
-    pub channels: Vec<ChannelPlan>,
+    /// In the order of [`Channel`]. Shared by all copies of the plan, also those with other paths: this is all of it that
+    /// is large.
+    pub channels: Arc<[ChannelPlan]>,
 }
 
 /// What the user asked for, as far as it chooses inputs: to list them again, and to tell people of an unfinished run.
@@ -236,7 +238,7 @@ impl Plan {
         let same = |(a, b): (&ChannelPlan, &ChannelPlan)| {
             (a.channel, a.rows, a.samples) == (b.channel, b.rows, b.samples) && a.left_out == b.left_out
         };
-        self.channels.len() == other.channels.len() && self.channels.iter().zip(&other.channels).all(same)
+        self.channels.len() == other.channels.len() && self.channels.iter().zip(other.channels.iter()).all(same)
     }
 
     /// The folder of a form of names.

@@ -30,34 +30,38 @@ pub(super) fn place(
     findings: &mut Findings,
 ) -> Result<Vec<ChannelPlan>, PlanError> {
     let events = request.options.events;
-    let files: Vec<Vec<EventFile>> = channels
-        .iter()
-        .map(|read| {
-            let of = |file: &Candidate| EventFile {
-                folder: names.patterns[file.pattern as usize].folder,
-                segments: read.resolved.layouts[read.resolved.layout(file) as usize].segments,
-                index: file.index,
-            };
-            read.files.iter().map(of).collect()
+    let file = |channel: usize, at: usize| {
+        let read = &channels[channel];
+        read.files.get(at).map(|file| EventFile {
+            folder: names.patterns[file.pattern as usize].folder,
+            segments: read.resolved.layouts[read.resolved.layout(file) as usize].segments,
+            index: file.index,
         })
-        .collect();
+    };
     let selection = request.options.selection.rows;
     let mut tables = Tables {
         names,
         selection,
-        rowless: vec![Vec::new(); files.len()],
-        channels: &mut channels,
-        done: files
+        rowless: vec![Vec::new(); channels.len()],
+        untaken: vec![Vec::new(); channels.len()],
+        channels: &channels,
+        done: channels
             .iter()
-            .map(|files| FileTable::with_capacity(files.len()))
+            .map(|read| FileTable::with_capacity(read.files.len()))
             .collect(),
         lacking: BTreeMap::new(),
     };
-    let rows = join(&files, events, &mut tables);
+    let rows = join(channels.len(), &file, events, &mut tables);
     let Tables {
-        done, lacking, rowless, ..
+        done,
+        lacking,
+        rowless,
+        untaken,
+        ..
     } = tables;
-    drop(files);
+    for (read, untaken) in channels.iter_mut().zip(untaken) {
+        read.left_out.extend(untaken);
+    }
     if rows.iter().all(|&rows| rows == 0) {
         return Err(PlanError::NoRows {
             run: run.name.clone(),
@@ -233,16 +237,18 @@ fn reference(read: &ReadChannel, rowless: &[usize], names: Names<'_>) -> Result<
 struct Tables<'a> {
     names: Names<'a>,
     selection: RowSelection,
-    channels: &'a mut [ReadChannel],
+    channels: &'a [ReadChannel],
     done: Vec<FileTable>,
     /// Of each channel the positions of the files that have no rows even where all are taken (`--events complete`).
     rowless: Vec<Vec<usize>>,
+    /// Of each channel the files of which no row is taken.
+    untaken: Vec<Vec<Candidate>>,
     lacking: BTreeMap<Option<usize>, Examples<String>>,
 }
 
 impl Sink for Tables<'_> {
     fn place(&mut self, placed: Placed) {
-        let read = &mut self.channels[placed.channel];
+        let read = &self.channels[placed.channel];
         let file = read.files[placed.file];
         if placed.rows == 0 {
             self.rowless[placed.channel].push(placed.file);
@@ -251,7 +257,7 @@ impl Sink for Tables<'_> {
         let before = RowRange::new(placed.first_row, placed.first_row + u64::from(placed.rows));
         let taken = selection.taken(before);
         if taken.is_empty() {
-            read.left_out.push(file);
+            self.untaken[placed.channel].push(file);
             return;
         }
         let in_file = |rows: u64| u32::try_from(rows).expect("a file has no more rows than segments");

@@ -256,7 +256,7 @@ fn plan_run(
         request: request.summary(),
         folders,
         patterns: gathered.patterns,
-        channels,
+        channels: channels.into(),
     };
     plan.id = plan.compute_id();
     Ok(PlannedRun { plan, findings })

@@ -80,7 +80,7 @@ pub(super) fn plan_of(files: &[(u64, u32, u64)], rows: u64) -> Plan {
             label: "r005".to_owned(),
         }],
         patterns: vec![pattern("C1--Trace--"), pattern("C3--Trace--")],
-        channels: vec![first, second],
+        channels: [first, second].into(),
     };
     plan.id = plan.compute_id();
     plan

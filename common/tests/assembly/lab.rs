@@ -11,7 +11,7 @@ use trc2npy_common::convert::{
     Assembly, AssemblyJob, BlockSizes, ConvertError, ConvertRun, Converted, Io, Landed, NameTemplate, Opened, Outcome,
     Overwrite, Pulse, RangeConverter, RangeOptions, Reading, Settings, Stop, Watch, convert,
 };
-use trc2npy_common::plan::{self, Out, Plan, PlanProgress, PlanRequest};
+use trc2npy_common::plan::{self, Out, Plan, PlanProgress, PlanRequest, PlannedRun};
 use trc2npy_common::roots::Roots;
 use trc2npy_common::shard::{Lease, ShardName, ShardRecord, ShardWriter};
 use trc2npy_common::units::{Bytes, RowRange};
@@ -98,8 +98,16 @@ impl Lab {
     }
 
     pub(crate) fn try_open(&self, run: &ConvertRun, job: &str, reopened: bool) -> Result<Opened, ConvertError> {
-        let mut planned = plan::plan(&run.request, &PlanProgress::default())?;
-        assert_eq!(planned.len(), 1, "one run");
+        self.open_planned(planned(run)?, run, job, reopened)
+    }
+
+    pub(crate) fn open_planned(
+        &self,
+        planned: PlannedRun,
+        run: &ConvertRun,
+        job: &str,
+        reopened: bool,
+    ) -> Result<Opened, ConvertError> {
         let job = AssemblyJob {
             run: run.clone(),
             out: Path::new(run.out.text()),
@@ -109,7 +117,7 @@ impl Lab {
             planning: Duration::ZERO,
             watch: Arc::new(Watch::new()),
         };
-        Assembly::open(planned.remove(0), job)
+        Assembly::open(planned, job)
     }
 
     pub(crate) fn open(&self, run: &ConvertRun) -> Box<Assembly> {
@@ -128,6 +136,13 @@ impl Lab {
             .localised(&self.there)
             .unwrap()
     }
+}
+
+/// The plan of a command that has one run.
+pub(crate) fn planned(run: &ConvertRun) -> Result<PlannedRun, ConvertError> {
+    let mut planned = plan::plan(&run.request, &PlanProgress::default())?;
+    assert_eq!(planned.len(), 1, "one run");
+    Ok(planned.remove(0))
 }
 
 pub(crate) fn converted(run: &ConvertRun) -> Converted {
@@ -222,7 +237,7 @@ impl Work {
     pub(crate) fn open(assembly: &Assembly, random: &mut Rng) -> Self {
         let mut leases = Vec::new();
         let mut attempt = 0;
-        for channel in &assembly.plan().channels {
+        for channel in assembly.plan().channels.iter() {
             let committed = assembly.committed_rows(channel.channel);
             let ends = committed.into_iter().chain([RowRange::new(channel.rows, channel.rows)]);
             let mut next = 0;

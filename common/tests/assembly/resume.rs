@@ -4,7 +4,7 @@ use trc2npy_common::convert::{ConvertRun, Opened, Overwrite, State, Stop, Watch,
 use trc2npy_common::units::RowRange;
 use trc2npy_synth::RunSpec;
 
-use super::lab::{converted, must_equal, outputs, tree};
+use super::lab::{converted, must_equal, outputs, planned, tree};
 use super::{Lab, Work};
 
 fn committed(assembly: &trc2npy_common::convert::Assembly) -> Vec<RowRange> {
@@ -142,6 +142,56 @@ fn a_job_that_is_opened_again_does_not_begin_anew() {
     // As a job of its own it does.
     let assembly = lab.open(&run);
     assert_eq!(committed(&assembly), []);
+}
+
+/// Listing millions of files takes minutes, and storage that is just coming up may not have them yet.
+#[test]
+fn a_job_that_is_opened_again_does_not_look_for_its_inputs() {
+    let lab = Lab::new();
+    let run = two_channels(&lab);
+    let expected = lab.reference(&run);
+    let mut random = fastrand::Rng::with_seed(14);
+    let plan = planned(&run).unwrap();
+    let open = |reopened| match lab.open_planned(plan.clone(), &run, "job-1", reopened) {
+        Ok(Opened::Begun(assembly)) => assembly,
+        other => panic!("{other:?}"),
+    };
+    let assembly = open(false);
+    Work::open(&assembly, &mut random).run(&lab, &assembly, 5, &mut random);
+    let done = committed(&assembly);
+    assert!(!done.is_empty());
+    drop(assembly);
+    std::fs::rename(lab.at("r005"), lab.at("away")).unwrap();
+    let assembly = open(true);
+    assert_eq!(committed(&assembly), done);
+    std::fs::rename(lab.at("away"), lab.at("r005")).unwrap();
+    Work::open(&assembly, &mut random).finish(&lab, &assembly, &mut random);
+    must_equal(&outputs(&lab.at("out")), &expected);
+}
+
+#[test]
+fn a_job_that_took_over_the_work_of_a_command_in_other_words_is_opened_again() {
+    let lab = Lab::new();
+    let run = two_channels(&lab);
+    let expected = lab.reference(&run);
+    let mut random = fastrand::Rng::with_seed(15);
+    let assembly = lab.open(&run);
+    Work::open(&assembly, &mut random).run(&lab, &assembly, 5, &mut random);
+    let done = committed(&assembly);
+    assert_eq!(assembly.abandon(false), None);
+    drop(assembly);
+    let mut same = run.clone();
+    same.request.inputs = vec![lab.at("r005")];
+    for reopened in [false, true] {
+        let Ok(Opened::Begun(assembly)) = lab.try_open(&same, "job-2", reopened) else {
+            panic!("{:?}", lab.try_open(&same, "job-2", reopened));
+        };
+        assert_eq!(committed(&assembly), done);
+        if reopened {
+            Work::open(&assembly, &mut random).finish(&lab, &assembly, &mut random);
+        }
+    }
+    must_equal(&outputs(&lab.at("out")), &expected);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn rows_that_are_given_up_are_marked_without_opening_their_files() {
         ..options(&pulse)
     };
     let mut counts = Vec::new();
-    for channel in &plan.channels {
+    for channel in plan.channels.iter() {
         let name = ShardName {
             channel: channel.channel,
             ..name(0, 10)

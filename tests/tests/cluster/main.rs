@@ -10,6 +10,8 @@ mod chaos;
 mod common;
 #[cfg(unix)]
 mod errors;
+#[cfg(target_os = "linux")]
+mod large;
 #[cfg(unix)]
 mod lasting;
 #[cfg(target_os = "linux")]

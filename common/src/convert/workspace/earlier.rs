@@ -47,6 +47,12 @@ impl Earlier {
         Ok(None)
     }
 
+    /// What has the folder of a job whose shards are in `job`.
+    pub(super) fn of_job(state: &Path, job: &str) -> Result<Option<Self>, StorageError> {
+        let of_it = folders(state)?.into_iter().find(|folder| folder.join(job).is_dir());
+        of_it.map_or(Ok(None), |folder| Self::at(&folder))
+    }
+
     fn at(folder: &Path) -> Result<Option<Self>, StorageError> {
         let opened = Journal::open(&folder.join(JOURNAL))?;
         Ok(opened.map(|(journal, records)| Self {
@@ -137,6 +143,27 @@ impl Earlier {
             records: self.records,
             notes,
         }))
+    }
+
+    /// What is unfinished, to be gone on with by the plan that it was begun with; nothing where it is finished or given up,
+    /// or where its rows are gone.
+    pub(super) fn reopened(self, out: &Path, plan: &Plan, settings: &Settings) -> Option<Resumed> {
+        let is_over = |record: &Record| matches!(record, Record::Done { .. } | Record::Hopeless);
+        if self.records.iter().any(is_over) || !self.holds_its_rows(plan, out, settings) {
+            return None;
+        }
+        let Some(Record::Opened { plan: id, .. }) = self.records.first() else {
+            return None;
+        };
+        // Sent around, the plan has another one.
+        let id = id.parse().ok()?;
+        Some(Resumed {
+            folder: self.folder,
+            plan: Arc::new(Plan { id, ..plan.clone() }),
+            journal: self.journal,
+            records: self.records,
+            notes: Vec::new(),
+        })
     }
 
     /// What became of a file's rows.
