@@ -33,6 +33,8 @@ pub(crate) struct Lease {
     pub(crate) step: Step,
     /// Input bytes done.
     pub(crate) done: Bytes,
+    /// When it last got on.
+    pub(crate) moved: Millis,
     /// Until then it must get on, or an orphan's worker come back.
     pub(crate) deadline: Millis,
     /// As it looks now.
@@ -57,6 +59,7 @@ impl Lease {
             granted: now,
             step: Step::Preparing,
             done: Bytes(0),
+            moved: now,
             deadline: now + patience(Step::Preparing),
             end: now,
             no_second_before: now,
@@ -77,10 +80,11 @@ impl Lease {
         (self.job, self.channel, self.rows) == (grant.job, grant.channel, grant.rows)
     }
 
-    /// Takes a worker's word of how far it is; says whether it gets on.
-    pub(crate) fn advance(&mut self, bytes: Bytes, step: Step) -> bool {
+    /// Takes a worker's word of how far it is now; says whether it gets on.
+    pub(crate) fn advance(&mut self, now: Millis, bytes: Bytes, step: Step) -> bool {
         let further = step > self.step || (step == self.step && bytes > self.done);
         if further {
+            self.moved = now;
             self.step = step;
             self.done = self.done.max(bytes);
         }
@@ -94,6 +98,7 @@ impl Lease {
         let course = Course {
             now,
             granted: self.granted,
+            moved: self.moved,
             bytes: if cost.0 == 0 {
                 self.bytes
             } else {

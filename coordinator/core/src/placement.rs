@@ -115,6 +115,8 @@ pub(crate) const fn patience(step: Step) -> Millis {
 pub(crate) struct Course {
     pub(crate) now: Millis,
     pub(crate) granted: Millis,
+    /// When it last got on.
+    pub(crate) moved: Millis,
     /// Bytes of the whole lease, and those done.
     pub(crate) bytes: Bytes,
     pub(crate) done: Bytes,
@@ -127,7 +129,8 @@ pub(crate) struct Course {
 pub(crate) fn expected_end(course: &Course) -> Millis {
     let elapsed = course.now.since(course.granted);
     let rest = match (course.step, course.done.0) {
-        (Step::Syncing | Step::Delivering, _) => Millis::seconds(1),
+        // A sync tells nothing until it is done, and can hang.
+        (Step::Syncing | Step::Delivering, _) => Millis::seconds(1).max(course.now.since(course.moved)),
         (_, 0) => match course.speed {
             Some(speed) => lasts(course.bytes, speed).since(elapsed).max(Millis(elapsed.0 / 4)),
             None => elapsed,
@@ -366,6 +369,7 @@ mod tests {
         let course = Course {
             now: Millis(10_000),
             granted: Millis(6000),
+            moved: Millis(9500),
             bytes: Bytes(1000),
             done: Bytes(250),
             step: Step::Converting,
@@ -407,6 +411,15 @@ mod tests {
                     ..course
                 },
                 11_000,
+            ),
+            // A sync that has hung for 3 s: as much again.
+            (
+                Course {
+                    step: Step::Syncing,
+                    moved: Millis(7000),
+                    ..course
+                },
+                13_000,
             ),
             (
                 Course {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::Status;
 use trc2npy_common::convert::BadFile;
-use trc2npy_coordinator_core::{Bin, ChannelIndex, Idle, JobId, SessionId, WorkerView};
+use trc2npy_coordinator_core::{Bin, ChannelIndex, Idle, JobId, Millis, SessionId, Step, WorkerView};
 use trc2npy_proto::v1;
 
 use super::{JobEntry, Owner, TRY_AGAIN, sum};
@@ -148,7 +148,7 @@ impl Owner {
                 speed: worker.speed.map_or(0, |speed| speed.0),
                 bytes_done: worker.delivered.0,
                 state: state_of(worker).to_owned(),
-                why: why_idle(worker),
+                why: held_up(worker),
                 roots: known.hello.roots.clone(),
                 disk_free: known.beat.disk_free.unwrap_or_default(),
             })
@@ -162,6 +162,9 @@ fn filled(bin: &Bin) -> u8 {
     u8::try_from(bin.committed * 255 / bin.rows.max(1)).unwrap_or(u8::MAX)
 }
 
+/// A lease that gives no sign for so long is told of. Its deadline is later by far.
+const LONG: Millis = Millis::seconds(5);
+
 /// A worker's state in a word.
 fn state_of(worker: &WorkerView) -> &'static str {
     match &worker.idle {
@@ -173,11 +176,20 @@ fn state_of(worker: &WorkerView) -> &'static str {
     }
 }
 
-/// Why a worker gets nothing, where that is not as it should be.
-fn why_idle(worker: &WorkerView) -> String {
-    match &worker.idle {
-        None | Some(Idle::Busy(_)) => String::new(),
-        Some(idle) => idle.to_string(),
+/// Why a worker gets nothing, or does not get on, where that is not as it should be.
+fn held_up(worker: &WorkerView) -> String {
+    match (&worker.idle, worker.quiet) {
+        (Some(idle), _) if !matches!(idle, Idle::Busy(_)) => idle.to_string(),
+        (_, Some((step, time))) if time >= LONG => {
+            let seconds = time.0 / 1000;
+            match step {
+                Step::Syncing => format!("has been waiting for {seconds} s until a shard is on the disk"),
+                Step::Preparing | Step::Converting | Step::Delivering => {
+                    format!("a lease has not got on for {seconds} s")
+                }
+            }
+        }
+        _ => String::new(),
     }
 }
 

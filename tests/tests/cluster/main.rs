@@ -11,6 +11,8 @@ mod common;
 #[cfg(unix)]
 mod errors;
 #[cfg(target_os = "linux")]
+mod frozen;
+#[cfg(target_os = "linux")]
 mod large;
 #[cfg(unix)]
 mod lasting;

@@ -118,7 +118,7 @@ impl Core {
             if lease.holder != Holder::Worker(session) {
                 continue;
             }
-            let further = lease.advance(progress.bytes, progress.step);
+            let further = lease.advance(now, progress.bytes, progress.step);
             let before = lease.end;
             let input = self
                 .jobs

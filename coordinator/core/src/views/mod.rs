@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use trc2npy_common::units::{Bytes, RowRange};
 
+use crate::event::Step;
 use crate::ids::{ChannelIndex, JobId, Millis, SessionId};
 use crate::job::{Job, Phase};
 use crate::placement::{self, Obstacle};
@@ -92,6 +93,8 @@ pub struct WorkerView {
     pub draining: bool,
     /// Why it gets nothing now, where there is a reason beside having nothing to do.
     pub idle: Option<Idle>,
+    /// Of its leases the one that has not got on for the longest: in which step, and for how long.
+    pub quiet: Option<(Step, Millis)>,
 }
 
 impl Core {
@@ -113,6 +116,12 @@ impl Core {
             second_attempts: found.second_attempts,
             unreadable: found.unreadable,
         })
+    }
+
+    fn quiet(&self, worker: &Worker) -> Option<(Step, Millis)> {
+        let leases = worker.leases.iter().filter_map(|id| self.leases.get(id));
+        let quiet = leases.map(|lease| (lease.step, self.now().since(lease.moved)));
+        quiet.max_by_key(|&(_, time)| time)
     }
 
     /// Leases of a job, and how many workers have them.
@@ -145,6 +154,7 @@ impl Core {
             disk_free: worker.disk_free,
             draining: worker.is_draining(),
             idle: idleness(worker, self.now()),
+            quiet: self.quiet(worker),
         })
         .collect()
     }
