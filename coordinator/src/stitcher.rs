@@ -1,6 +1,8 @@
 //! The threads of one job that check its shards, copy them to their places, and give the finished files their names.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +46,8 @@ pub(crate) enum Task {
 /// Where a job's tasks go.
 pub(crate) struct Stitcher {
     tasks: Sender<Task>,
+    /// It has been told to end: shards that still wait need not be waited for.
+    over: Arc<AtomicBool>,
 }
 
 impl Stitcher {
@@ -58,8 +62,10 @@ impl Stitcher {
         inbox: Inbox,
     ) -> std::io::Result<Self> {
         let (tasks, waiting) = mpsc::channel();
+        let over = Arc::new(AtomicBool::new(false));
         let mut bench = Bench {
             job,
+            over: Arc::clone(&over),
             assembly,
             watched,
             threads,
@@ -90,10 +96,13 @@ impl Stitcher {
                 inbox.post(ended);
             }
         })?;
-        Ok(Self { tasks })
+        Ok(Self { tasks, over })
     }
 
     pub(crate) fn give(&self, task: Task) {
+        if matches!(task, Task::LetGo | Task::Close(_)) {
+            self.over.store(true, Ordering::Relaxed);
+        }
         // A thread that is gone has closed its job.
         let _ = self.tasks.send(task);
     }
@@ -101,6 +110,7 @@ impl Stitcher {
 
 struct Bench {
     job: JobId,
+    over: Arc<AtomicBool>,
     assembly: Assembly,
     watched: Vec<Watched>,
     threads: usize,
@@ -136,6 +146,8 @@ impl Bench {
                         self.inbox.post(Message::StorageFailed(self.job, why));
                     }
                 }
+                // Nobody asks for them any more; where the job is only let go of, they are recorded.
+                Task::Land(_) if self.over.load(Ordering::Relaxed) => {}
                 Task::Land(first) => {
                     let mut shards = vec![first];
                     while shards.len() < self.threads {

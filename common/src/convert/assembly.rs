@@ -214,13 +214,12 @@ impl Assembly {
         self.run.settings.trust_size
     }
 
-    /// Whether somebody has removed the folder for shards. Storage that is away for a while does not look like that.
+    /// Whether somebody has removed the run's state, or the folder for shards in it. Storage that is away for a while does not look like that.
     pub fn is_removed(&self) -> bool {
         let is_gone = |path: &Path| std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == NotFound);
-        if !is_gone(&self.stitcher.job) {
-            return false;
-        }
-        self.stitcher.job.parent().is_some_and(|state| !is_gone(state)) || self.state().workspace.is_removed()
+        // A worker that writes at that moment can keep some of its folders there; the journal is gone all the same.
+        self.state().workspace.is_removed()
+            || is_gone(&self.stitcher.job) && self.stitcher.job.parent().is_some_and(|state| !is_gone(state))
     }
 
     /// Rows that need no work any more, in order.

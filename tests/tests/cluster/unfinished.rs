@@ -1,10 +1,11 @@
-//! What is shown of a job that ended before it was done.
+//! Jobs that end before they are done: what is shown of them, and what becomes of the rest.
 
 use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::poll;
+use trc2npy_tests::{Running, must_equal, poll};
 
 use crate::common::Lab;
 
@@ -42,4 +43,60 @@ fn a_cancelled_job_shows_the_rows_that_it_has_also_after_a_restart() {
         assert!(!table.stdout.contains("100 %"), "{table}");
     }
     drop((worker, coordinator));
+}
+
+/// The folder for shards in the state of the only job.
+fn shard_folder(state: &Path) -> PathBuf {
+    let below = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let all = below(state).flat_map(|run| below(&run.path()));
+    let mut shards = all.filter(|entry| entry.file_name().to_string_lossy().starts_with("job-"));
+    shards.next().unwrap().path()
+}
+
+/// Shards of many rows are then on their way: none of them is waited for, and nobody is blamed who has made them.
+#[test]
+fn a_job_whose_state_is_removed_while_it_runs_fails_at_once_and_keeps_its_workers() {
+    let lab = Lab::new(&RunSpec::new(3000, 5000));
+    let reference = lab.reference("alone", &[], 0);
+    let coordinator = lab.cluster.start_coordinator();
+    let mut workers = ["first", "second"].map(|name| lab.cluster.start_worker(name));
+    let seen = |subcommand: &str, args: &[&str]| -> Option<Value> {
+        let told = lab.cluster.client(subcommand).args(args).args(["--json"]).run();
+        serde_json::from_str(&told.stdout).ok()
+    };
+    let args = [
+        "data:run",
+        "--out",
+        "data:npy",
+        "--range-size",
+        "20KB",
+        "--sync-every",
+        "1MB",
+    ];
+    lab.cluster.client("submit").args(args).run().must_succeed();
+    poll("rows", || {
+        (seen("job", &["1"])?["rows_done"].as_u64()? > 100).then_some(())
+    });
+    let state = lab.path("npy/.trc2npy");
+    let shards = shard_folder(&state);
+    poll("the state to be gone", || {
+        // Not in one go where workers are writing.
+        let _ = std::fs::remove_dir_all(&state);
+        (!state.join("lock").exists()).then_some(())
+    });
+    // As a worker leaves it that was writing at that moment.
+    std::fs::create_dir_all(shards.join("C1")).unwrap();
+    let failed = poll("the end of the job", || {
+        let job = seen("job", &["1"])?;
+        (job["state"] == "failed").then_some(job)
+    });
+    let why = failed["error"].to_string();
+    assert!(why.contains("was removed while the job was running"), "{why}");
+    assert!(workers.iter_mut().all(Running::runs), "they have done nothing wrong");
+    lab.cluster.client("submit").args(args).run().must_succeed();
+    poll("the end of the other job", || {
+        (seen("job", &["2"])?["state"] == "done").then_some(())
+    });
+    must_equal(&lab.path("npy"), &reference);
+    drop((workers, coordinator));
 }
