@@ -203,15 +203,17 @@ impl Bench {
 
     /// Why nobody can work on the job, where that is so.
     fn trouble(&self) -> Option<String> {
-        if self.assembly.is_removed() {
-            let folder = self.assembly.job_folder().display();
-            return Some(format!(
-                "{folder} was removed while the job was running; submit it again"
-            ));
-        }
-        self.watched
-            .iter()
-            .find_map(|file| file.changed(self.assembly.trusts_size()))
+        let change = || {
+            let mut watched = self.watched.iter();
+            watched.find_map(|file| file.changed(self.assembly.trusts_size()))
+        };
+        self.removal().or_else(change)
+    }
+
+    fn removal(&self) -> Option<String> {
+        let folder = self.assembly.job_folder().display();
+        let removed = self.assembly.is_removed();
+        removed.then(|| format!("{folder} was removed while the job was running; submit it again"))
     }
 
     fn land(&mut self, shards: &[Shard]) {
@@ -306,6 +308,8 @@ impl Bench {
     }
 
     fn publish(&mut self, workers: &[String]) -> Result<Finished, String> {
+        // Bytes can be written to a file that has no name any more.
+        self.removal().map_or(Ok(()), Err)?;
         self.sync()?;
         let outcome = self.assembly.publish(workers).map_err(|error| error.to_string())?;
         if !outcome.notes.is_empty() {
