@@ -57,7 +57,7 @@ struct Asked<'s> {
 struct Taken {
     record: JobRecord,
     /// What there is to do; none where its arrays were there.
-    work: Option<(Box<Assembly>, Plan)>,
+    work: Option<Box<Assembly>>,
 }
 
 impl Planner {
@@ -113,7 +113,7 @@ impl Planner {
             )
             .inspect_err(|_| {
                 // Nobody is to find half of what was refused.
-                for (assembly, _) in taken.iter().filter_map(|taken| taken.work.as_ref()) {
+                for assembly in taken.iter().filter_map(|taken| taken.work.as_ref()) {
                     assembly.withdraw();
                 }
             })?;
@@ -142,15 +142,17 @@ impl Planner {
             let mut one = self.take(asked, planned, &out.to_string_lossy(), planning)?;
             if let Some(scouts) = scouts {
                 one.record.elsewhere = scouts.roots().map(ToString::to_string).collect();
-                if let Some((assembly, _)) = &one.work {
+                if let Some(assembly) = &one.work {
                     one.record.seen = seen_elsewhere(assembly.plan(), scouts);
                 }
             }
             taken.push(one);
         }
         for Taken { record, work } in &*taken {
-            if let Some((_, portable)) = work {
-                self.journal.save_plan(&record.folder, portable).map_err(internal)?;
+            if let Some(assembly) = work {
+                self.journal
+                    .save_plan(&record.folder, assembly.portable())
+                    .map_err(internal)?;
             }
         }
         let records: Vec<JobRecord> = taken.iter().map(|taken| taken.record.clone()).collect();
@@ -179,7 +181,7 @@ impl Planner {
         };
         let opened =
             open(planned, &asked, (&out, &record.folder), true, Duration::ZERO).map_err(|error| text(&error))?;
-        let mut taken = taken_of(opened, record.clone(), &asked.roots).map_err(|error| text(&error))?;
+        let mut taken = taken_of(opened, record.clone());
         if taken.work.is_none() {
             // Its files had their names when the coordinator ended, and nobody had noted that.
             if let Some(end) = &mut taken.record.end {
@@ -305,7 +307,7 @@ impl Planner {
         };
         let opened = open(planned, asked, (&local, &record.folder), false, planning);
         opened
-            .and_then(|opened| taken_of(opened, record, &asked.roots))
+            .map(|opened| taken_of(opened, record))
             .map_err(|error| refused(&error))
     }
 
@@ -317,7 +319,7 @@ impl Planner {
         restored: bool,
     ) -> Result<Accepted, Box<dyn std::error::Error>> {
         let Taken { record, work } = taken;
-        let Some((assembly, portable)) = work else {
+        let Some(assembly) = work else {
             return Ok(Accepted { id, record, work: None });
         };
         let folder = assembly.job_folder();
@@ -329,7 +331,7 @@ impl Planner {
         let (checks, watched) = checks(assembly.plan(), &record.seen);
         let handout = Handout {
             head: v1::JobHead {
-                plan_id: portable.id.to_string(),
+                plan_id: assembly.portable().id.to_string(),
                 plan_bytes: std::fs::metadata(&plan)?.len(),
                 folder_root: place.root().to_string(),
                 folder_path: place.path().to_owned(),
@@ -340,7 +342,7 @@ impl Planner {
             },
             plan,
         };
-        let spec = spec(&assembly, &portable, submission, &place)?;
+        let spec = spec(&assembly, submission, &place)?;
         let covered = |shard: &Shard| {
             let committed = spec
                 .channels
@@ -396,7 +398,7 @@ fn open(
     )
 }
 
-fn taken_of(opened: Opening, mut record: JobRecord, roots: &Roots) -> Result<Taken, ConvertError> {
+fn taken_of(opened: Opening, mut record: JobRecord) -> Taken {
     match opened {
         Opening::AlreadyDone(outcome) => {
             record.warnings.extend(outcome.notes.iter().cloned());
@@ -405,16 +407,15 @@ fn taken_of(opened: Opening, mut record: JobRecord, roots: &Roots) -> Result<Tak
                 ending: Ended::Done { already: true },
                 at_ms: wall_ms(),
             });
-            Ok(Taken { record, work: None })
+            Taken { record, work: None }
         }
         Opening::Begun(assembly) => {
             // Not always the plan that was made just now: a run that is gone on with keeps its own.
-            let portable = assembly.plan().portable(roots)?;
-            record.plan = portable.id.to_string();
-            Ok(Taken {
+            record.plan = assembly.portable().id.to_string();
+            Taken {
                 record,
-                work: Some((assembly, portable)),
-            })
+                work: Some(assembly),
+            }
         }
     }
 }

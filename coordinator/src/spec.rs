@@ -9,12 +9,8 @@ use trc2npy_coordinator_core::{ChannelSpec, JobSpec, Region};
 use trc2npy_proto::Submission;
 
 /// `folder`: where the job's shards go.
-pub(crate) fn spec(
-    assembly: &Assembly,
-    portable: &Plan,
-    submission: &Submission,
-    folder: &Place,
-) -> Result<JobSpec, RootError> {
+pub(crate) fn spec(assembly: &Assembly, submission: &Submission, folder: &Place) -> Result<JobSpec, RootError> {
+    let portable = assembly.portable();
     // Where all files lie in one root, there is nothing to tell apart.
     let inputs = portable.roots()?;
     let mut roots = BTreeSet::from([folder.root().clone()]);

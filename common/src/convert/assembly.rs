@@ -19,7 +19,7 @@ use super::{ConvertRun, Outcome, State, job, publish, report};
 use crate::channel::Channel;
 use crate::fs;
 use crate::npy::index::IndexRecord;
-use crate::plan::{Findings, Plan, PlanId, PlannedRun};
+use crate::plan::{Findings, Plan, PlannedRun};
 use crate::roots::Roots;
 use crate::shard::{self, ShardName};
 use crate::stitch::{StitchError, Stitcher};
@@ -59,7 +59,7 @@ pub enum Opened {
 pub struct Assembly {
     run: ConvertRun,
     plan: Arc<Plan>,
-    portable: PlanId,
+    portable: Plan,
     stitcher: Stitcher,
     watch: Arc<Watch>,
     /// Held for reading while bytes are written; never waited for with `state` in hand.
@@ -166,16 +166,16 @@ impl Assembly {
         job::begin_watch(&workspace, &plan, &watch);
         watch.enter(Phase::Converting);
         times.busy = vec![Duration::ZERO; plan.channels.len()];
-        let portable = plan.portable(roots)?.id;
+        let portable = plan.portable(roots)?;
         let assembly = Self {
-            portable,
             stitcher: Stitcher {
                 job: workspace.job_folder(folder),
-                plan: portable,
+                plan: portable.id,
                 sharing: AtomicBool::new(fs::kind(out).is_ok_and(|kind| !kind.network)),
             },
             run,
             plan,
+            portable,
             watch,
             targets: RwLock::new(targets),
             state: Mutex::new(Progressed {
@@ -194,9 +194,9 @@ impl Assembly {
         &self.plan
     }
 
-    /// The id of [`Plan::portable`] of the plan: shards of another one are refused.
-    pub const fn portable_id(&self) -> PlanId {
-        self.portable
+    /// The same plan as workers get it ([`Plan::portable`]): shards of one with another id are refused.
+    pub const fn portable(&self) -> &Plan {
+        &self.portable
     }
 
     /// Where shards are to be left: the folder that a worker hands to [`ShardWriter`](crate::shard::ShardWriter).
@@ -214,7 +214,8 @@ impl Assembly {
         self.run.settings.trust_size
     }
 
-    /// Whether somebody has removed the run's state, or the folder for shards in it. Storage that is away for a while does not look like that.
+    /// Whether somebody has removed the run's state, or the folder for shards in it. Storage that is away for a while does
+    /// not look like that.
     pub fn is_removed(&self) -> bool {
         let is_gone = |path: &Path| std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == NotFound);
         // A worker that writes at that moment can keep some of its folders there; the journal is gone all the same.

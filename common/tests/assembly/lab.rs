@@ -130,7 +130,7 @@ impl Lab {
     /// The plan as the workers have it: sent, and with their own paths.
     pub(crate) fn sent(&self, assembly: &Assembly) -> Plan {
         let portable = assembly.plan().portable(&self.here).unwrap();
-        assert_eq!(portable.id, assembly.portable_id());
+        assert_eq!(portable.id, assembly.portable().id);
         Plan::decode(&portable.encode())
             .unwrap()
             .localised(&self.there)

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(unix)]
+use serde_json::Value;
 use tempfile::TempDir;
 use trc2npy_synth::RunSpec;
 use trc2npy_tests::{Call, Cluster, Convert, Outputs, outputs, scratch, write_run};
@@ -59,6 +61,13 @@ impl Lab {
             .run()
             .must_end_with(code);
         outputs(&out)
+    }
+
+    /// What a client's command tells programs; nothing where it cannot.
+    #[cfg(unix)]
+    pub(crate) fn told(&self, subcommand: &str, args: &[&str]) -> Option<Value> {
+        let told = self.cluster.client(subcommand).args(args).args(["--json"]).run();
+        serde_json::from_str(&told.stdout).ok()
     }
 
     /// Neither shards nor temporaries in the folder `out` below the root, and the coordinator's journal is sound.

@@ -19,8 +19,7 @@ fn explained(lab: &Lab) -> String {
 }
 
 fn job(lab: &Lab) -> Option<Value> {
-    let told = lab.cluster.client("job").args(["1", "--json"]).run();
-    serde_json::from_str(&told.stdout).ok()
+    lab.told("job", &["1"])
 }
 
 /// Submits the run without waiting for its end.

@@ -61,25 +61,21 @@ fn a_worker_that_freezes_in_a_sync_is_waited_for_and_blamed_for_nothing() {
     let reference = lab.reference("alone", &[], 0);
     let coordinator = lab.cluster.start_coordinator();
     let mut frozen = frozen(&lab);
-    let seen = |subcommand: &str, args: &[&str]| -> Option<Value> {
-        let told = lab.cluster.client(subcommand).args(args).args(["--json"]).run();
-        serde_json::from_str(&told.stdout).ok()
-    };
     let args = ["data:run", "--out", "data:npy", "--range-size", "400KB"];
     lab.cluster.client("submit").args(args).run().must_succeed();
-    let hangs = || seen("workers", &[])?[0]["why"].as_str().map(str::to_owned);
+    let hangs = || lab.told("workers", &[])?[0]["why"].as_str().map(str::to_owned);
     let why = poll("a sync that hangs", hangs);
     assert!(
         why.starts_with("has been waiting for") && why.ends_with("until a shard is on the disk"),
         "{why}"
     );
-    assert_eq!(seen("job", &["1"]).unwrap()["rows_done"], 0);
+    assert_eq!(lab.told("job", &["1"]).unwrap()["rows_done"], 0);
     let other = lab.cluster.start_worker("other");
     poll("the end of the job", || {
-        (seen("job", &["1"])?["state"] == "done").then_some(())
+        (lab.told("job", &["1"])?["state"] == "done").then_some(())
     });
     must_equal(&lab.path("npy"), &reference);
-    let job = seen("job", &["1"]).unwrap();
+    let job = lab.told("job", &["1"]).unwrap();
     assert_eq!(
         (&job["bad_rows"], &job["warnings"]),
         (&Value::from(0), &Value::Array(Vec::new()))
@@ -88,9 +84,9 @@ fn a_worker_that_freezes_in_a_sync_is_waited_for_and_blamed_for_nothing() {
     assert!(frozen.worker.runs(), "it was waited for");
     frozen.thaw();
     poll("the thawed worker", || {
-        (seen("workers", &[])?[0]["state"] == "idle").then_some(())
+        (lab.told("workers", &[])?[0]["state"] == "idle").then_some(())
     });
-    assert_eq!(seen("workers", &[]).unwrap()[0]["worker"], "frozen");
+    assert_eq!(lab.told("workers", &[]).unwrap()[0]["worker"], "frozen");
     must_equal(&lab.path("npy"), &reference);
     drop((frozen, other, coordinator));
     lab.nothing_is_left("npy");

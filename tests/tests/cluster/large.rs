@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use trc2npy_synth::RunSpec;
 use trc2npy_tests::{Running, must_equal, poll};
 
@@ -21,9 +20,7 @@ fn peak(process: &Running) -> u64 {
 }
 
 fn rows_done(lab: &Lab) -> Option<u64> {
-    let told = lab.cluster.client("job").args(["1", "--json"]).run();
-    let job: Value = serde_json::from_str(&told.stdout).ok()?;
-    job["rows_done"].as_u64()
+    lab.told("job", &["1"])?["rows_done"].as_u64()
 }
 
 /// The long form prints how long everything took:

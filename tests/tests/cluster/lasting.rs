@@ -21,8 +21,7 @@ fn submit(lab: &Lab, args: &[&str]) {
 }
 
 fn job(lab: &Lab, id: u32) -> Option<Value> {
-    let told = lab.cluster.client("job").args([&id.to_string(), "--json"]).run();
-    serde_json::from_str(&told.stdout).ok()
+    lab.told("job", &[&id.to_string()])
 }
 
 fn has_state(lab: &Lab, id: u32, state: &str) {

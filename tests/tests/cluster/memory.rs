@@ -14,8 +14,7 @@ fn worker(lab: &Lab, group: &MemoryGroup, name: &str) -> Running {
 }
 
 fn job(lab: &Lab) -> Option<Value> {
-    let told = lab.cluster.client("job").args(["1", "--json"]).run();
-    serde_json::from_str(&told.stdout).ok()
+    lab.told("job", &["1"])
 }
 
 #[test]
@@ -63,9 +62,7 @@ fn a_worker_waits_while_another_program_has_the_memory() {
     let mut worker = worker(&lab, &group, "shared");
     let state = |what: &str| {
         poll(format_args!("the worker to be {what}"), || {
-            let told = lab.cluster.client("workers").args(["--json"]).run();
-            let workers: Value = serde_json::from_str(&told.stdout).ok()?;
-            (workers[0]["state"] == what).then_some(())
+            (lab.told("workers", &[])?[0]["state"] == what).then_some(())
         });
     };
     state("idle");
@@ -84,9 +81,7 @@ fn a_worker_waits_while_another_program_has_the_memory() {
         explained.must_say(&["shared gets nothing: its memory is full"]);
         drop(held);
         poll("the end of the job", || {
-            let told = lab.cluster.client("job").args([number, "--json"]).run();
-            let job: Value = serde_json::from_str(&told.stdout).ok()?;
-            (job["state"] == "done").then_some(())
+            (lab.told("job", &[number])?["state"] == "done").then_some(())
         });
         must_equal(&lab.path(out), &reference);
     }

@@ -5,7 +5,6 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::Value;
 use trc2npy_synth::RunSpec;
 use trc2npy_tests::{must_equal, poll};
 
@@ -34,13 +33,9 @@ fn a_slow_worker_gets_the_less_and_holds_nobody_up() {
     let slow = lab.cluster.start_worker("slow");
     let leaving = lab.cluster.start_worker("leaving");
     let steady = lab.cluster.start_worker("steady");
-    let seen = |subcommand: &str, args: &[&str]| -> Option<Value> {
-        let told = lab.cluster.client(subcommand).args(args).args(["--json"]).run();
-        serde_json::from_str(&told.stdout).ok()
-    };
     let rows = |many: u64| {
         poll(format_args!("{many} rows"), || {
-            (seen("job", &["1"])?["rows_done"].as_u64()? >= many).then_some(())
+            (lab.told("job", &["1"])?["rows_done"].as_u64()? >= many).then_some(())
         });
     };
     let over = AtomicBool::new(false);
@@ -65,14 +60,14 @@ fn a_slow_worker_gets_the_less_and_holds_nobody_up() {
         rows(150);
         lab.cluster.client("drain").args(["leaving"]).run().must_succeed();
         poll("the end of the job", || {
-            (seen("job", &["1"])?["state"] == "done").then_some(())
+            (lab.told("job", &["1"])?["state"] == "done").then_some(())
         });
-        let workers = seen("workers", &[]).unwrap();
+        let workers = lab.told("workers", &[]).unwrap();
         drop(late);
         workers
     });
     must_equal(&lab.path("npy"), &reference);
-    assert_eq!(seen("job", &["1"]).unwrap()["bad_rows"], 0);
+    assert_eq!(lab.told("job", &["1"]).unwrap()["bad_rows"], 0);
     let done = |name: &str| {
         let all = workers.as_array().unwrap();
         let worker = all.iter().find(|worker| worker["worker"] == name);

@@ -60,10 +60,6 @@ fn a_job_whose_state_is_removed_while_it_runs_fails_at_once_and_keeps_its_worker
     let reference = lab.reference("alone", &[], 0);
     let coordinator = lab.cluster.start_coordinator();
     let mut workers = ["first", "second"].map(|name| lab.cluster.start_worker(name));
-    let seen = |subcommand: &str, args: &[&str]| -> Option<Value> {
-        let told = lab.cluster.client(subcommand).args(args).args(["--json"]).run();
-        serde_json::from_str(&told.stdout).ok()
-    };
     let args = [
         "data:run",
         "--out",
@@ -75,7 +71,7 @@ fn a_job_whose_state_is_removed_while_it_runs_fails_at_once_and_keeps_its_worker
     ];
     lab.cluster.client("submit").args(args).run().must_succeed();
     poll("rows", || {
-        (seen("job", &["1"])?["rows_done"].as_u64()? > 100).then_some(())
+        (lab.told("job", &["1"])?["rows_done"].as_u64()? > 100).then_some(())
     });
     let state = lab.path("npy/.trc2npy");
     let shards = shard_folder(&state);
@@ -87,7 +83,7 @@ fn a_job_whose_state_is_removed_while_it_runs_fails_at_once_and_keeps_its_worker
     // As a worker leaves it that was writing at that moment.
     std::fs::create_dir_all(shards.join("C1")).unwrap();
     let failed = poll("the end of the job", || {
-        let job = seen("job", &["1"])?;
+        let job = lab.told("job", &["1"])?;
         (job["state"] == "failed").then_some(job)
     });
     let why = failed["error"].to_string();
@@ -95,7 +91,7 @@ fn a_job_whose_state_is_removed_while_it_runs_fails_at_once_and_keeps_its_worker
     assert!(workers.iter_mut().all(Running::runs), "they have done nothing wrong");
     lab.cluster.client("submit").args(args).run().must_succeed();
     poll("the end of the other job", || {
-        (seen("job", &["2"])?["state"] == "done").then_some(())
+        (lab.told("job", &["2"])?["state"] == "done").then_some(())
     });
     must_equal(&lab.path("npy"), &reference);
     drop((workers, coordinator));
