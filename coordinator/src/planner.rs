@@ -95,8 +95,9 @@ impl Planner {
             let planned = plan::plan(&asked.run.request, &PlanProgress::default());
             (None, planned.map_err(|error| refused(&error.into()))?)
         } else {
-            let scouts = Scouts::find(&self.inbox, &self.roots, &places(submission)?)?;
-            let planned = planned_with(&scouts, &asked)?;
+            let trust_size = submission.trust_size;
+            let mut scouts = Scouts::find(&self.inbox, &self.roots, &places(submission)?, trust_size)?;
+            let planned = planned_with(&mut scouts, &asked)?;
             (Some(scouts), planned)
         };
         let outs = plan::resolve_outputs(&asked.run.out, &planned)
@@ -421,7 +422,7 @@ fn taken_of(opened: Opening, mut record: JobRecord) -> Taken {
 }
 
 /// Plans what this machine does not see all of.
-fn planned_with(scouts: &Scouts, asked: &Asked<'_>) -> Result<Vec<PlannedRun>, Status> {
+fn planned_with(scouts: &mut Scouts, asked: &Asked<'_>) -> Result<Vec<PlannedRun>, Status> {
     let inputs = places(asked.submission)?;
     let survey = scouts.survey(&inputs, asked.submission.recursive, asked.run.request.threads)?;
     let paths: Result<Vec<PathBuf>, RootError> = inputs.iter().map(|input| scouts.places().resolve(input)).collect();
@@ -429,7 +430,7 @@ fn planned_with(scouts: &Scouts, asked: &Asked<'_>) -> Result<Vec<PlannedRun>, S
         inputs: paths.map_err(usage)?,
         ..asked.run.request.clone()
     };
-    let mut planned = plan::plan_survey(&request, survey, scouts, &PlanProgress::default())
+    let mut planned = plan::plan_survey(&request, survey, &*scouts, &PlanProgress::default())
         .map_err(|error| refused(&error.into()))?;
     for run in &mut planned {
         // This machine's own files have their paths again.

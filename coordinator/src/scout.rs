@@ -32,6 +32,12 @@ struct Scout {
     name: String,
 }
 
+/// What a worker has listed.
+struct Seen<'s> {
+    scout: &'s Scout,
+    survey: Survey,
+}
+
 /// The workers that look at files for a submit.
 #[derive(Debug)]
 pub(crate) struct Scouts {
@@ -41,13 +47,14 @@ pub(crate) struct Scouts {
     /// All roots of the submit's inputs, as if this machine saw none of them: its own too, so that all files are named
     /// alike, whoever sees them.
     places: Roots,
-    /// Of each root that the coordinator has not mapped.
-    of: BTreeMap<RootName, Scout>,
+    /// Of each root that the coordinator has not mapped: all before its files are listed, then one that sees them.
+    of: BTreeMap<RootName, Vec<Scout>>,
+    trust_size: bool,
 }
 
 impl Scouts {
-    /// Finds a worker for each root of `inputs` that is not among the coordinator's `own`.
-    pub(crate) fn find(inbox: &Inbox, own: &Roots, inputs: &[Place]) -> Result<Self, Status> {
+    /// Finds the workers for each root of `inputs` that is not among the coordinator's `own`.
+    pub(crate) fn find(inbox: &Inbox, own: &Roots, inputs: &[Place], trust_size: bool) -> Result<Self, Status> {
         let mut of = BTreeMap::new();
         for input in inputs.iter().filter(|input| !own.has(input.root())) {
             let root = input.root().clone();
@@ -55,20 +62,24 @@ impl Scouts {
                 continue;
             }
             let asked = root.to_string();
-            let found = inbox.ask_and_wait(move |owner| owner.worker_with(&asked)).flatten();
-            let Some((session, name)) = found else {
+            let found = inbox
+                .ask_and_wait(move |owner| owner.workers_with(&asked))
+                .unwrap_or_default();
+            if found.is_empty() {
                 return Err(Status::invalid_argument(format!(
                     "{input}: neither the coordinator ({own}) nor a connected worker has a root {root}; name one of \
                      theirs, or start one of them with --root {root}=PATH as well"
                 )));
-            };
-            of.insert(root, Scout { session, name });
+            }
+            let found = found.into_iter().map(|(session, name)| Scout { session, name });
+            of.insert(root, found.collect());
         }
         Ok(Self {
             inbox: inbox.clone(),
             own: own.clone(),
             places: Roots::default().with_elsewhere(inputs.iter().map(Place::root)),
             of,
+            trust_size,
         })
     }
 
@@ -83,19 +94,97 @@ impl Scouts {
     }
 
     /// Lists what the inputs name, each by who sees it, in their order.
-    pub(crate) fn survey(&self, inputs: &[Place], recursive: bool, threads: usize) -> Result<Survey, Status> {
+    ///
+    /// All workers that have a root are asked, since two disks of one name would otherwise give a half of what is meant:
+    /// those that see no such files are asked no further, and where two see different ones, nothing is begun.
+    pub(crate) fn survey(&mut self, inputs: &[Place], recursive: bool, threads: usize) -> Result<Survey, Status> {
         let mut all = Survey::default();
         // Inputs that follow each other in one root are looked at together, as they would be by `convert`.
         for together in inputs.chunk_by(|one, other| one.root() == other.root()) {
-            let listed = match self.of.get(together[0].root()) {
-                Some(scout) => self.listed_by(scout, together, recursive)?,
-                None => self.listed_here(together, recursive, threads)?,
+            let root = together[0].root();
+            let survey = if self.of.contains_key(root) {
+                let (scouts, survey) = self.listed_by_all(&self.of[root], together, recursive)?;
+                self.of.insert(root.clone(), scouts);
+                survey
+            } else {
+                self.decoded(together, &self.listed_here(together, recursive, threads)?)?
             };
-            let survey = Survey::decode(&listed, &self.places)
-                .map_err(|error| Status::internal(format!("{}: {error}", together[0])))?;
             all.append(survey).map_err(|error| refused(&error))?;
         }
         Ok(all)
+    }
+
+    fn decoded(&self, inputs: &[Place], listed: &[u8]) -> Result<Survey, Status> {
+        Survey::decode(listed, &self.places).map_err(|error| Status::internal(format!("{}: {error}", inputs[0])))
+    }
+
+    /// What the inputs hold for those of `scouts` that see them, and who these are.
+    fn listed_by_all(
+        &self,
+        scouts: &[Scout],
+        inputs: &[Place],
+        recursive: bool,
+    ) -> Result<(Vec<Scout>, Survey), Status> {
+        let ask = |scout: &Scout| {
+            let listed = self.listed_by(scout, inputs, recursive)?;
+            self.decoded(inputs, &listed)
+        };
+        let answers: Vec<Result<Survey, Status>> = std::thread::scope(|scope| {
+            let asked: Vec<_> = scouts.iter().map(|scout| scope.spawn(move || ask(scout))).collect();
+            let crashed = || Err(Status::internal("listing the files crashed (please report this)"));
+            asked
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| crashed()))
+                .collect()
+        });
+        let mut seen: Vec<Seen<'_>> = Vec::new();
+        let mut why = None;
+        for (scout, answer) in scouts.iter().zip(answers) {
+            match answer {
+                Ok(survey) => seen.push(Seen { scout, survey }),
+                Err(status) => why = why.or(Some(status)),
+            }
+        }
+        // The same storage may have got files between two answers: who saw fewer looks again.
+        for at in 1..seen.len() {
+            let (known, rest) = seen.split_at_mut(at);
+            let (known, next) = (&mut known[0], &mut rest[0]);
+            if next.survey.unlike(&known.survey, self.trust_size).is_some() {
+                known.survey = ask(known.scout)?;
+            } else if known.survey.unlike(&next.survey, self.trust_size).is_some() {
+                next.survey = ask(next.scout)?;
+            }
+            self.must_be_one(known, next)?;
+        }
+        let scouts = seen.iter().map(|seen| seen.scout.clone()).collect();
+        match seen.into_iter().next() {
+            Some(first) => Ok((scouts, first.survey)),
+            None => Err(why.unwrap_or_else(|| Status::internal("nobody was asked"))),
+        }
+    }
+
+    /// Whether what two workers see is the same storage.
+    fn must_be_one(&self, one: &Seen<'_>, other: &Seen<'_>) -> Result<(), Status> {
+        for (has, lacks) in [(one, other), (other, one)] {
+            let Some(path) = has.survey.unlike(&lacks.survey, self.trust_size) else {
+                continue;
+            };
+            let named = self
+                .places
+                .place_below(&path)
+                .map_err(|error| Status::internal(error.to_string()))?;
+            return Err(Status::failed_precondition(format!(
+                "the workers {} and {} see different storage under the name {root}: {named} is there for {}, and not the \
+                 same for {}; nothing was begun. Give each disk a root name of its own (--root NAME=PATH of these \
+                 workers) and submit again with these names, or map {root} to the same storage on both",
+                one.scout.name,
+                other.scout.name,
+                has.scout.name,
+                lacks.scout.name,
+                root = named.root(),
+            )));
+        }
+        Ok(())
     }
 
     fn listed_here(&self, inputs: &[Place], recursive: bool, threads: usize) -> Result<Vec<u8>, Status> {
@@ -137,7 +226,7 @@ impl Scouts {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         let folder = self.places.place_below(folder).map_err(|error| invalid(&error))?;
-        let Some(scout) = self.of.get(folder.root()) else {
+        let Some(scout) = self.of.get(folder.root()).and_then(|scouts| scouts.first()) else {
             let folder = self.own.contains(&folder).map_err(|error| invalid(&error))?;
             return OwnFiles.head(&folder.join(name));
         };

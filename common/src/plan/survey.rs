@@ -19,7 +19,9 @@ use super::names::{Class, Unmatched, split};
 use super::planner::{list_all, pool};
 use super::probe::read_head;
 use super::walk::{Listing, RawEntry};
+use crate::fs::Stamp;
 use crate::roots::{RootError, Roots, is_file_name};
+use crate::units::Bytes;
 
 /// Where the first bytes of files come from.
 pub trait Heads: fmt::Debug + Sync {
@@ -105,6 +107,27 @@ impl Survey {
             }
         }
         Ok(())
+    }
+
+    /// A file of this survey that shows that `other`, a later one of the same inputs, looked at another storage: it has no
+    /// such file, or one of the same size and another time (not asked with `trust_size`). Other sizes say nothing: a
+    /// file may still be being written.
+    pub fn unlike(&self, other: &Self, trust_size: bool) -> Option<PathBuf> {
+        let others: FxHashMap<&Path, &Listing> = other
+            .folders
+            .iter()
+            .map(|(folder, listing)| (folder.path.as_path(), listing))
+            .collect();
+        let nothing = Listing::default();
+        self.folders.iter().find_map(|(folder, listing)| {
+            let there = others.get(folder.path.as_path()).copied().unwrap_or(&nothing);
+            let unlike = unlike(listing, there, trust_size)?;
+            Some(
+                folder
+                    .path
+                    .join(listing.classes[unlike.class as usize].name(unlike.number)),
+            )
+        })
     }
 
     /// For another machine: paths become places. Fails where a folder is below no root.
@@ -218,6 +241,36 @@ impl FolderHead {
             folders: self.folders.into_iter().map(Into::into).collect(),
         };
         Ok((input, listing))
+    }
+}
+
+/// The first entry of `here` that `there` has not, or has with another time.
+fn unlike(here: &Listing, there: &Listing, trust_size: bool) -> Option<RawEntry> {
+    let form = |class: &Class| (class.name(0), class.is_literal());
+    let forms: FxHashMap<_, u32> = there.classes.iter().map(form).zip(0..).collect();
+    let known: Vec<Option<u32>> = here
+        .classes
+        .iter()
+        .map(|class| forms.get(&form(class)).copied())
+        .collect();
+    let theirs: FxHashMap<(u32, u64), &RawEntry> = there
+        .entries
+        .iter()
+        .map(|entry| ((entry.class, entry.number), entry))
+        .collect();
+    let is_unlike = |entry: &&RawEntry| {
+        let same = known[entry.class as usize].and_then(|class| theirs.get(&(class, entry.number)));
+        same.is_none_or(|same| {
+            !trust_size && same.size == entry.size && stamp(same).time_apart(&stamp(entry)).is_some()
+        })
+    };
+    here.entries.iter().find(is_unlike).copied()
+}
+
+const fn stamp(entry: &RawEntry) -> Stamp {
+    Stamp {
+        size: Bytes(entry.size),
+        mtime_ns: entry.mtime_ns,
     }
 }
 

@@ -255,3 +255,55 @@ fn a_survey_that_is_none_is_refused_and_leads_nowhere_else() {
         }
     }
 }
+
+/// Two disks that have one name, and one disk seen twice.
+#[test]
+fn surveys_of_different_disks_are_told_apart() {
+    let lab = Lab::new();
+    let survey = |disk: &str| {
+        let survey = plan::survey(&[lab.at(disk).join("r")], false, 2, &AtomicU64::new(0)).unwrap();
+        let seeing = Roots::parse([format!("data={}", lab.at(disk).display())]).unwrap();
+        let planning = Roots::default().with_elsewhere([&"data".parse().unwrap()]);
+        Survey::decode(&survey.encode(&seeing).unwrap(), &planning).unwrap()
+    };
+    let set = |path: &str, size: u64, seconds: u64| {
+        let path = lab.at(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = std::fs::File::create(path).unwrap();
+        file.set_len(size).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
+            .unwrap();
+    };
+    for (disk, name, size, seconds) in [
+        ("one", "C1--Trace--00000.trc", 500, 1000),
+        ("one", "C2--Trace--00007.trc", 500, 1000),
+        // The same storage, seen later and through a server that keeps times in steps of two seconds.
+        ("later", "C1--Trace--00000.trc", 500, 1002),
+        ("later", "C1--Trace--00001.trc", 500, 1000),
+        ("later", "C2--Trace--00007.trc", 600, 1009),
+        ("copy", "C2--Trace--00007.trc", 500, 1000),
+        ("copy", "C1--Trace--00000.trc", 500, 1003),
+        ("fewer", "C1--Trace--00000.trc", 500, 1000),
+        // The same number, in another form of names.
+        ("named", "C1--Trace--00000.trc", 500, 1000),
+        ("named", "C2--Noise--00007.trc", 500, 1000),
+    ] {
+        set(&format!("{disk}/r/{name}"), size, seconds);
+    }
+    let one = survey("one");
+    for (other, trust_size, unlike) in [
+        ("one", false, None),
+        ("later", false, None),
+        ("copy", false, Some("C1--Trace--00000.trc")),
+        ("copy", true, None),
+        ("fewer", true, Some("C2--Trace--00007.trc")),
+        ("named", true, Some("C2--Trace--00007.trc")),
+    ] {
+        let found = one.unlike(&survey(other), trust_size);
+        let found = found.as_deref().map(|path| path.file_name().unwrap().to_str().unwrap());
+        assert_eq!(found, unlike, "{other}, {trust_size}");
+    }
+    assert!(survey("later").unlike(&one, false).is_some());
+    assert!(one.unlike(&Survey::default(), false).is_some());
+    assert!(Survey::default().unlike(&one, false).is_none());
+}

@@ -216,12 +216,11 @@ impl Owner {
         }
     }
 
-    /// A connected worker that has a root mapped, with its name.
-    pub(crate) fn worker_with(&self, root: &str) -> Option<(SessionId, String)> {
+    /// The connected workers that have a root mapped, with their names.
+    pub(crate) fn workers_with(&self, root: &str) -> Vec<(SessionId, String)> {
         let sees = |session: &WorkerSession| session.hello.roots.iter().any(|known| known == root);
-        let mut all = self.sessions.iter();
-        all.find(|(_, session)| sees(session))
-            .map(|(id, session)| (*id, session.name.clone()))
+        let all = self.sessions.iter().filter(|(_, session)| sees(session));
+        all.map(|(id, session)| (*id, session.name.clone())).collect()
     }
 
     /// Asks a worker; false where it is gone. Its answer comes in pieces; where it is lost before the last, `answers` is

@@ -222,3 +222,38 @@ fn what_nobody_can_find_is_refused() {
     assert!(!site.path("nas/npy").exists(), "nothing was begun");
     drop((workers, coordinator));
 }
+
+/// Whoever gives two disks one name would get a half of what is meant.
+#[test]
+fn two_disks_of_one_name_are_refused_and_a_disk_without_the_run_is_passed_over() {
+    let site = Site::new(&run(4), &run(4));
+    write_run(&RunSpec { seed: 7, ..run(4) }, &site.path("s2/r006"));
+    write_run(&run(5), &site.path("s1/r006"));
+    let coordinator = site.coordinator();
+    // The first to come is asked as well as the last.
+    let workers = [("pc-a", "s2"), ("pc-b", "s1"), ("pc-c", "s2")]
+        .map(|(name, disk)| site.worker(name, "scope", &site.path(disk)));
+    let submit = |input: &str, out: &str| {
+        let out = format!("out:{out}");
+        let call = site.cluster.client("submit").args([input, "--out", &out]);
+        call.args(["--settle", "0s", "--wait"]).run()
+    };
+    submit("scope:r006", "npy").must_end_with(1).must_say(&[
+        "see different storage under the name scope: scope:r006/C",
+        "is there for pc-",
+        "Give each disk a root name of its own",
+    ]);
+    submit("scope:r*", "npy")
+        .must_end_with(1)
+        .must_say(&["see different storage"]);
+    assert!(!site.path("nas/npy").exists(), "nothing was begun");
+    for (disk, run) in [("s1", "r005"), ("s2", "r005-2")] {
+        submit(&format!("scope:{run}"), run).must_succeed();
+        let alone = site.path(&format!("alone-{run}"));
+        Convert::new([site.path(&format!("{disk}/{run}"))], &alone)
+            .run()
+            .must_succeed();
+        must_equal(&site.path("nas").join(run), &outputs(&alone));
+    }
+    drop((workers, coordinator));
+}
