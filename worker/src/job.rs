@@ -154,12 +154,14 @@ fn compare(plan: &Plan, check: &FileCheck, trust_size: bool) -> Result<(), Strin
         return Ok(());
     }
     if found != expected {
+        let how = if found.size == expected.size {
+            format!("as many bytes, {}, but others", expected.size.0)
+        } else {
+            format!("{} bytes there, {} here", expected.size.0, found.size.0)
+        };
         return Err(format!(
-            "{} is not the file that was planned ({} bytes there, {} here): map the root to the same storage as where it was \
-             planned",
+            "{} is not the file that was planned ({how}): map the root to the same storage as where it was planned",
             path.display(),
-            expected.size.0,
-            found.size.0
         ));
     }
     if trust_size {

@@ -153,6 +153,12 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, BadPlace> {
         let (root, path) = text.split_once(':').ok_or_else(|| BadPlace::NoRoot(text.to_owned()))?;
+        // As a shell completes a folder, and as people name the one they are in.
+        let path = match path.strip_suffix('/') {
+            Some(folder) if !folder.is_empty() => folder,
+            _ => path,
+        };
+        let path = if path == "." { "" } else { path };
         Self::new(root.parse()?, path)
     }
 }

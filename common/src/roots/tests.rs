@@ -20,6 +20,10 @@ fn places_are_written_as_they_are_read() {
     assert_eq!((nested.root().as_str(), nested.path()), ("data", "run/r005"));
     assert_eq!(nested.parts().collect::<Vec<_>>(), ["run", "r005"]);
     assert_eq!(place("data:").parts().count(), 0);
+    // As a shell completes folders.
+    assert_eq!(place("data:run/r005/"), nested);
+    assert_eq!(place("data:."), place("data:"));
+    assert_eq!(place("data:./"), place("data:"));
 }
 
 #[test]
@@ -35,7 +39,8 @@ fn what_some_machine_could_not_open_or_would_open_elsewhere_is_refused() {
         ("data://nas/run", "relative"),
         ("data:run\\r005", "separated by /"),
         ("data:run//r005", "empty"),
-        ("data:run/", "empty"),
+        ("data:run//", "empty"),
+        ("data:/", "relative"),
         ("data:..", "not allowed"),
         ("data:run/../../etc", "not allowed"),
         ("data:./run", "not allowed"),
