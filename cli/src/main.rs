@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Request::Explain(options) => commands::jobs::explain(&options),
             Request::Workers(options) => commands::workers::list(&options),
             Request::Drain(options) => commands::workers::drain(&options),
+            Request::Doctor(options) => commands::doctor::run(&options),
             Request::Synth(options) => commands::synth::run(&options),
             Request::Demo(options) => commands::demo::run(&options),
             Request::Completions(options) => commands::shell::completions(&options),

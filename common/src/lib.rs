@@ -19,9 +19,11 @@
 //! - [`shard`]: the rows of one range as files of their own
 //! - [`stitch`]: shards into the arrays that they belong to
 //! - [`resources`]: what the machine has and how much of it is free
+//! - [`doctor`]: whether a long run will go well on this machine
 
 pub mod channel;
 pub mod convert;
+pub mod doctor;
 pub mod fs;
 pub mod hang_up;
 pub mod inspect;

@@ -288,6 +288,7 @@ fn the_options_of_the_help_are_those_of_the_page() {
         "inspect",
         "preview",
         "verify",
+        "doctor",
         "synth",
         "demo",
         "completions",

@@ -5,6 +5,7 @@ mod client;
 pub(crate) mod convert;
 pub(crate) mod coordinator;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 mod dry_run;
 pub(crate) mod inspect;
 pub(crate) mod jobs;

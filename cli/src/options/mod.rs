@@ -4,6 +4,7 @@ mod batch;
 mod chosen;
 mod cluster;
 mod convert;
+mod doctor;
 mod inspect;
 mod layers;
 mod mistakes;
@@ -30,6 +31,7 @@ pub(crate) use cluster::{
 pub(crate) use convert::{
     BadInputOptions, ComfortOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, ValueOptions,
 };
+pub(crate) use doctor::DoctorOptions;
 pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use preview::{PictureFormat, PreviewOptions};
@@ -89,6 +91,8 @@ enum Asked {
     Workers(ListOptions),
     /// Let a worker finish what it has and give it no more
     Drain(DrainOptions),
+    /// Say whether a long run will go well on this machine
+    Doctor(Box<DoctorOptions>),
     /// Write .trc files to try things with
     Synth(Box<SynthOptions>),
     /// Make a small run, convert it, check it, and show how to load it
@@ -161,6 +165,7 @@ pub(crate) enum Request {
     Explain(OneJobOptions),
     Workers(ListOptions),
     Drain(DrainOptions),
+    Doctor(Box<DoctorOptions>),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
     Completions(CompletionsOptions),
@@ -189,6 +194,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
         Asked::Explain(options) => Request::Explain(options),
         Asked::Workers(options) => Request::Workers(options),
         Asked::Drain(options) => Request::Drain(options),
+        Asked::Doctor(options) => Request::Doctor(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),
         Asked::Completions(options) => Request::Completions(options),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A file or folder that could not be used: what was tried, where, why, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {action} {}: {}; {}", path.display(), reason(source), advice(source.kind()))]
+#[error("{}; {}", self.found(), self.advice())]
 pub struct StorageError {
     /// What was tried, as it follows "could not": `write`, `open`.
     pub action: &'static str,
@@ -23,6 +23,21 @@ impl StorageError {
             path: path.to_owned(),
             source,
         }
+    }
+
+    /// What was found, without what to do about it.
+    pub fn found(&self) -> String {
+        format!(
+            "could not {} {}: {}",
+            self.action,
+            self.path.display(),
+            reason(&self.source)
+        )
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        advice(self.source.kind())
     }
 
     /// The kind of the operating system's error.
@@ -116,6 +131,7 @@ mod tests {
             full.to_string(),
             "could not write out/C1.npy: the disk is full; free some space or choose another output folder, then run again"
         );
+        assert_eq!(full.to_string(), format!("{}; {}", full.found(), full.advice()));
         assert_eq!(full.source_kind(), ErrorKind::StorageFull);
     }
 

@@ -5,6 +5,7 @@ mod error;
 mod lock;
 mod patience;
 mod positioned;
+mod probe;
 mod share;
 mod volume;
 
@@ -23,8 +24,9 @@ pub use error::StorageError;
 pub use lock::{Lock, LockError, Owner};
 pub use patience::once_seen;
 pub use positioned::{read_at, write_all_at};
+pub use probe::{can_share_blocks, can_write};
 pub use share::share_blocks;
-pub use volume::{FsKind, Shortage, Space, allocated, kind, shortage, space};
+pub use volume::{FsKind, Shortage, Space, allocated, kind, nearest_existing, shortage, space};
 
 use crate::units::Bytes;
 

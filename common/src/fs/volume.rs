@@ -97,7 +97,7 @@ pub fn allocated(file: &File) -> io::Result<Bytes> {
 }
 
 /// `path`, or the nearest folder above it that exists.
-fn nearest_existing(path: &Path) -> io::Result<PathBuf> {
+pub fn nearest_existing(path: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(path)?;
     for ancestor in absolute.ancestors() {
         match std::fs::metadata(ancestor) {

@@ -17,3 +17,29 @@ pub fn allow_many_files() {
 /// Windows has no such limit.
 #[cfg(windows)]
 pub fn allow_many_files() {}
+
+/// How many files this process may have open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// Now. None: as many as it wants.
+    pub allowed: Option<u64>,
+    /// What [`allow_many_files`] would raise that to.
+    pub at_most: Option<u64>,
+}
+
+/// The limit as it is.
+#[cfg(unix)]
+pub fn open_files() -> Option<OpenFiles> {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    Some(OpenFiles {
+        allowed: limit.current,
+        at_most: limit.maximum,
+    })
+}
+
+/// Windows has no such limit.
+#[cfg(windows)]
+pub fn open_files() -> Option<OpenFiles> {
+    None
+}

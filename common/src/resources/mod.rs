@@ -8,9 +8,13 @@ mod gauge;
 mod groups;
 mod machine;
 mod priority;
+mod reserve;
+mod windows;
 
 pub use awake::Awake;
-pub use files::allow_many_files;
+pub use files::{OpenFiles, allow_many_files, open_files};
 pub use gauge::{Memory, MemoryGauge, Pressure, peak_resident};
 pub use machine::{Machine, default_memory_limit, host_name};
 pub use priority::give_way;
+pub use reserve::{WholeMemory, whole_memory};
+pub use windows::{Scanning, WindowsSettings, windows_settings};

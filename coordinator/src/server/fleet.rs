@@ -5,6 +5,7 @@ use trc2npy_coordinator_core::Event;
 use trc2npy_proto::v1::fleet_server::Fleet;
 use trc2npy_proto::v1::{DrainReply, DrainRequest, ListWorkersReply, ListWorkersRequest};
 
+use crate::clock::wall_ms;
 use crate::owner::Inbox;
 
 pub(crate) struct Service {
@@ -15,7 +16,10 @@ pub(crate) struct Service {
 impl Fleet for Service {
     async fn list(&self, _: Request<ListWorkersRequest>) -> Result<Response<ListWorkersReply>, Status> {
         let workers = self.inbox.ask(|owner| owner.worker_views()).await?;
-        Ok(Response::new(ListWorkersReply { workers }))
+        Ok(Response::new(ListWorkersReply {
+            workers,
+            now_ms: wall_ms(),
+        }))
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
