@@ -238,7 +238,7 @@ fn beside(off: Option<i64>, look: impl FnOnce(SocketAddr)) {
                 .add_service(FleetServer::new(Skewed(off)))
                 .serve_with_incoming(TcpListenerStream::new(listener));
             tokio::select! {
-                served = server => served.unwrap(),
+                ended = server => ended.unwrap(),
                 _ = ends => {}
             }
         });
