@@ -6,7 +6,7 @@ use crate::fs::FsKind;
 use crate::resources::{Machine, OpenFiles, Scanning, WholeMemory, WindowsSettings};
 use crate::units::{Bytes, count, counted};
 
-/// With less, plans and buffers of a long run do not fit.
+/// By default `convert` takes a quarter of what is free: of less, next to nothing is left for plan and buffers.
 const LEAST_MEMORY: Bytes = Bytes::mib(512);
 /// A share of the memory in use above which workers begin nothing more (their `--memory-threshold`).
 const FULL: f64 = 0.85;
@@ -14,7 +14,7 @@ const FULL: f64 = 0.85;
 const SMALL_CONTAINER: u64 = 4;
 /// A folder in which nearly nothing is free.
 const LITTLE_ROOM: Bytes = Bytes::gib(1);
-/// What a run has open at once: an input and an array for each thread and channel, with what belongs to them.
+/// No system gives fewer by default, so somebody has set less.
 const LEAST_FILES: u64 = 256;
 /// FAT counts a file's bytes in 32 bits.
 const LARGEST_ON_FAT: Bytes = Bytes((1 << 32) - 1);
