@@ -4,35 +4,48 @@ mod commands;
 mod failure;
 mod options;
 mod screen;
+mod telemetry;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use failure::Failure;
 use options::Request;
 
 fn main() -> ExitCode {
     failure::guarded(|| {
         let argv: Vec<_> = std::env::args_os().collect();
-        match options::read(&argv)? {
-            Request::Convert(options, settled) => commands::convert::run(&options, &settled, &argv),
-            Request::Inspect(options) => commands::inspect::run(&options),
-            Request::Preview(options) => commands::preview::run(&options),
-            Request::Verify(options) => commands::verify::run(&options),
-            Request::Batch(options, settled) => commands::batch::run(&options, &settled, &argv),
-            Request::TesAna(options) => commands::tes_ana::run(&options, &argv),
-            Request::Coordinator(options) => commands::coordinator::run(&options),
-            Request::Worker(options) => commands::worker::run(&options),
-            Request::Submit(options, settled) => commands::submit::run(&options, &settled),
-            Request::Jobs(options) => commands::jobs::list(&options),
-            Request::Job(options) => commands::jobs::show(&options),
-            Request::Cancel(options) => commands::jobs::cancel(&options),
-            Request::Explain(options) => commands::jobs::explain(&options),
-            Request::Workers(options) => commands::workers::list(&options),
-            Request::Drain(options) => commands::workers::drain(&options),
-            Request::Doctor(options) => commands::doctor::run(&options),
-            Request::Synth(options) => commands::synth::run(&options),
-            Request::Demo(options) => commands::demo::run(&options),
-            Request::Completions(options) => commands::shell::completions(&options),
-            Request::Man(options) => commands::shell::man(&options),
+        let (request, telemetry) = options::read(&argv)?;
+        let sending = telemetry::begin(&telemetry, &request)?;
+        let ended = run(request, &argv);
+        if let Some(sending) = sending {
+            sending.end();
         }
+        ended
     })
+}
+
+fn run(request: Request, argv: &[OsString]) -> Result<ExitCode, Failure> {
+    match request {
+        Request::Convert(options, settled) => commands::convert::run(&options, &settled, argv),
+        Request::Inspect(options) => commands::inspect::run(&options),
+        Request::Preview(options) => commands::preview::run(&options),
+        Request::Verify(options) => commands::verify::run(&options),
+        Request::Batch(options, settled) => commands::batch::run(&options, &settled, argv),
+        Request::TesAna(options) => commands::tes_ana::run(&options, argv),
+        Request::Coordinator(options) => commands::coordinator::run(&options),
+        Request::Worker(options) => commands::worker::run(&options),
+        Request::Submit(options, settled) => commands::submit::run(&options, &settled),
+        Request::Jobs(options) => commands::jobs::list(&options),
+        Request::Job(options) => commands::jobs::show(&options),
+        Request::Cancel(options) => commands::jobs::cancel(&options),
+        Request::Explain(options) => commands::jobs::explain(&options),
+        Request::Workers(options) => commands::workers::list(&options),
+        Request::Drain(options) => commands::workers::drain(&options),
+        Request::Doctor(options) => commands::doctor::run(&options),
+        Request::Synth(options) => commands::synth::run(&options),
+        Request::Demo(options) => commands::demo::run(&options),
+        Request::Completions(options) => commands::shell::completions(&options),
+        Request::Man(options) => commands::shell::man(&options),
+    }
 }

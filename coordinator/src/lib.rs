@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::counted;
 use trc2npy_coordinator_core::JobId;
+use trc2npy_telemetry::Spans;
 
 use journal::{JobRecord, Journal, JournalError};
 use owner::{Inbox, Message, Owner, TRY_AGAIN};
@@ -43,6 +44,8 @@ pub struct CoordinatorConfig {
     pub state: PathBuf,
     /// Shards of one job that are copied side by side.
     pub stitch_threads: usize,
+    /// Where spans of its jobs go.
+    pub spans: Spans,
     /// Told, in sentences for people, what happens.
     pub tell: Tell,
 }
@@ -99,6 +102,7 @@ impl Coordinator {
             roots,
             state,
             stitch_threads,
+            spans,
             tell,
         } = config;
         trc2npy_common::resources::allow_many_files();
@@ -119,12 +123,20 @@ impl Coordinator {
             roots: roots.clone(),
             inbox: inbox.clone(),
             stitch_threads,
+            spans: spans.clone(),
         };
         let restored = restore(&planner, &tell)?;
         let (submits, submitted) = mpsc::channel();
         let (tries, waiting) = mpsc::channel();
         let names = roots.iter().map(|(name, _)| name.to_string()).collect();
-        let owner = Owner::new(journal, inbox.clone(), tries, names, restored, Arc::clone(&tell))?;
+        let owner = Owner::new(
+            journal,
+            inbox.clone(),
+            tries,
+            names,
+            restored,
+            (spans, Arc::clone(&tell)),
+        )?;
         let owner = thread::Builder::new()
             .name("owner".to_owned())
             .spawn(move || owner.run(&messages))?;

@@ -3,6 +3,7 @@
 
 mod effects;
 mod sessions;
+mod traces;
 mod views;
 mod waiting;
 
@@ -18,6 +19,7 @@ use trc2npy_coordinator_core::{
     Shard,
 };
 use trc2npy_proto::v1;
+use trc2npy_telemetry::Spans;
 
 use crate::Tell;
 use crate::clock::{Clock, wall_ms};
@@ -27,6 +29,7 @@ use crate::recorder::Recorder;
 use crate::{Restored, planner, stitcher};
 use sessions::{Asked, WorkerSession};
 pub(crate) use sessions::{Joining, Refused};
+use traces::Traces;
 
 const TICK: Duration = Duration::from_millis(250);
 /// How often it is tried to go on with a job that waits.
@@ -220,6 +223,8 @@ pub(crate) struct Owner {
     /// Effects that wait for the records of their step.
     deferred: BTreeMap<u64, Vec<Effect>>,
     pub(crate) roots: Vec<String>,
+    traces: Traces,
+    spans: Spans,
     tell: Tell,
 }
 
@@ -230,7 +235,7 @@ impl Owner {
         tries: Sender<planner::GoOn>,
         roots: Vec<String>,
         restored: Restored,
-        tell: Tell,
+        (spans, tell): (Spans, Tell),
     ) -> std::io::Result<Self> {
         let clock = Clock::start();
         let recorder = Recorder::start(Arc::clone(&journal), inbox)?;
@@ -250,6 +255,8 @@ impl Owner {
             next_step: 1,
             deferred: BTreeMap::new(),
             roots,
+            traces: Traces::new(spans.clone()),
+            spans,
             tell,
         };
         for (id, record) in restored.ended {
@@ -285,6 +292,7 @@ impl Owner {
                 Message::Waits(job, record, why) => self.waits(job, *record, why),
                 Message::Durable(steps) => {
                     for step in steps {
+                        self.traces.durable(step);
                         for effect in self.deferred.remove(&step).unwrap_or_default() {
                             self.perform_one(effect);
                         }
@@ -364,6 +372,10 @@ impl Owner {
                 return;
             }
         }
+        if let Some(entry) = self.jobs.get(&id) {
+            let channels = entry.record.channels.iter().map(|channel| channel.name.clone());
+            self.traces.open(id, entry.record.place(), channels.collect());
+        }
         self.step(Event::Opened {
             job: id,
             spec,
@@ -433,6 +445,12 @@ impl Owner {
     }
 
     pub(crate) fn step(&mut self, event: Event) {
+        self.traces.hear(&event, None, None);
+        self.step_on(event);
+    }
+
+    /// The same of what the traces know already.
+    fn step_on(&mut self, event: Event) {
         let effects = self.core.step(self.clock.now(), event);
         self.perform(effects);
     }
@@ -462,6 +480,10 @@ impl Owner {
                 ending: ended,
                 at_ms: wall_ms(),
             });
+            let ranges = self.traces.close(job);
+            if let Some(span) = entry.record.span(job) {
+                self.spans.over(span.count("trc2npy.ranges", ranges));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 use tonic::Status;
@@ -19,10 +19,11 @@ use trc2npy_common::shard::TOKEN;
 use trc2npy_common::{fs, panics};
 use trc2npy_coordinator_core::{JobId, Millis, Shard};
 use trc2npy_proto::{Submission, v1};
+use trc2npy_telemetry::{self as trace, Spans};
 
 use crate::clock::wall_ms;
 use crate::job::{Handout, LiveJob, checks, seen_elsewhere};
-use crate::journal::{ChannelSummary, Ended, Finished, JobEnd, JobRecord, Journal};
+use crate::journal::{ChannelSummary, Ended, Finished, JobEnd, JobRecord, JobTrace, Journal};
 use crate::owner::{Accepted, Inbox, Message, Opened};
 use crate::scout::Scouts;
 use crate::spec::spec;
@@ -31,6 +32,10 @@ use crate::stitcher::Stitcher;
 /// A submit, and who waits for it.
 pub(crate) struct Submit {
     pub(crate) submission: Submission,
+    /// The caller's place in a trace.
+    pub(crate) caller: Option<trace::Place>,
+    /// When it came.
+    pub(crate) came: SystemTime,
     pub(crate) reply: oneshot::Sender<Result<Vec<JobId>, Status>>,
 }
 
@@ -43,6 +48,7 @@ pub(crate) struct Planner {
     pub(crate) inbox: Inbox,
     /// Shards of a job that are copied side by side.
     pub(crate) stitch_threads: usize,
+    pub(crate) spans: Spans,
 }
 
 /// A submission with this machine's paths.
@@ -60,13 +66,29 @@ struct Taken {
     work: Option<Box<Assembly>>,
 }
 
+impl Submit {
+    /// Where a job of it belongs.
+    fn trace(&self) -> JobTrace {
+        let place = self.caller.map_or_else(trace::Place::first, |caller| caller.below());
+        let since_1970 = self.came.duration_since(UNIX_EPOCH).unwrap_or_default();
+        JobTrace {
+            place: place.to_string(),
+            parent: self.caller.map(|caller| caller.to_string()),
+            began_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
 impl Planner {
     /// Works until nobody can submit any more.
     pub(crate) fn work(&self, submits: &Receiver<Submit>) {
-        while let Ok(Submit { submission, reply }) = submits.recv() {
-            let jobs = panics::caught(|| self.submit(&submission));
+        let mut before = None;
+        while let Ok(submit) = submits.recv() {
+            let jobs = panics::caught(|| self.submit(&submit, &mut before));
             // Whoever asked may be gone; a submit that is sent again finds its jobs by the key.
-            let _ = reply.send(jobs.unwrap_or_else(|why| Err(internal(crashed(&why)))));
+            let _ = submit
+                .reply
+                .send(jobs.unwrap_or_else(|why| Err(internal(crashed(&why)))));
         }
     }
 
@@ -82,7 +104,9 @@ impl Planner {
         }
     }
 
-    fn submit(&self, submission: &Submission) -> Result<Vec<JobId>, Status> {
+    /// `before`: the last job that was planned, and until when: a submit that came meanwhile has waited for it.
+    fn submit(&self, submit: &Submit, before: &mut Option<(trace::Place, SystemTime)>) -> Result<Vec<JobId>, Status> {
+        let submission = &submit.submission;
         let key = submission.key.clone();
         let known = self.inbox.ask_and_wait(move |owner| owner.keys.get(&key).cloned());
         if let Some(known) = known.flatten() {
@@ -90,7 +114,7 @@ impl Planner {
         }
         let elsewhere = self.elsewhere(submission)?;
         let asked = self.localised(submission, &elsewhere)?;
-        let began = Instant::now();
+        let (began, since) = (Instant::now(), SystemTime::now());
         let (scouts, planned) = if elsewhere.is_empty() {
             let planned = plan::plan(&asked.run.request, &PlanProgress::default());
             (None, planned.map_err(|error| refused(&error.into()))?)
@@ -110,6 +134,7 @@ impl Planner {
                 scouts.as_ref(),
                 planned.into_iter().zip(outs),
                 planning,
+                submit,
                 &mut taken,
             )
             .inspect_err(|_| {
@@ -118,8 +143,15 @@ impl Planner {
                     assembly.withdraw();
                 }
             })?;
+        let waited_for = before.filter(|(_, until)| *until > submit.came).map(|(place, _)| place);
         for (id, taken) in ids.iter().zip(taken) {
             let record = taken.record.clone();
+            if let Some(job) = record.place() {
+                let rows = record.channels.iter().map(|channel| channel.rows).sum();
+                let plan = trace::Span::below(&job, "plan", since).count("trc2npy.rows.count", rows);
+                self.spans.over_at(plan.linked(waited_for), since + planning);
+                *before = Some((job, SystemTime::now()));
+            }
             let accepted = self.accepted(*id, taken, Vec::new(), false);
             // It is recorded: from here on nothing refuses it.
             self.inbox.post(match accepted {
@@ -137,10 +169,12 @@ impl Planner {
         scouts: Option<&Scouts>,
         planned: impl Iterator<Item = (PlannedRun, PathBuf)>,
         planning: Duration,
+        submit: &Submit,
         taken: &mut Vec<Taken>,
     ) -> Result<Vec<JobId>, Status> {
         for (planned, out) in planned {
             let mut one = self.take(asked, planned, &out.to_string_lossy(), planning)?;
+            one.record.trace = Some(submit.trace());
             if let Some(scouts) = scouts {
                 one.record.elsewhere = scouts.roots().map(ToString::to_string).collect();
                 if let Some(assembly) = &one.work {
@@ -299,6 +333,7 @@ impl Planner {
             bad_files: Vec::new(),
             elsewhere: Vec::new(),
             seen: Vec::new(),
+            trace: None,
             channels: planned
                 .plan
                 .channels

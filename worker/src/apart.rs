@@ -17,6 +17,7 @@ use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Fault, Grant, LeaseProgress, Work};
 use trc2npy_proto::v1::{self, apart_word::Word};
 use trc2npy_proto::{WireError, pipe};
+use trc2npy_telemetry::Spans;
 
 use crate::execute::{Executor, Means, shard_name};
 use crate::files::JobFiles;
@@ -202,12 +203,13 @@ fn read(task: v1::ApartTask) -> Result<(Means, Job, Arc<Lease>), String> {
         threads: task.slots.max(1) as usize,
         memory_limit: Bytes(task.memory_limit),
         memory_threshold: task.memory_threshold,
+        spans: Spans::default(),
     };
     let job = Job::new(JobFiles {
         head: task.head.ok_or_else(|| missing("head"))?,
         plan: task.plan,
     });
-    Ok((means, job, Lease::new(grant)))
+    Ok((means, job, Lease::new(grant, None)))
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::SystemTime;
 
 use tokio::sync::mpsc::UnboundedSender;
 use trc2npy_common::panics;
 use trc2npy_coordinator_core::{Fault, LeaseId};
+use trc2npy_telemetry::Span;
 
 use crate::execute::Executor;
 use crate::job::Job;
@@ -69,7 +71,12 @@ fn work(
         let done = panics::caught(|| {
             // Rows that are given up are not looked at.
             if lease.grant.terms.apart && !lease.grant.terms.give_up {
-                apart::execute(command, &executor.means, &lease, &job)
+                let began = SystemTime::now();
+                let done = apart::execute(command, &executor.means, &lease, &job);
+                if let Some(range) = &lease.place {
+                    executor.means.spans.over(Span::below(range, "apart", began));
+                }
+                done
             } else {
                 executor.execute(&lease, &job)
             }

@@ -1,5 +1,7 @@
 //! One lease, from its bounds to a shard. Whatever goes wrong becomes a fault that says what to do next.
 
+use std::time::SystemTime;
+
 use trc2npy_common::convert::{BlockSizes, Budget, ConvertError, Io, RangeConverter, RangeOptions, Reading, Watch};
 use trc2npy_common::plan::{ChannelPlan, Plan};
 use trc2npy_common::resources::{MemoryGauge, Pressure};
@@ -7,10 +9,12 @@ use trc2npy_common::roots::Roots;
 use trc2npy_common::shard::{ShardError, ShardName, ShardWriter};
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Fault, Grant, Step, Terms, Work};
+use trc2npy_telemetry::{Span, Spans};
 
 use crate::WorkerConfig;
 use crate::job::{Job, Prepared};
 use crate::lease::{Done, Lease};
+use crate::stages;
 
 /// What a worker has to work with.
 #[derive(Clone)]
@@ -21,6 +25,7 @@ pub(crate) struct Means {
     pub(crate) threads: usize,
     pub(crate) memory_limit: Bytes,
     pub(crate) memory_threshold: f64,
+    pub(crate) spans: Spans,
 }
 
 impl From<&WorkerConfig> for Means {
@@ -31,6 +36,7 @@ impl From<&WorkerConfig> for Means {
             threads: config.threads,
             memory_limit: config.memory_limit,
             memory_threshold: config.memory_threshold,
+            spans: config.spans.clone(),
         }
     }
 }
@@ -87,8 +93,9 @@ impl Executor {
             },
             pulse: &lease.pulse,
         };
+        let watch = Watch::heard_by(stages::listener(&self.means.spans, lease.place));
         let done = RangeConverter::new(plan, &sizes)
-            .convert(channel, grant.rows, writer.target(), &options, &Watch::new())
+            .convert(channel, grant.rows, writer.target(), &options, &watch)
             .map_err(|error| fault(&error))?;
         if !done.deferred.is_empty() {
             return Err(Fault::StillWriting(done.deferred));
@@ -100,7 +107,13 @@ impl Executor {
             unreadable: done.unreadable,
         };
         lease.enter(Step::Syncing);
-        writer.finish(done).map_err(|error| output(&error))?;
+        let syncing = lease.place.map(|range| Span::below(&range, "sync", SystemTime::now()));
+        let finished = writer.finish(done).map_err(|error| output(&error));
+        if let Some(span) = syncing {
+            let why = finished.as_ref().err().map(|fault| format!("{fault:?}"));
+            self.means.spans.over(span.failed(why));
+        }
+        finished?;
         Ok(Work {
             took: lease.took(),
             ..work

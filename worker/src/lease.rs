@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use trc2npy_common::convert::Pulse;
 use trc2npy_coordinator_core::{Fault, Grant, LeaseProgress, Millis, Step, Work};
+use trc2npy_telemetry::Place;
 
 /// What the session and the crew share of a lease.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) grant: Grant,
+    /// The range's place in the job's trace.
+    pub(crate) place: Option<Place>,
     /// Shows how far it is; revoked by the coordinator, or where the worker ends.
     pub(crate) pulse: Pulse,
     granted: Instant,
@@ -20,9 +23,10 @@ pub(crate) struct Lease {
 const STEPS: [Step; 4] = [Step::Preparing, Step::Converting, Step::Syncing, Step::Delivering];
 
 impl Lease {
-    pub(crate) fn new(grant: Grant) -> Arc<Self> {
+    pub(crate) fn new(grant: Grant, place: Option<Place>) -> Arc<Self> {
         Arc::new(Self {
             grant,
+            place,
             pulse: Pulse::new(),
             granted: Instant::now(),
             step: AtomicU8::new(0),

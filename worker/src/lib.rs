@@ -15,6 +15,7 @@ mod lease;
 mod machine;
 mod scout;
 mod session;
+mod stages;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -23,9 +24,11 @@ use trc2npy_common::convert::Io;
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::Address;
+use trc2npy_telemetry::Spans;
 
 pub use control::Control;
 pub use machine::{Probe, probe};
+pub use stages::stages;
 
 /// What a worker needs to know. Nothing of it decides about bytes of the result.
 #[derive(Clone)]
@@ -46,6 +49,8 @@ pub struct WorkerConfig {
     pub io: Io,
     /// The command that comes to [`apart::serve`] with its input and output.
     pub apart: Vec<OsString>,
+    /// Where spans of its leases go.
+    pub spans: Spans,
     /// Told, in sentences for people, what happens.
     pub tell: Arc<dyn Fn(&str) + Send + Sync>,
 }

@@ -21,6 +21,7 @@ use trc2npy_proto::link::Announce;
 use trc2npy_proto::v1::workers_client::WorkersClient;
 use trc2npy_proto::v1::{self, from_worker, to_worker};
 use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
+use trc2npy_telemetry::Place;
 
 use crate::control::{Asked, Control};
 use crate::crew::{Crew, Report, Task};
@@ -236,7 +237,7 @@ impl<'c> Session<'c> {
         loop {
             let next = tokio::select! {
                 message = incoming.message() => match message {
-                    Ok(Some(message)) => self.obey(link, message.message.as_ref()),
+                    Ok(Some(message)) => self.obey(link, &message),
                     Ok(None) => ControlFlow::Break(Broken::Again("the coordinator has ended the connection".to_owned())),
                     Err(status) => ControlFlow::Break(self.refused_or_broken(&status)),
                 },
@@ -316,10 +317,11 @@ impl<'c> Session<'c> {
         }));
     }
 
-    fn obey(&mut self, link: &mut Link, message: Option<&to_worker::Message>) -> ControlFlow<Broken> {
-        match message {
+    fn obey(&mut self, link: &mut Link, message: &v1::ToWorker) -> ControlFlow<Broken> {
+        match &message.message {
             Some(to_worker::Message::Grant(grant)) => match Grant::try_from(*grant) {
-                Ok(grant) => self.take(link, grant),
+                // A traceparent that is none costs the trace, not the lease.
+                Ok(grant) => self.take(link, grant, message.traceparent.parse().ok()),
                 Err(error) => {
                     return ControlFlow::Break(Broken::Again(format!(
                         "the coordinator sent a lease that is none: {error}"
@@ -344,7 +346,7 @@ impl<'c> Session<'c> {
         ControlFlow::Continue(())
     }
 
-    fn take(&mut self, link: &mut Link, grant: Grant) {
+    fn take(&mut self, link: &mut Link, grant: Grant, place: Option<Place>) {
         if self.control.asked() != Asked::Nothing {
             link.send(from_worker::Message::Failed(v1::Failed::new(
                 grant.lease,
@@ -352,7 +354,7 @@ impl<'c> Session<'c> {
             )));
             return;
         }
-        let lease = Lease::new(grant);
+        let lease = Lease::new(grant, place);
         self.in_hand.insert(grant.lease, InHand { lease, end: None });
         self.begin(link, grant);
     }
@@ -452,7 +454,7 @@ impl<'c> Session<'c> {
     fn tell(&mut self, link: &Link, lease: LeaseId) {
         let Some(hand) = self.in_hand.get(&lease) else { return };
         let Some(message) = hand.message() else { return };
-        link.send(message);
+        link.send_of(message, hand.lease.place);
         if let Some(End::Failed(_)) = hand.end {
             self.in_hand.remove(&lease);
         }

@@ -15,6 +15,7 @@ use trc2npy_proto::v1::fleet_client::FleetClient;
 use trc2npy_proto::v1::jobs_client::JobsClient;
 use trc2npy_proto::v1::{Job, JobState, SubmitReply, SubmitRequest, WatchRequest};
 use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
+use trc2npy_telemetry::{Place, TRACEPARENT};
 
 use crate::failure::Failure;
 use crate::options::CoordinatorAddress;
@@ -85,13 +86,23 @@ impl Client {
 
     /// Submits. Where the coordinator goes away before it has answered, the same is sent again until it is back: it knows
     /// a submission by its key, so that nothing is done twice. `tell` is told that it is away and that it is back.
-    pub(crate) fn submit(&self, submission: &SubmitRequest, tell: &dyn Fn(&str)) -> Result<SubmitReply, Failure> {
+    ///
+    /// `place`: this submit's in a trace.
+    pub(crate) fn submit(
+        &self,
+        submission: &SubmitRequest,
+        place: Option<Place>,
+        tell: &dyn Fn(&str),
+    ) -> Result<SubmitReply, Failure> {
         self.wait_for(async {
             let mut backoff = Backoff::new(fastrand::u64(..));
             let mut channel = self.channel.clone();
             loop {
                 let mut request = tonic::Request::new(submission.clone());
                 request.set_timeout(PLANNING);
+                if let Some(place) = place.and_then(|place| place.to_string().parse().ok()) {
+                    request.metadata_mut().insert(TRACEPARENT, place);
+                }
                 match jobs(channel).submit(request).await {
                     Ok(reply) => return Ok(reply.into_inner()),
                     Err(status) if is_of_the_network(&status) => {}

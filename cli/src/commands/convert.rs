@@ -20,6 +20,7 @@ use crate::options::{
     self, BadInputOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, Settled, ValueOptions,
 };
 use crate::screen::{self, Display, Event, Start, Talk};
+use crate::telemetry::ConvertTrace;
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
 pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]) -> Result<ExitCode, Failure> {
@@ -136,10 +137,14 @@ impl Job {
     pub(crate) fn convert(&self, display: &Display, run: Option<&str>, stop: &Stop) -> Result<Converted, ConvertError> {
         let name = run.map(str::to_owned);
         let run = self.run();
-        let watch = Arc::new(Watch::new());
+        let trace = ConvertTrace::begin();
+        let watch = Arc::new(Watch::heard_by(trace.as_ref().map(ConvertTrace::listener)));
         let following = display.follow(Arc::clone(&watch), name);
         let converted = convert::convert(&run, &watch, stop);
         drop(following);
+        if let Some(trace) = trace {
+            trace.end(&watch, &converted);
+        }
         converted
     }
 }

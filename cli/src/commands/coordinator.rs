@@ -11,7 +11,7 @@ use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError};
 use super::client::allow;
 use crate::failure::Failure;
 use crate::options::{CoordinatorAction, CoordinatorOptions, JournalAction};
-use crate::screen;
+use crate::{screen, telemetry};
 
 /// Shards of one job that are copied side by side: storage gains no more from more.
 pub(crate) const STITCH_THREADS: usize = 4;
@@ -43,6 +43,7 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
         roots,
         state,
         stitch_threads: STITCH_THREADS,
+        spans: telemetry::spans(),
         tell: Arc::new(log),
     };
     let coordinator = Coordinator::start(config).map_err(failed)?;

@@ -21,6 +21,7 @@ use trc2npy_proto::Submission;
 use trc2npy_proto::link::Address;
 use trc2npy_proto::v1::{self, JobState};
 use trc2npy_synth::RunSpec;
+use trc2npy_telemetry::Spans;
 use trc2npy_worker::{Control, Ended, WorkerConfig, WorkerError};
 
 use super::client::Client;
@@ -118,6 +119,7 @@ impl Cluster {
             roots: roots()?,
             state: dir.join("state"),
             stitch_threads: STITCH_THREADS,
+            spans: Spans::default(),
             tell: Arc::clone(&quiet),
         })
         .map_err(|error| Failure::work(1, &error))?;
@@ -133,6 +135,7 @@ impl Cluster {
                 memory_threshold: 1.0,
                 io: Io::Auto,
                 apart: super::worker::apart()?,
+                spans: Spans::default(),
                 tell: Arc::clone(&quiet),
             };
             let control = Control::new();

@@ -12,6 +12,7 @@ use super::jobs::{self, Stay};
 use crate::failure::Failure;
 use crate::options::{self, Settled, SubmitOptions};
 use crate::screen::{self, Display, Event};
+use crate::telemetry::SubmitTrace;
 
 /// Submits.
 pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode, Failure> {
@@ -31,7 +32,10 @@ pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode
     let submission = submission(options)?;
     refuse_unknown_place(&submission.out)?;
     let client = Client::connect(&options.address)?;
-    let reply = client.submit(&submission.into(), &|told| screen::remark(told))?;
+    let trace = SubmitTrace::begin();
+    let reply = client.submit(&submission.into(), trace.place, &|told| screen::remark(told));
+    trace.end(reply.as_ref().err().map(ToString::to_string));
+    let reply = reply?;
     let display = Display::new(options.display.progress);
     let stays = options.patience.watch || options.patience.wait;
     let stay = stays.then(|| Stay::new(&client, &options.address, &options.patience, &display));

@@ -17,7 +17,7 @@ use super::client::allow;
 use super::coordinator::log;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::options::{self, MachineOptions, WorkerAction, WorkerOptions};
-use crate::screen;
+use crate::{screen, telemetry};
 
 /// Works, or shows what would be reported.
 pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
@@ -97,6 +97,7 @@ fn config(address: &Address, options: &MachineOptions) -> Result<WorkerConfig, F
         memory_threshold: options.memory_threshold,
         io: options.io,
         apart: apart()?,
+        spans: telemetry::spans(),
         tell: Arc::new(log),
     })
 }

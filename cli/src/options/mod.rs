@@ -13,6 +13,7 @@ mod preview;
 mod shell;
 mod synth;
 mod talk;
+mod telemetry;
 mod tes_ana;
 mod verify;
 
@@ -37,6 +38,7 @@ pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use preview::{PictureFormat, PreviewOptions};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
+pub(crate) use telemetry::TelemetryOptions;
 pub(crate) use tes_ana::TesAnaOptions;
 pub(crate) use verify::VerifyOptions;
 
@@ -54,6 +56,8 @@ struct Cli {
     command: Asked,
     #[command(flatten)]
     talk: talk::TalkOptions,
+    #[command(flatten)]
+    telemetry: TelemetryOptions,
 }
 
 #[derive(Subcommand, Debug)]
@@ -173,12 +177,12 @@ pub(crate) enum Request {
 }
 
 /// Reads the command line, the environment and the option file.
-pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
+pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Failure> {
     talk::settle_colors(argv);
     let (matches, settled) = layers::read(argv)?;
     let asked = Cli::from_arg_matches(&matches).map_err(Failure::Usage)?;
     screen::set_talk(asked.talk.talk());
-    Ok(match asked.command {
+    let request = match asked.command {
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Inspect(options) => Request::Inspect(options),
         Asked::Preview(options) => Request::Preview(options),
@@ -199,7 +203,8 @@ pub(crate) fn read(argv: &[OsString]) -> Result<Request, Failure> {
         Asked::Demo(options) => Request::Demo(options),
         Asked::Completions(options) => Request::Completions(options),
         Asked::Man(options) => Request::Man(options),
-    })
+    };
+    Ok((request, asked.telemetry))
 }
 
 /// The options of `convert` when nothing is asked for: what `tes-ana` begins with.

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use super::mapped::Window;
+use super::stages::reading;
 use crate::fs;
 use crate::units::Bytes;
 
@@ -75,7 +76,7 @@ impl<'b> Input<'b> {
 
     /// Fills `into` from `at` on, past any block.
     pub(super) fn copy(&self, at: u64, into: &mut [u8]) -> Result<(), ReadFault> {
-        let found = fs::read_at(self.file, into, at).map_err(ReadFault::Io)?;
+        let found = reading(|| fs::read_at(self.file, into, at)).map_err(ReadFault::Io)?;
         if found < into.len() {
             return Err(ReadFault::Short { at: at + found as u64 });
         }
@@ -98,7 +99,7 @@ impl<'b> Input<'b> {
         match &mut self.source {
             Source::Read(buffer) => {
                 let take = position(end - start).min(buffer.len());
-                let found = fs::read_at(self.file, &mut buffer[..take], start).map_err(ReadFault::Io)?;
+                let found = reading(|| fs::read_at(self.file, &mut buffer[..take], start)).map_err(ReadFault::Io)?;
                 if found < take {
                     return Err(ReadFault::Short {
                         at: start + found as u64,

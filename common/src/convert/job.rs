@@ -288,7 +288,7 @@ impl Crew<'_> {
             pulse: &pulse,
         };
         let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
-        let uncounted = Watch::new();
+        let uncounted = Watch::heard_by(self.watch.listener().cloned());
         while !self.stop.requested() && !halt.load(Ordering::Relaxed) {
             let Some(&task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 break;

@@ -11,6 +11,7 @@ use super::error::ConvertError;
 use super::file::{FileFault, FileJob, Halt, Scratch};
 use super::freshness::{changed_since, check_unchanged, is_young};
 use super::settings::Io;
+use super::stages::reading;
 use super::stream::{Checksum, Stream};
 use super::synced::Grown;
 use super::target::Target;
@@ -148,7 +149,13 @@ impl<'p> RangeConverter<'p> {
     ) -> Result<RangeDone, ConvertError> {
         let mut data = std::mem::take(&mut self.data);
         let mut index = std::mem::take(&mut self.index);
-        let result = self.convert_into(channel, rows, target, options, watch, (&mut data, &mut index));
+        let buffers = (&mut data[..], &mut index[..]);
+        let result = match watch.listener() {
+            None => self.convert_into(channel, rows, target, options, watch, buffers),
+            Some(listener) => listener.hears(channel.channel, rows, || {
+                self.convert_into(channel, rows, target, options, watch, buffers)
+            }),
+        };
         self.data = data;
         self.index = index;
         result
@@ -310,7 +317,7 @@ impl<'p> RangeConverter<'p> {
         self.stamp = None;
         self.open_folder(pattern.folder)?;
         let folder = self.folder.as_ref().expect("opened above");
-        let (file, local) = (folder.dir.open_file(&self.name), folder.local);
+        let (file, local) = (reading(|| folder.dir.open_file(&self.name)), folder.local);
         let file = match file {
             Ok(file) => file,
             Err(error) if fs::held_by_writer(&error) => {

@@ -6,6 +6,7 @@ use std::io;
 use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::stages::writing;
 use crate::fs;
 
 #[cfg(target_endian = "big")]
@@ -169,7 +170,7 @@ impl<'t> Stream<'t> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.catch_up();
-        fs::write_all_at(self.file, &self.buffer.as_bytes()[..self.filled], self.position)?;
+        writing(|| fs::write_all_at(self.file, &self.buffer.as_bytes()[..self.filled], self.position))?;
         self.position += self.filled as u64;
         (self.filled, self.digested) = (0, 0);
         Ok(())

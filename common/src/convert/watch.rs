@@ -1,10 +1,12 @@
 //! What a conversion shows while it runs, and how it is asked to stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::stages::RangeListener;
 use crate::units::Bytes;
 
 /// What is being done.
@@ -82,12 +84,27 @@ pub struct Watch {
     bad_rows: AtomicU64,
     memory: AtomicU64,
     memory_peak: AtomicU64,
+    listener: Option<RangeListener>,
+    /// When each phase began; only where somebody listens.
+    phases: Mutex<Vec<(Phase, SystemTime)>>,
 }
 
 impl Watch {
     /// All counters at zero.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, and `listener` hears of each range.
+    pub fn heard_by(listener: Option<RangeListener>) -> Self {
+        Self {
+            listener,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) const fn listener(&self) -> Option<&RangeListener> {
+        self.listener.as_ref()
     }
 
     /// The counters as they are now. Each is right; together they may be a moment apart.
@@ -123,8 +140,17 @@ impl Watch {
         set(&self.bad_rows, progress.bad_rows);
     }
 
+    /// The phases so far, and when each began; none where no listener was named.
+    pub fn phases(&self) -> Vec<(Phase, SystemTime)> {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
+        if self.listener.is_some() {
+            let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
+            phases.push((phase, SystemTime::now()));
+        }
     }
 
     pub(crate) fn begin(&self, rows_total: u64, bytes_in_total: Bytes) {

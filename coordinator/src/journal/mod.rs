@@ -13,6 +13,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use trc2npy_common::units::RowRange;
 use trc2npy_common::{fs, panics};
 use trc2npy_coordinator_core::{ChannelIndex, Ending, Epoch, JobId, LeaseId, Record, Shard};
 use trc2npy_proto::Submission;
+use trc2npy_telemetry::{Kind, Place, Span};
 
 pub use check::{Finding, check, dump};
 pub use error::JournalError;
@@ -73,6 +75,21 @@ pub struct JobRecord {
     /// Of files in them, by what workers know them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<Seen>,
+    /// Its place in a trace, as a traceparent, and that of whoever asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<JobTrace>,
+}
+
+/// Where a job belongs in the traces: kept, so that one trace goes on over restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTrace {
+    /// Its own place.
+    pub place: String,
+    /// Of the call that asked for it, where that said one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// When the call came, in milliseconds since 1970.
+    pub began_ms: u64,
 }
 
 /// What a worker that lists files for the coordinator saw of one of them.
@@ -87,6 +104,33 @@ pub struct Seen {
 }
 
 impl JobRecord {
+    /// Its place in the traces.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.trace.as_ref()?.place.parse().ok()
+    }
+
+    /// The whole job, which has ended.
+    pub(crate) fn span(&self, id: JobId) -> Option<Span> {
+        let trace = self.trace.as_ref()?;
+        let parent = trace.parent.as_ref().and_then(|parent| parent.parse().ok());
+        let began = UNIX_EPOCH + Duration::from_millis(trace.began_ms);
+        let (state, why) = match self.end.as_ref().map(|end| &end.ending) {
+            Some(Ended::Failed { why }) => ("failed", Some(why.clone())),
+            Some(Ended::Cancelled) => ("cancelled", None),
+            _ => ("done", None),
+        };
+        let rows = self.channels.iter().map(|channel| channel.rows).sum();
+        let span = Span::new("job", self.place()?, parent, began)
+            .kind(Kind::Server)
+            .count("trc2npy.job", id.0)
+            .with("trc2npy.run", self.run.clone())
+            .with("trc2npy.out", self.out.clone())
+            .with("trc2npy.state", state)
+            .count("trc2npy.channels", self.channels.len() as u64)
+            .count("trc2npy.rows.count", rows);
+        Some(span.failed(why))
+    }
+
     /// Notes the rows of recorded shards in a job that nobody works on: nothing else is known of how far it came.
     pub(crate) fn note_unfinished(&mut self, shards: &[Shard]) {
         for (position, channel) in self.channels.iter_mut().enumerate() {

@@ -36,6 +36,7 @@ fn job(run: &str) -> JobRecord {
         bad_files: Vec::new(),
         elsewhere: Vec::new(),
         seen: Vec::new(),
+        trace: None,
         submitted_ms: 7,
         end: None,
         warnings: vec!["w".to_owned()],

@@ -43,6 +43,7 @@ impl Owner {
         let step = self.next_step;
         self.next_step += 1;
         self.deferred.insert(step, late);
+        self.traces.recording(step, &records);
         self.recorder.record(Task { records, ended, step });
     }
 
@@ -55,8 +56,9 @@ impl Owner {
     }
 
     pub(super) fn perform_one(&mut self, effect: Effect) {
+        self.traces.see(&effect);
         match effect {
-            Effect::Grant { session, grant } => self.send(session, to_worker::Message::Grant(grant.into())),
+            Effect::Grant { session, grant } => self.grant(session, &grant),
             Effect::Revoke { session, lease } => {
                 let lease = Some(lease.into());
                 self.send(session, to_worker::Message::Revoke(v1::Revoke { lease }));

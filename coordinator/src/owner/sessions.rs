@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tonic::Status;
-use trc2npy_coordinator_core::{Beat, Event, Hello, JobId, LeaseId, Loss, SessionId, Shard, Work};
+use trc2npy_coordinator_core::{Beat, Event, Grant, Hello, JobId, LeaseId, Loss, SessionId, Shard, Work};
 
 use trc2npy_proto::v1::{self, answer, ask, from_worker, to_worker};
 use trc2npy_proto::worker_name;
@@ -82,7 +82,7 @@ impl Owner {
             beat_every_ms: BEAT_EVERY_MS,
         };
         let message = Some(to_worker::Message::Welcome(welcome));
-        if out.send(Ok(v1::ToWorker { message })).is_err() || reply.send(Ok(session)).is_err() {
+        if out.send(Ok(told(message))).is_err() || reply.send(Ok(session)).is_err() {
             return;
         }
         let others: Vec<&str> = hello
@@ -142,6 +142,7 @@ impl Owner {
     }
 
     pub(super) fn hear(&mut self, session: SessionId, message: v1::FromWorker) {
+        let place = message.traceparent.parse().ok();
         let event = match message.message {
             Some(from_worker::Message::Beat(wire)) => {
                 let Some(known) = self.sessions.get_mut(&session) else {
@@ -171,8 +172,13 @@ impl Owner {
             Some(from_worker::Message::Hello(_)) | None => return,
         };
         match event {
-            Ok(event) if self.sessions.contains_key(&session) => self.step(event),
-            Ok(_) => {}
+            Ok(event) => {
+                if let Some(known) = self.sessions.get(&session) {
+                    // A traceparent that is none costs the trace, not the shard.
+                    self.traces.hear(&event, Some(&known.name), place);
+                    self.step_on(event);
+                }
+            }
             Err(error) => {
                 self.send_error(session, Status::invalid_argument(error.to_string()));
                 self.lose(session, Loss::StreamBroken);
@@ -212,8 +218,21 @@ impl Owner {
     pub(super) fn send(&self, session: SessionId, message: to_worker::Message) {
         if let Some(known) = self.sessions.get(&session) {
             // Where the stream is gone, its other end tells.
-            let _ = known.out.send(Ok(v1::ToWorker { message: Some(message) }));
+            let _ = known.out.send(Ok(told(Some(message))));
         }
+    }
+
+    /// Gives a worker a lease, and the range's place in the job's trace.
+    pub(super) fn grant(&mut self, session: SessionId, grant: &Grant) {
+        let Some(known) = self.sessions.get(&session) else {
+            return;
+        };
+        let place = self.traces.granted(session, &known.name, grant);
+        let message = v1::ToWorker {
+            traceparent: place.map_or_else(String::new, |place| place.to_string()),
+            ..told(Some(to_worker::Message::Grant((*grant).into())))
+        };
+        let _ = known.out.send(Ok(message));
     }
 
     /// The connected workers that have a root mapped, with their names.
@@ -276,4 +295,10 @@ impl Owner {
 /// ` from 192.0.2.7`, where that is known.
 fn whence(from: Option<SocketAddr>) -> String {
     from.map_or(String::new(), |from| format!(" from {}", from.ip()))
+}
+
+/// A message with no place in a trace.
+const fn told(message: Option<to_worker::Message>) -> v1::ToWorker {
+    let traceparent = String::new();
+    v1::ToWorker { message, traceparent }
 }

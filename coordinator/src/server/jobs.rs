@@ -1,6 +1,6 @@
 //! The clients' calls about jobs.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -13,6 +13,7 @@ use trc2npy_proto::v1::{
     CancelRequest, ExplainReply, ExplainRequest, GetRequest, Job, JobState, ListJobsReply, ListJobsRequest,
     SubmitReply, SubmitRequest, WatchRequest,
 };
+use trc2npy_telemetry::TRACEPARENT;
 
 use super::start;
 use crate::owner::Inbox;
@@ -41,17 +42,38 @@ impl Jobs for Service {
     type WatchStream = ReceiverStream<Result<Job, Status>>;
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitReply>, Status> {
+        let caller = request
+            .metadata()
+            .get(TRACEPARENT)
+            .and_then(|text| text.to_str().ok()?.parse().ok());
+        let came = SystemTime::now();
         let submission =
             Submission::try_from(request.into_inner()).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
-        let task = planner::Submit { submission, reply };
+        let task = planner::Submit {
+            submission,
+            caller,
+            came,
+            reply,
+        };
         self.planner.send(task).map_err(|_| gone())?;
         let ids = answer.await.map_err(|_| gone())??;
         let mut jobs = Vec::with_capacity(ids.len());
         for id in ids {
             jobs.push(self.look(id).await?);
         }
-        Ok(Response::new(SubmitReply { jobs }))
+        let first = jobs.first().map(|job| JobId(job.id));
+        let mut reply = Response::new(SubmitReply { jobs });
+        if let Some(first) = first
+            && let Some(place) = self
+                .inbox
+                .ask(move |owner| owner.jobs.get(&first)?.record.place())
+                .await?
+            && let Ok(place) = place.to_string().parse()
+        {
+            reply.metadata_mut().insert(TRACEPARENT, place);
+        }
+        Ok(reply)
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use trc2npy_coordinator_core::{Fault, JobId, Work};
 use trc2npy_proto::v1::{self, from_worker};
+use trc2npy_telemetry::Place;
 
 use crate::files::{Client, JobFiles};
 use crate::lease::Lease;
@@ -48,7 +49,14 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn send(&self, message: from_worker::Message) {
+        self.send_of(message, None);
+    }
+
+    /// The same of a lease that has a place in a trace.
+    pub(super) fn send_of(&self, message: from_worker::Message, place: Option<Place>) {
+        let traceparent = place.map_or_else(String::new, |place| place.to_string());
+        let message = Some(message);
         // Where the stream is gone, its reading end tells.
-        let _ = self.out.send(v1::FromWorker { message: Some(message) });
+        let _ = self.out.send(v1::FromWorker { message, traceparent });
     }
 }

@@ -1,0 +1,16 @@
+//! What happens, for a collector of OpenTelemetry: spans and metrics, sent where one is named, nothing where none is.
+//!
+//! A span here is told when it is over, with its ids and its times: a job outlives the process that began it, so whoever
+//! ends it must be able to tell all of it. Sending is never waited for: what a collector is too slow for is dropped.
+
+mod place;
+mod ranges;
+mod send;
+mod span;
+
+pub use opentelemetry::KeyValue;
+pub use opentelemetry::metrics::Meter;
+pub use place::{BadTraceparent, Place, TRACEPARENT};
+pub use ranges::{EndedRange, Ranges};
+pub use send::{Collector, Sending, SendingError};
+pub use span::{Kind, Span, Spans};

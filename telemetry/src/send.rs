@@ -1,0 +1,209 @@
+//! Sending to a collector over OTLP, on threads of its own.
+
+use std::env;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Meter, MeterProvider as _};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanExporter as Exporter, SpanProcessor,
+};
+use tokio::sync::oneshot;
+
+use crate::Spans;
+
+/// Spans that wait to be sent: the ranges of a job may all end within a second.
+const WAITING: usize = 16_384;
+/// The longest that the end of a program waits for what is not sent yet.
+const AT_THE_END: Duration = Duration::from_secs(2);
+
+/// Where to, and who tells.
+#[derive(Clone, Debug, Default)]
+pub struct Collector {
+    /// Of its gRPC, as `http://pc1:4317`; by default what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
+    pub endpoint: Option<String>,
+    /// What tells this process from others of its kind: the worker's name, for example.
+    pub instance: String,
+    /// What it is doing: `coordinator`, for example.
+    pub role: &'static str,
+}
+
+/// Why nothing can be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendingError {
+    /// The collector's address is none, or asks for what cannot be done.
+    #[error("{endpoint}: {source}; the address of a collector's gRPC is like http://pc1:4317")]
+    Endpoint {
+        /// As it was given.
+        endpoint: String,
+        /// What is wrong.
+        source: ExporterBuildError,
+    },
+    /// The machine cannot start a thread.
+    #[error("the thread that sends to the collector cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Tells a person, once, what is wrong with the collector.
+type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Something that sends, until it is ended.
+pub struct Sending {
+    spans: Spans,
+    processor: Arc<BatchSpanProcessor>,
+    meters: SdkMeterProvider,
+    _runtime: oneshot::Sender<()>,
+}
+
+impl Collector {
+    /// Whether anything is to be sent: an address is given, or OpenTelemetry's own variables name one.
+    pub fn is_named(&self) -> bool {
+        let set = |name: &str| env::var(name).is_ok_and(|value| !value.is_empty());
+        let is_off = env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        !is_off
+            && (self.endpoint.is_some()
+                || ["", "_TRACES", "_METRICS"]
+                    .iter()
+                    .any(|signal| set(&format!("OTEL_EXPORTER_OTLP{signal}_ENDPOINT"))))
+    }
+
+    /// Starts to send. `tell` is told once that the collector cannot be reached, and once that it can again.
+    pub fn start(&self, tell: Tell) -> Result<Sending, SendingError> {
+        let (runtime, stopped) = oneshot::channel::<()>();
+        let made = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = made.handle().clone();
+        // It ends when the other end is dropped.
+        thread::Builder::new()
+            .name("collector".to_owned())
+            .spawn(move || made.block_on(stopped).unwrap_or_default())?;
+        // The connection is made when there is something to send, by tasks of this runtime.
+        let _inside = handle.enter();
+        let wrong = |source| SendingError::Endpoint {
+            endpoint: self
+                .endpoint
+                .clone()
+                .unwrap_or_else(|| env::var("OTEL_EXPORTER_OTLP_ENDPOINT").unwrap_or_default()),
+            source,
+        };
+        let mut spans = SpanExporter::builder().with_tonic();
+        let mut metrics = MetricExporter::builder().with_tonic();
+        if let Some(endpoint) = &self.endpoint {
+            spans = spans.with_endpoint(endpoint);
+            metrics = metrics.with_endpoint(endpoint);
+        }
+        let exporter = Watched {
+            exporter: spans.build().map_err(wrong)?,
+            is_away: AtomicBool::new(false),
+            tell,
+        };
+        let metrics = metrics.build().map_err(wrong)?;
+        let resource = self.resource();
+        let mut waiting = BatchConfigBuilder::default();
+        if env::var_os("OTEL_BSP_MAX_QUEUE_SIZE").is_none() {
+            waiting = waiting.with_max_queue_size(WAITING);
+        }
+        let mut processor = BatchSpanProcessor::new(exporter, waiting.build());
+        processor.set_resource(&resource);
+        let processor = Arc::new(processor);
+        let meters = SdkMeterProvider::builder()
+            .with_resource(resource)
+            .with_reader(PeriodicReader::builder(metrics).build())
+            .build();
+        Ok(Sending {
+            spans: Spans::to(Arc::clone(&processor) as Arc<dyn SpanProcessor>),
+            processor,
+            meters,
+            _runtime: runtime,
+        })
+    }
+
+    fn resource(&self) -> Resource {
+        let mut resource = Resource::builder();
+        if env::var_os("OTEL_SERVICE_NAME").is_none() {
+            resource = resource.with_service_name(format!("trc2npy-{}", self.role));
+        }
+        resource
+            .with_attributes([
+                KeyValue::new("service.namespace", "trc2npy"),
+                KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+                KeyValue::new("service.instance.id", self.instance.clone()),
+                KeyValue::new("process.pid", i64::from(std::process::id())),
+                KeyValue::new("os.type", env::consts::OS),
+            ])
+            .build()
+    }
+}
+
+impl Sending {
+    /// Where spans go.
+    pub fn spans(&self) -> Spans {
+        self.spans.clone()
+    }
+
+    /// Makes the instruments whose values are sent.
+    pub fn meter(&self) -> Meter {
+        self.meters.meter("trc2npy")
+    }
+
+    /// Sends what waits, for [`AT_THE_END`] at most: a collector that is away delays nobody's exit.
+    pub fn end(self) {
+        let (done, is_done) = mpsc::channel();
+        let ended = thread::Builder::new().name("last spans".to_owned()).spawn(move || {
+            let _ = self.processor.shutdown_with_timeout(AT_THE_END);
+            let _ = self.meters.shutdown_with_timeout(AT_THE_END);
+            let _ = done.send(());
+        });
+        if ended.is_ok() {
+            // Whether they arrived or not, the program ends.
+            let _ = is_done.recv_timeout(AT_THE_END);
+        }
+    }
+}
+
+/// Tells when the collector goes and comes.
+struct Watched {
+    exporter: SpanExporter,
+    is_away: AtomicBool,
+    tell: Tell,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.exporter.fmt(f)
+    }
+}
+
+impl Exporter for Watched {
+    fn export(&self, batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
+        let sent = self.exporter.export(batch);
+        async move {
+            let sent = sent.await;
+            let is_away = sent.is_err();
+            if is_away != self.is_away.swap(is_away, Ordering::Relaxed) {
+                match &sent {
+                    Err(error) => (self.tell)(&format!(
+                        "the collector does not take spans ({error}); the work goes on without, and what it misses is dropped"
+                    )),
+                    Ok(()) => (self.tell)("the collector takes spans again"),
+                }
+            }
+            sent
+        }
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
