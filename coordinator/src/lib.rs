@@ -2,9 +2,10 @@
 //!
 //! [`owner`] has the pure core (`trc2npy-coordinator-core`) and is the one place where its state changes. Around it:
 //! [`server`] (gRPC), [`planner`] (submits), [`recorder`] and [`journal`] (what survives a restart), [`stitcher`] (the
-//! arrays of one job).
+//! arrays of one job). [`http`] shows all of it, and changes nothing.
 
 mod clock;
+mod http;
 mod job;
 pub mod journal;
 mod owner;
@@ -25,6 +26,9 @@ use trc2npy_common::roots::Roots;
 use trc2npy_common::units::counted;
 use trc2npy_coordinator_core::JobId;
 
+use http::Served;
+use http::snapshot::Chronicle;
+pub use http::{BadToken, HttpConfig, Token};
 use journal::{JobRecord, Journal, JournalError};
 use owner::{Inbox, Message, Owner, TRY_AGAIN};
 use planner::Planner;
@@ -43,6 +47,8 @@ pub struct CoordinatorConfig {
     pub state: PathBuf,
     /// Shards of one job that are copied side by side.
     pub stitch_threads: usize,
+    /// How its status page is served; none: not at all.
+    pub http: Option<HttpConfig>,
     /// Told, in sentences for people, what happens.
     pub tell: Tell,
 }
@@ -56,6 +62,14 @@ pub enum CoordinatorError {
     /// It cannot listen.
     #[error("{address}: {}", told(*address, source))]
     Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Its status page cannot be served.
+    #[error("{address}: {}", told_of_page(*address, source))]
+    Page {
         /// Where.
         address: SocketAddr,
         /// The system's reason.
@@ -82,9 +96,24 @@ fn told(address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
+fn told_of_page(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "port {} is in use: choose another one for the status page (--http)",
+            address.port()
+        ),
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address for the status page (--http)".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// A coordinator at work.
 pub struct Coordinator {
     addresses: Vec<SocketAddr>,
+    pages: Vec<SocketAddr>,
+    _page: Option<Served>,
     inbox: Inbox,
     owner: JoinHandle<Result<(), JournalError>>,
     server: JoinHandle<Result<(), CoordinatorError>>,
@@ -99,6 +128,7 @@ impl Coordinator {
             roots,
             state,
             stitch_threads,
+            http,
             tell,
         } = config;
         trc2npy_common::resources::allow_many_files();
@@ -112,6 +142,11 @@ impl Coordinator {
             .iter()
             .map(tokio::net::TcpListener::local_addr)
             .collect::<Result<_, _>>()?;
+        let page = http.as_ref().map(http::bind).transpose();
+        let page = page.map_err(|(address, source)| CoordinatorError::Page { address, source })?;
+        let pages = page.as_ref().map_or_else(Vec::new, |page| page.addresses.clone());
+        let chronicle = Chronicle::default();
+        let tell = if page.is_some() { chronicle.listen(tell) } else { tell };
         let journal = Arc::new(Journal::open(&state)?);
         let (inbox, messages) = Inbox::new();
         let planner = Planner {
@@ -141,6 +176,9 @@ impl Coordinator {
             planner: submits,
             tell,
         };
+        let served = page
+            .map(|page| page.serve(inbox.clone(), chronicle, roots))
+            .transpose()?;
         let (stop_server, stopped) = oneshot::channel();
         let server = thread::Builder::new().name("server".to_owned()).spawn(move || {
             let served = runtime.block_on(server::serve(listeners, services, stopped));
@@ -149,6 +187,8 @@ impl Coordinator {
         })?;
         Ok(Self {
             addresses,
+            pages,
+            _page: served,
             inbox,
             owner,
             server,
@@ -159,6 +199,11 @@ impl Coordinator {
     /// Where it listens; a port that was asked as 0 is known here.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where its status page is; empty where it has none.
+    pub fn pages(&self) -> &[SocketAddr] {
+        &self.pages
     }
 
     /// Something that makes it end, from any thread.
