@@ -42,9 +42,11 @@ pub(super) enum Wanted {
     Overlay { dark: bool },
     /// How the baselines are spread.
     Baselines { dark: bool },
-    /// Trigger rate and baseline over the run.
-    Glance { dark: bool },
-    /// The same in numbers.
+    /// The trigger rate over the run.
+    Rate { dark: bool },
+    /// The baseline over the run.
+    Drift { dark: bool },
+    /// Both in numbers, and more.
     Facts,
 }
 
@@ -54,7 +56,8 @@ impl Wanted {
             "first.svg" => Self::First { dark },
             "overlay.svg" => Self::Overlay { dark },
             "baselines.svg" => Self::Baselines { dark },
-            "glance.svg" => Self::Glance { dark },
+            "rate.svg" => Self::Rate { dark },
+            "drift.svg" => Self::Drift { dark },
             "glance.json" => Self::Facts,
             _ => return None,
         })
@@ -162,6 +165,15 @@ pub(super) async fn get(page: &Arc<Page>, of: (JobId, usize), wanted: Wanted) ->
     Ok(made)
 }
 
+const NO_BASELINES: &str = "No baselines: the job was submitted without --baseline.";
+
+fn panel_or(panel: Option<Panel<'_>>, otherwise: &str, dark: bool) -> String {
+    panel.map_or_else(
+        || pictures::sentence(otherwise, dark),
+        |panel| pictures::drawn(&panel, dark),
+    )
+}
+
 fn make(look: &Look, wanted: Wanted, roots: &Roots) -> Result<String, String> {
     let told = |error: &dyn std::error::Error| error.to_string();
     match look {
@@ -211,22 +223,15 @@ impl View<'_> {
             Wanted::Overlay { dark } => self.traces(OVERLAY, Style::Overlay, dark).map_err(failed),
             Wanted::Baselines { dark } => {
                 let numbers = self.numbers(facts::Which::All).map_err(failed)?;
-                Ok(numbers.spread(self.unit()).map_or_else(
-                    || pictures::sentence("The job was submitted without --baseline: there are none.", dark),
-                    |panel| pictures::drawn(&[panel], dark),
-                ))
+                Ok(panel_or(numbers.spread(self.unit()), NO_BASELINES, dark))
             }
-            Wanted::Glance { dark } => {
+            Wanted::Drift { dark } => {
                 let numbers = self.numbers(facts::Which::First).map_err(failed)?;
-                let panels: Vec<_> = [numbers.rates(), numbers.drift(self.unit())]
-                    .into_iter()
-                    .flatten()
-                    .collect();
-                Ok(if panels.is_empty() {
-                    pictures::sentence("Too few rows with times and baselines to draw.", dark)
-                } else {
-                    pictures::drawn(&panels, dark)
-                })
+                Ok(panel_or(numbers.drift(self.unit()), NO_BASELINES, dark))
+            }
+            Wanted::Rate { dark } => {
+                let numbers = self.numbers(facts::Which::First).map_err(failed)?;
+                Ok(panel_or(numbers.rates(), "Too few rows with times for a rate.", dark))
             }
             Wanted::Facts => {
                 let numbers = self.numbers(facts::Which::First).map_err(failed)?;
@@ -304,7 +309,7 @@ impl View<'_> {
             style,
             curves,
         };
-        Ok(pictures::drawn(&[panel], dark))
+        Ok(pictures::drawn(&panel, dark))
     }
 
     /// What can be seen of one row, where it is good.

@@ -3,6 +3,7 @@
 use trc2npy_common::units::{Bytes, count, counted};
 
 use super::node::{Element, element};
+use super::pictures::{HEIGHT, WIDTH};
 use super::snapshot::{BadFile, Channel, Job, Sentence, Status, Worker};
 
 pub(super) use super::node::escaped;
@@ -243,12 +244,13 @@ fn pictures(job: &Job, at: usize, channel: &Channel, is_open: bool) -> Element {
     }
     folded = folded.add(element("summary").text(format!("What {} looks like", channel.name)));
     let mut grid = element("div").class("grid");
-    for picture in channel.pictures.iter().chain(&["glance"]) {
-        let (title, height) = match *picture {
-            "first" => ("the first traces that are there", 260),
-            "overlay" => ("about a hundred traces over each other", 260),
-            "baselines" => ("how the baselines are spread", 260),
-            _ => ("trigger rate and baseline over the run", 520),
+    for picture in channel.pictures.iter().chain(&["rate", "drift"]) {
+        let title = match *picture {
+            "first" => "the first traces that are there",
+            "overlay" => "about a hundred traces over each other",
+            "baselines" => "how the baselines are spread",
+            "rate" => "the trigger rate over the run",
+            _ => "the baseline over the run",
         };
         let address = format!("{base}/{picture}.svg?rows={}", channel.there);
         let source = element("source")
@@ -257,8 +259,8 @@ fn pictures(job: &Job, at: usize, channel: &Channel, is_open: bool) -> Element {
         let image = element("img")
             .with("src", &address)
             .with("alt", format!("Job {} {}: {title}", job.id, channel.name))
-            .with("width", 640)
-            .with("height", height)
+            .with("width", WIDTH)
+            .with("height", HEIGHT)
             .with("loading", "lazy");
         grid = grid.add(element("picture").with("data-key", *picture).add(source).add(image));
     }

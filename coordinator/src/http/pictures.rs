@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 
 use super::page::escaped;
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 66.0;
+/// As the page shows them; see `pictures` there.
+pub(super) const WIDTH: f64 = 480.0;
+pub(super) const HEIGHT: f64 = 230.0;
+const LEFT: f64 = 60.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 44.0;
@@ -66,16 +67,11 @@ const DARK: Ink = Ink {
     overlay: "#6db3f2",
 };
 
-/// Panels, one below the other.
-pub(super) fn drawn(panels: &[Panel<'_>], dark: bool) -> String {
+/// A panel as a picture.
+pub(super) fn drawn(panel: &Panel<'_>, dark: bool) -> String {
     let ink = if dark { &DARK } else { &LIGHT };
-    let height = HEIGHT * panels.len() as f64;
-    let mut svg = opened(height);
-    for (at, panel) in panels.iter().enumerate() {
-        let _ = write!(svg, "<g transform=\"translate(0 {})\">", at as f64 * HEIGHT);
-        draw(&mut svg, panel, ink);
-        svg.push_str("</g>");
-    }
+    let mut svg = opened();
+    draw(&mut svg, panel, ink);
     svg.push_str("</svg>");
     svg
 }
@@ -83,16 +79,16 @@ pub(super) fn drawn(panels: &[Panel<'_>], dark: bool) -> String {
 /// A sentence in place of a picture.
 pub(super) fn sentence(text: &str, dark: bool) -> String {
     let ink = if dark { &DARK } else { &LIGHT };
-    let mut svg = opened(60.0);
-    label(&mut svg, (WIDTH / 2.0, 34.0), "middle", ink, text);
+    let mut svg = opened();
+    label(&mut svg, (WIDTH / 2.0, HEIGHT / 2.0), "middle", ink, text);
     svg.push_str("</svg>");
     svg
 }
 
-fn opened(height: f64) -> String {
+fn opened() -> String {
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"13\">"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
+         font-family=\"system-ui, sans-serif\" font-size=\"14\">"
     )
 }
 
@@ -145,7 +141,7 @@ fn axes(svg: &mut String, panel: &Panel<'_>, (x, y): (&Scale, &Scale), ink: &Ink
         );
     };
     let (factor, prefix) = x.prefix(panel.x.unit);
-    for tick in x.ticks(6) {
+    for tick in x.ticks(5) {
         line(svg, (x.at(tick), TOP), (x.at(tick), bottom));
         label(svg, (x.at(tick), bottom + 17.0), "middle", ink, &number(tick / factor));
     }
@@ -161,7 +157,7 @@ fn axes(svg: &mut String, panel: &Panel<'_>, (x, y): (&Scale, &Scale), ink: &Ink
         &unit(panel.x, prefix),
     );
     let (factor, prefix) = y.prefix(panel.y.unit);
-    for tick in y.ticks(5) {
+    for tick in y.ticks(4) {
         line(svg, (LEFT, y.at(tick)), (right, y.at(tick)));
         label(svg, (LEFT - 7.0, y.at(tick) + 4.0), "end", ink, &number(tick / factor));
     }
@@ -289,7 +285,7 @@ mod tests {
             vec![vec![(0.0, 0.0)]],
             vec![vec![(1.0, f64::NAN), (2.0, f64::INFINITY)]],
         ] {
-            let svg = drawn(&[panel("few", curves)], false);
+            let svg = drawn(&panel("few", curves), false);
             assert!(
                 svg.ends_with("</svg>") && !svg.contains("NaN,") && !svg.contains("inf"),
                 "{svg}"
@@ -300,10 +296,7 @@ mod tests {
     #[test]
     fn text_stays_text_and_no_style_is_inline() {
         let svg = drawn(
-            &[panel(
-                "<img src=x onerror=alert(1)>",
-                vec![vec![(0.0, 1.0), (1.0, 2.0)]],
-            )],
+            &panel("<img src=x onerror=alert(1)>", vec![vec![(0.0, 1.0), (1.0, 2.0)]]),
             true,
         );
         assert!(svg.contains("&lt;img src=x onerror=alert(1)&gt;"), "{svg}");
