@@ -176,7 +176,7 @@ impl Coordinator {
             planner: submits,
             tell,
         };
-        let served = page
+        let watched = page
             .map(|page| page.serve(inbox.clone(), chronicle, roots))
             .transpose()?;
         let (stop_server, stopped) = oneshot::channel();
@@ -188,7 +188,7 @@ impl Coordinator {
         Ok(Self {
             addresses,
             pages,
-            _page: served,
+            _page: watched,
             inbox,
             owner,
             server,

@@ -10,7 +10,7 @@ use prometheus::{
 };
 use trc2npy_coordinator_core::{Effect, Event, Fault, Loss, Record};
 
-use super::snapshot::{Gauges, Status};
+use super::snapshot::{Gauges, Status, Worker};
 
 /// What a text for Prometheus is.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -56,8 +56,9 @@ impl Meters {
             let opts = Opts::new(format!("trc2npy_{name}"), help);
             let counters = IntCounterVec::new(opts, &["class"]).expect("a name by Prometheus's rules");
             // All are there from the beginning: a rate of what was never seen cannot be asked for.
-            all.iter()
-                .for_each(|class| counters.with_label_values(&[*class]).reset());
+            for class in all {
+                counters.with_label_values(&[*class]).reset();
+            }
             added(&registry, counters)
         };
         let histogram = |name: &str, help: &str, buckets| {
@@ -244,7 +245,7 @@ fn now(status: &Status, gauges: &Gauges) -> Result<Registry, prometheus::Error> 
         &["version"],
         &[(version, 1.0)],
     )?;
-    let states = [
+    let counts = [
         ("running", gauges.jobs.running),
         ("publishing", gauges.jobs.publishing),
         ("waiting", gauges.jobs.waiting),
@@ -252,24 +253,24 @@ fn now(status: &Status, gauges: &Gauges) -> Result<Registry, prometheus::Error> 
         ("failed", gauges.jobs.failed),
         ("cancelled", gauges.jobs.cancelled),
     ];
-    by_state(&family, "jobs", "Jobs that are known, by state.", &states)?;
+    by_state(&family, "jobs", "Jobs that are known, by state.", &counts)?;
     let ranges = &gauges.ranges;
-    let states = [
+    let counts = [
         ("open", ranges.open),
         ("leased", ranges.leased),
         ("landing", ranges.landing),
         ("committed", ranges.committed),
     ];
     let help = "Ranges of rows of the jobs at work, by state; committed neighbours are one.";
-    by_state(&family, "ranges", help, &states)?;
+    by_state(&family, "ranges", help, &counts)?;
     let rows = &gauges.rows;
-    let states = [
+    let counts = [
         ("open", rows.open),
         ("waiting", rows.waiting),
         ("leased", rows.leased),
         ("committed", rows.committed),
     ];
-    by_state(&family, "rows", "Rows of the jobs at work, by state.", &states)?;
+    by_state(&family, "rows", "Rows of the jobs at work, by state.", &counts)?;
     let leases = status.jobs.iter().map(|job| u64::from(job.leases)).sum::<u64>();
     let none: &[&str] = &[];
     family(
@@ -285,38 +286,41 @@ fn now(status: &Status, gauges: &Gauges) -> Result<Registry, prometheus::Error> 
         none,
         &[(none, connected)],
     )?;
-    let workers = |name: &str, help: &str, of: &dyn Fn(&super::snapshot::Worker) -> f64| {
-        let names: Vec<[&str; 1]> = status.workers.iter().map(|worker| [worker.name.as_str()]).collect();
-        let values = names.iter().zip(&status.workers);
-        let values: Vec<(&[&str], f64)> = values.map(|(name, worker)| (name.as_slice(), of(worker))).collect();
+    let workers = |name: &str, help: &str, of: &dyn Fn(&Worker) -> Option<f64>| {
+        let known = status.workers.iter();
+        let known: Vec<_> = known
+            .filter_map(|worker| Some(([worker.name.as_str()], of(worker)?)))
+            .collect();
+        let values: Vec<(&[&str], f64)> = known.iter().map(|(name, value)| (name.as_slice(), *value)).collect();
         family(name, help, &["worker"], &values)
     };
+    let bytes = |bytes: u64| bytes as f64;
     workers(
         "worker_cpu_used_ratio",
         "Share of the machine's processors in use.",
-        &|worker| worker.cpu_used,
+        &|worker| Some(worker.cpu_used),
     )?;
     workers(
         "worker_memory_total_bytes",
         "Memory of the worker's machine.",
-        &|worker| worker.memory_total as f64,
+        &|worker| Some(bytes(worker.memory_total)),
     )?;
     workers(
         "worker_memory_available_bytes",
         "Memory that is free there.",
-        &|worker| worker.memory_available as f64,
+        &|worker| worker.memory_available.map(bytes),
     )?;
     workers("worker_memory_own_bytes", "Memory of the worker itself.", &|worker| {
-        worker.memory_own as f64
+        Some(bytes(worker.memory_own))
     })?;
     workers("worker_disk_free_bytes", "Bytes free where it writes.", &|worker| {
-        worker.disk_free as f64
+        worker.disk_free.map(bytes)
     })?;
     workers("worker_leases", "Leases in its hands.", &|worker| {
-        f64::from(worker.leases)
+        Some(f64::from(worker.leases))
     })?;
     workers("worker_heard_seconds", "Since its last word.", &|worker| {
-        worker.heard_s as f64
+        Some(bytes(worker.heard_s))
     })?;
     Ok(registry)
 }

@@ -236,13 +236,11 @@ async fn watched(State(page): State<Arc<Page>>, Extension(came): Extension<Came>
     };
     // A browser that is cut off comes back after this.
     let first: Bytes = [b"retry: 2000\n".as_slice(), &first].concat().into();
-    match page.hub.join(first, came.leash) {
-        Some(body) => file("text/event-stream", body),
-        None => {
-            let told = format!("{} browsers watch already; close one", events::MOST_WATCHERS);
-            refusal(StatusCode::SERVICE_UNAVAILABLE, &told)
-        }
-    }
+    let Some(body) = page.hub.join(first, came.leash) else {
+        let told = format!("{} browsers watch already; close one", events::MOST_WATCHERS);
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, &told);
+    };
+    file("text/event-stream", body)
 }
 
 async fn metered(State(page): State<Arc<Page>>) -> Response {

@@ -32,6 +32,7 @@ pub(super) const fn element(tag: &'static str) -> Element {
 
 impl Element {
     /// With an attribute.
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike")]
     pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.attributes.push((name, value.to_string()));
         self

@@ -19,7 +19,11 @@
   const key = (node) => (node.nodeType === 1 ? node.getAttribute("data-key") : null);
   const alike = (one, other) => one.nodeName === other.nodeName && key(one) === key(other);
 
-  // What a person has folded, and what was fetched, stays.
+  // What was asked for a place, and the places where the answer stands; both stay.
+  const asked = new WeakMap();
+  const told = new WeakSet();
+
+  // What a person has folded stays so.
   const ours = (node, name) => name === "open" && node.nodeName === "DETAILS";
 
   function change(old, now) {
@@ -28,12 +32,12 @@
       return;
     }
     for (const { name } of [...old.attributes]) {
-      if (!now.hasAttribute(name) && !ours(old, name) && name !== "data-fetched") old.removeAttribute(name);
+      if (!now.hasAttribute(name) && !ours(old, name)) old.removeAttribute(name);
     }
     for (const { name, value } of [...now.attributes]) {
       if (!ours(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
-    if (old.hasAttribute("data-fetched")) return;
+    if (told.has(old)) return;
     const keyed = new Map();
     for (const child of old.childNodes) if (key(child) !== null) keyed.set(key(child), child);
     let at = old.firstChild;
@@ -57,16 +61,16 @@
   // The run in numbers, fetched where it is unfolded.
   async function tell(place) {
     const address = place.getAttribute("data-facts");
-    if (place.getAttribute("data-asked") === address || !place.closest("details").open) return;
-    place.setAttribute("data-asked", address);
+    if (asked.get(place) === address || !place.closest("details").open) return;
+    asked.set(place, address);
     try {
       const answer = await fetch(address);
       if (!answer.ok) return;
       const { sentences } = await answer.json();
-      place.setAttribute("data-fetched", "");
+      told.add(place);
       place.textContent = sentences.join(" ");
     } catch {
-      place.removeAttribute("data-asked");
+      asked.delete(place);
     }
   }
 

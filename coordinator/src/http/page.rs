@@ -168,17 +168,18 @@ fn duration(seconds: u64) -> String {
 
 fn channel(job: &Job, at: usize, channel: &Channel, is_open: bool) -> Element {
     let open = channel.rows.saturating_sub(channel.rows_done + channel.rows_leased);
-    let mut said = format!(
-        "{}: {} of {} rows done, {} in hand, {} open",
+    let bad = match channel.bad_rows {
+        0 => String::new(),
+        rows => format!(", {} bad", count(rows)),
+    };
+    let said = format!(
+        "{}: {} of {} rows done, {} in hand, {} open{bad}",
         channel.name,
         count(channel.rows_done),
         count(channel.rows),
         count(channel.rows_leased),
         count(open)
     );
-    if channel.bad_rows > 0 {
-        said += &format!(", {} bad", count(channel.bad_rows));
-    }
     let what = format!(
         "{} of {} samples, {}, {}",
         counted(channel.rows, "row"),
@@ -314,6 +315,7 @@ fn cell(label: &str, text: &str) -> Element {
     element("td").with("role", "cell").with("data-label", label).text(text)
 }
 
+const UNKNOWN: &str = "not known yet";
 const COLUMNS: [&str; 7] = [
     "Worker",
     "State",
@@ -356,12 +358,10 @@ fn worker(worker: &Worker) -> Element {
     let in_hand = cell("In hand", &format!("{} of {}", worker.leases, worker.slots))
         .all(worker.in_hand.iter().map(|lease| element("small").text(lease.clone())));
     let speed = match worker.speed {
-        0 => "not known yet".to_owned(),
+        0 => UNKNOWN.to_owned(),
         speed => format!("{}/s a lease", Bytes(speed)),
     };
     let speed = cell("Speed", &speed).add(element("small").text(format!("{} delivered", Bytes(worker.bytes_done))));
-    let used = worker.memory_total.saturating_sub(worker.memory_available);
-    let share = used as f64 / worker.memory_total.max(1) as f64;
     let cpu = percent_of(worker.cpu_used);
     let cpu = cell(
         "Processors",
@@ -371,10 +371,9 @@ fn worker(worker: &Worker) -> Element {
         worker.cpu_used,
         &format!("{cpu} of the processors of {} in use", worker.name),
     ));
-    let memory = format!("{} of {}", Bytes(used), Bytes(worker.memory_total));
-    let memory = cell("Memory", &memory)
-        .add(meter(share, &format!("memory of {} in use", worker.name)))
-        .add(element("small").text(format!("{} its own", Bytes(worker.memory_own))));
+    let disk = worker
+        .disk_free
+        .map_or(UNKNOWN.to_owned(), |free| Bytes(free).to_string());
     element("tr")
         .with("role", "row")
         .with("data-key", format!("worker-{}", worker.name))
@@ -383,8 +382,19 @@ fn worker(worker: &Worker) -> Element {
         .add(in_hand)
         .add(speed)
         .add(cpu)
-        .add(memory)
-        .add(cell("Disk free", &Bytes(worker.disk_free).to_string()))
+        .add(memory(worker))
+        .add(cell("Disk free", &disk))
+}
+
+fn memory(worker: &Worker) -> Element {
+    let Some(free) = worker.memory_available else {
+        return cell("Memory", UNKNOWN);
+    };
+    let used = worker.memory_total.saturating_sub(free);
+    let share = used as f64 / worker.memory_total.max(1) as f64;
+    cell("Memory", &format!("{} of {}", Bytes(used), Bytes(worker.memory_total)))
+        .add(meter(share, &format!("memory of {} in use", worker.name)))
+        .add(element("small").text(format!("{} its own", Bytes(worker.memory_own))))
 }
 
 fn percent_of(share: f64) -> String {

@@ -22,7 +22,7 @@ const CONNECTIONS: usize = 128;
 /// A request's head must have come within this; a connection that asks nothing ends as soon.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that does not watch ends after this: browsers open another one.
-const LIFE: Duration = Duration::from_secs(60);
+const LIFE: Duration = Duration::from_mins(1);
 /// So much longer for what it has begun.
 const GRACE: Duration = Duration::from_secs(20);
 

@@ -130,9 +130,11 @@ pub(crate) struct Worker {
     /// Share of the machine's processors in use, in steps of a hundredth.
     pub(crate) cpu_used: f64,
     pub(crate) memory_total: u64,
-    pub(crate) memory_available: u64,
+    /// Before its first beat that is not known.
+    pub(crate) memory_available: Option<u64>,
     pub(crate) memory_own: u64,
-    pub(crate) disk_free: u64,
+    /// Where it writes; none where that is not known.
+    pub(crate) disk_free: Option<u64>,
     pub(crate) slots: u32,
     pub(crate) leases: u32,
     /// Its leases, for people; not more than [`IN_HAND`].

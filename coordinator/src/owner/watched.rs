@@ -101,8 +101,13 @@ impl Owner {
             return;
         };
         entry.bad_parts.resize(entry.record.channels.len(), [false; STRIP]);
-        let parts = STRIP.min(usize::try_from(channel.rows).unwrap_or(STRIP));
-        let part = |row: u64| (u128::from(row) * parts as u128 / u128::from(channel.rows.max(1))) as usize;
+        let parts = STRIP.min(usize::try_from(channel.rows.max(1)).unwrap_or(STRIP));
+        let rows = u128::from(channel.rows.max(1));
+        let part = |row: u64| {
+            let part = u128::from(row) * parts as u128 / rows;
+            // Or the one behind it: parts begin at rounded rows.
+            part as usize + usize::from(rows * (part + 1) / parts as u128 <= u128::from(row))
+        };
         let (first, last) = (part(shard.rows.start), part(shard.rows.end.saturating_sub(1)));
         entry.bad_parts[position]
             .iter_mut()
@@ -176,7 +181,7 @@ impl Owner {
         Some(Job {
             id: id.0,
             state,
-            eta_s: (view.speed > 0 && state == "running").then(|| left / view.speed),
+            eta_s: (view.speed > 0 && state == "running").then(|| (left / view.speed).max(1)),
             rows: view.rows,
             rows_done: view.rows_done,
             bad_rows: view.bad_rows,
@@ -233,8 +238,8 @@ impl Owner {
                 why: view.why,
                 cores: view.cores,
                 memory_total: view.memory_total,
-                memory_available: view.memory_available,
-                disk_free: view.disk_free,
+                memory_available: (known.beat.memory_available > 0).then_some(known.beat.memory_available),
+                disk_free: known.beat.disk_free,
                 slots: view.slots,
                 leases: view.leases,
                 speed: view.speed,
@@ -350,12 +355,9 @@ fn strip(bins: &[Bin], bad: Option<&[bool; STRIP]>, channel: &v1::JobChannel) ->
         let parts = bins.iter().enumerate().map(|(at, bin)| part(bin, is_bad(at)));
         return parts.map(Part::letter).collect();
     }
-    let parts = u64::min(STRIP as u64, channel.rows);
-    let done = if channel.rows == 0 {
-        0
-    } else {
-        u128::from(channel.rows_done) * u128::from(parts) / u128::from(channel.rows)
-    };
+    let parts = usize::try_from(channel.rows).unwrap_or(STRIP).min(STRIP);
+    let rows = u128::from(channel.rows.max(1));
+    let done = u128::from(channel.rows_done) * parts as u128 / rows;
     let whole = channel.rows_done == channel.rows;
     let part = |at: usize| match (at as u128) < done {
         true if is_bad(at) => Part::Bad,
@@ -363,7 +365,7 @@ fn strip(bins: &[Bin], bad: Option<&[bool; STRIP]>, channel: &v1::JobChannel) ->
         true => Part::Partly,
         false => Part::Open,
     };
-    (0..parts as usize).map(|at| part(at).letter()).collect()
+    (0..parts).map(|at| part(at).letter()).collect()
 }
 
 fn part(bin: &Bin, bad: bool) -> Part {

@@ -179,6 +179,12 @@ fn a_browser_follows_a_job_and_shows_every_name_as_text() {
     });
     let worker = watched.cluster.start_worker(EVIL);
     browser.until(&format!("worker {EVIL} has come"));
+    // Before its size and colours change: then a browser looks anew which pictures suit it.
+    let twice = browser.tells(
+        "const all = performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.includes('/jobs/'));\
+         return all.filter((name, at) => all.indexOf(name) !== at)",
+    );
+    assert_eq!(twice, json!([]), "what does not change is fetched once");
     browser.picture("running", 1280, "light");
     browser.until("job 1: done");
     browser.until("800 of 800 rows (100 %), 2 bad");
