@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trc2npy_common::fs::Stamp;
+use trc2npy_common::outputs::Unfinished;
 use trc2npy_common::plan::Plan;
 use trc2npy_common::roots::is_elsewhere;
 use trc2npy_common::shard::Sighting;
@@ -21,6 +22,8 @@ pub(crate) struct LiveJob {
     /// What workers ask for.
     pub(crate) handout: Arc<Handout>,
     pub(crate) stitcher: Stitcher,
+    /// Its channels, for whoever looks at rows that have landed.
+    pub(crate) unfinished: Vec<Unfinished>,
 }
 
 /// What workers get of a job. The plan is read from its file for each of them: it may be as large as all else that the

@@ -2,9 +2,10 @@
 //!
 //! [`owner`] has the pure core (`trc2npy-coordinator-core`) and is the one place where its state changes. Around it:
 //! [`server`] (gRPC), [`planner`] (submits), [`recorder`] and [`journal`] (what survives a restart), [`stitcher`] (the
-//! arrays of one job).
+//! arrays of one job). [`http`] shows all of it, and changes nothing.
 
 mod clock;
+mod http;
 mod job;
 pub mod journal;
 mod owner;
@@ -26,6 +27,9 @@ use trc2npy_common::units::counted;
 use trc2npy_coordinator_core::JobId;
 use trc2npy_telemetry::Spans;
 
+use http::Served;
+use http::snapshot::Chronicle;
+pub use http::{BadToken, HttpConfig, Token};
 use journal::{JobRecord, Journal, JournalError};
 use owner::{Inbox, Message, Owner, TRY_AGAIN};
 use planner::Planner;
@@ -46,6 +50,8 @@ pub struct CoordinatorConfig {
     pub stitch_threads: usize,
     /// Where spans of its jobs go.
     pub spans: Spans,
+    /// How its status page is served; none: not at all.
+    pub http: Option<HttpConfig>,
     /// Told, in sentences for people, what happens.
     pub tell: Tell,
 }
@@ -59,6 +65,14 @@ pub enum CoordinatorError {
     /// It cannot listen.
     #[error("{address}: {}", told(*address, source))]
     Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Its status page cannot be served.
+    #[error("{address}: {}", told_of_page(*address, source))]
+    Page {
         /// Where.
         address: SocketAddr,
         /// The system's reason.
@@ -85,9 +99,24 @@ fn told(address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
+fn told_of_page(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "port {} is in use: choose another one for the status page (--http)",
+            address.port()
+        ),
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address for the status page (--http)".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// A coordinator at work.
 pub struct Coordinator {
     addresses: Vec<SocketAddr>,
+    pages: Vec<SocketAddr>,
+    _page: Option<Served>,
     inbox: Inbox,
     owner: JoinHandle<Result<(), JournalError>>,
     server: JoinHandle<Result<(), CoordinatorError>>,
@@ -103,6 +132,7 @@ impl Coordinator {
             state,
             stitch_threads,
             spans,
+            http,
             tell,
         } = config;
         trc2npy_common::resources::allow_many_files();
@@ -116,6 +146,11 @@ impl Coordinator {
             .iter()
             .map(tokio::net::TcpListener::local_addr)
             .collect::<Result<_, _>>()?;
+        let page = http.as_ref().map(http::bind).transpose();
+        let page = page.map_err(|(address, source)| CoordinatorError::Page { address, source })?;
+        let pages = page.as_ref().map_or_else(Vec::new, |page| page.addresses.clone());
+        let chronicle = Chronicle::default();
+        let tell = if page.is_some() { chronicle.listen(tell) } else { tell };
         let journal = Arc::new(Journal::open(&state)?);
         let (inbox, messages) = Inbox::new();
         let planner = Planner {
@@ -153,6 +188,9 @@ impl Coordinator {
             planner: submits,
             tell,
         };
+        let watched = page
+            .map(|page| page.serve(inbox.clone(), chronicle, roots))
+            .transpose()?;
         let (stop_server, stopped) = oneshot::channel();
         let server = thread::Builder::new().name("server".to_owned()).spawn(move || {
             let served = runtime.block_on(server::serve(listeners, services, stopped));
@@ -161,6 +199,8 @@ impl Coordinator {
         })?;
         Ok(Self {
             addresses,
+            pages,
+            _page: watched,
             inbox,
             owner,
             server,
@@ -171,6 +211,11 @@ impl Coordinator {
     /// Where it listens; a port that was asked as 0 is known here.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where its status page is; empty where it has none.
+    pub fn pages(&self) -> &[SocketAddr] {
+        &self.pages
     }
 
     /// Something that makes it end, from any thread.

@@ -6,6 +6,7 @@ mod sessions;
 mod traces;
 mod views;
 mod waiting;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use trc2npy_telemetry::Spans;
 
 use crate::Tell;
 use crate::clock::{Clock, wall_ms};
+use crate::http::metrics::Meters;
 use crate::job::LiveJob;
 use crate::journal::{ENDED_JOBS, Ended, Finished, JobEnd, JobRecord, Journal, JournalError, Unfinished};
 use crate::recorder::Recorder;
@@ -30,6 +32,8 @@ use crate::{Restored, planner, stitcher};
 use sessions::{Asked, WorkerSession};
 pub(crate) use sessions::{Joining, Refused};
 use traces::Traces;
+pub(crate) use watched::Look;
+use watched::{BadParts, Watched};
 
 const TICK: Duration = Duration::from_millis(250);
 /// How often it is tried to go on with a job that waits.
@@ -90,19 +94,30 @@ pub(crate) struct Opened {
     pub(crate) restored: bool,
 }
 
-/// Where messages for the owner are dropped; never waits.
+/// A message, and when it came.
+pub(crate) type Posted = (Instant, Message);
+
+/// Where messages for the owner are dropped; never waits. Whoever has it can also count what it does.
 #[derive(Clone, Debug)]
-pub(crate) struct Inbox(Sender<Message>);
+pub(crate) struct Inbox {
+    sender: Sender<Posted>,
+    meters: Arc<Meters>,
+}
 
 impl Inbox {
-    pub(crate) fn new() -> (Self, Receiver<Message>) {
+    pub(crate) fn new() -> (Self, Receiver<Posted>) {
         let (sender, receiver) = mpsc::channel();
-        (Self(sender), receiver)
+        let meters = Arc::new(Meters::new());
+        (Self { sender, meters }, receiver)
+    }
+
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     pub(crate) fn post(&self, message: Message) {
         // An owner that is gone needs no messages.
-        let _ = self.0.send(message);
+        let _ = self.sender.send((Instant::now(), message));
     }
 
     /// Has the owner do something between two messages, and returns what comes of it.
@@ -146,6 +161,8 @@ pub(crate) struct JobEntry {
     /// Becomes true when nothing of it will change any more.
     over: watch::Sender<bool>,
     speed: Speed,
+    /// Where it has bad rows, for people; what an earlier start saw of that is not known.
+    bad_parts: BadParts,
 }
 
 impl JobEntry {
@@ -226,6 +243,7 @@ pub(crate) struct Owner {
     traces: Traces,
     spans: Spans,
     tell: Tell,
+    watched: Watched,
 }
 
 impl Owner {
@@ -238,6 +256,7 @@ impl Owner {
         (spans, tell): (Spans, Tell),
     ) -> std::io::Result<Self> {
         let clock = Clock::start();
+        let watched = Watched::new(Arc::clone(inbox.meters()));
         let recorder = Recorder::start(Arc::clone(&journal), inbox)?;
         let mut owner = Self {
             core: Core::new(journal.epoch, clock.now()),
@@ -258,6 +277,7 @@ impl Owner {
             traces: Traces::new(spans.clone()),
             spans,
             tell,
+            watched,
         };
         for (id, record) in restored.ended {
             owner.enter(id, record, None, None);
@@ -269,7 +289,7 @@ impl Owner {
     }
 
     /// Works until it is told to stop, or the journal fails.
-    pub(crate) fn run(mut self, messages: &Receiver<Message>) -> Result<(), JournalError> {
+    pub(crate) fn run(mut self, messages: &Receiver<Posted>) -> Result<(), JournalError> {
         let mut next_tick = Instant::now() + TICK;
         loop {
             let now = Instant::now();
@@ -280,7 +300,10 @@ impl Owner {
                 self.try_again(now);
             }
             let message = match messages.recv_timeout(next_tick.saturating_duration_since(now)) {
-                Ok(message) => message,
+                Ok((posted, message)) => {
+                    self.watched.meters.waited(posted.elapsed());
+                    message
+                }
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
@@ -328,6 +351,7 @@ impl Owner {
             makers: BTreeSet::new(),
             over: watch::Sender::new(is_over),
             speed: Speed::default(),
+            bad_parts: BadParts::default(),
         };
         self.jobs.insert(id, entry);
     }
@@ -451,7 +475,9 @@ impl Owner {
 
     /// The same of what the traces know already.
     fn step_on(&mut self, event: Event) {
+        self.watch(&event);
         let effects = self.core.step(self.clock.now(), event);
+        self.watch_effects(&effects);
         self.perform(effects);
     }
 

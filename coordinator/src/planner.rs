@@ -387,6 +387,7 @@ impl Planner {
             committed.is_none_or(|rows| rows.iter().any(|rows| !rows.intersection(shard.rows).is_empty()))
         };
         let shards = shards.into_iter().filter(|shard| !covered(shard)).collect();
+        let unfinished = assembly.unfinished();
         let stitcher = Stitcher::start(
             (id, self.journal.epoch),
             *assembly,
@@ -398,6 +399,7 @@ impl Planner {
         let job = LiveJob {
             handout: Arc::new(handout),
             stitcher,
+            unfinished,
         };
         let work = Some(Opened {
             job,

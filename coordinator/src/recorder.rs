@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use trc2npy_coordinator_core::{JobId, Record};
 
@@ -34,7 +35,10 @@ impl Recorder {
                     ended.extend(task.ended);
                     steps.push(task.step);
                 }
-                match journal.record(&records, &ended) {
+                let began = Instant::now();
+                let recorded = journal.record(&records, &ended);
+                inbox.meters().committed(began.elapsed());
+                match recorded {
                     Ok(()) => inbox.post(Message::Durable(steps)),
                     Err(error) => {
                         inbox.post(Message::JournalFailed(error));

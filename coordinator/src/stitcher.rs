@@ -231,6 +231,7 @@ impl Bench {
                 Assembly::PATIENCE
             }
         };
+        let began = Instant::now();
         let results: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = shards
                 .iter()
@@ -244,6 +245,9 @@ impl Bench {
                 .map(|thread| thread.map(thread::ScopedJoinHandle::join))
                 .collect()
         });
+        let copied = results.iter().flatten().flatten().flatten();
+        let copied = copied.map(|landed| landed.range().data_len).sum();
+        self.inbox.meters().stitched(copied, began.elapsed());
         for ((shard, _), result) in shards.iter().zip(results) {
             let why = match result {
                 Some(Ok(Ok(landed))) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trc2npy_common::hang_up;
 use trc2npy_common::roots::Roots;
 use trc2npy_coordinator::journal;
-use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError};
+use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, HttpConfig, Token};
 
 use super::client::allow;
 use crate::failure::Failure;
@@ -37,6 +37,7 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
         .listen
         .to_listen()
         .map_err(|error| Failure::Options(format!("--listen {}: {error}", options.listen)))?;
+    let http = page(options)?;
     let roots = Roots::parse(&options.roots).map_err(|error| Failure::Options(error.to_string()))?;
     let config = CoordinatorConfig {
         listen,
@@ -44,6 +45,7 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
         state,
         stitch_threads: STITCH_THREADS,
         spans: telemetry::spans(),
+        http,
         tell: Arc::new(log),
     };
     let coordinator = Coordinator::start(config).map_err(failed)?;
@@ -54,9 +56,31 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     for address in coordinator.addresses() {
         log(&format!("listening on {address}"));
     }
+    for address in coordinator.pages() {
+        log(&format!("status page on http://{address}/"));
+    }
     coordinator.wait().map_err(failed)?;
     log("ended; the same command goes on with its jobs");
     Ok(ExitCode::SUCCESS)
+}
+
+/// How the status page is served, where it is asked for.
+fn page(options: &CoordinatorOptions) -> Result<Option<HttpConfig>, Failure> {
+    let Some(address) = &options.http else { return Ok(None) };
+    let token = options.http_token_file.as_deref().map(Token::read).transpose();
+    let token = token.map_err(|error| Failure::Options(format!("--http-token-file {error}")))?;
+    if token.is_none() {
+        allow(address, options.insecure).map_err(|_| {
+            Failure::Options(format!(
+                "--http {address}: others than this machine could read the status page: give it a token that they must know \
+                 (--http-token-file FILE), add --insecure where you trust the network, or serve it on 127.0.0.1"
+            ))
+        })?;
+    }
+    let listen = address
+        .to_listen()
+        .map_err(|error| Failure::Options(format!("--http {address}: {error}")))?;
+    Ok(Some(HttpConfig { listen, token }))
 }
 
 /// A line with the time of day, for whoever watches and for log files.

@@ -115,6 +115,7 @@ impl Cluster {
             }
         });
         let coordinator = Coordinator::start(CoordinatorConfig {
+            http: None,
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             roots: roots()?,
             state: dir.join("state"),

@@ -31,6 +31,14 @@ pub(crate) struct CoordinatorOptions {
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) state: Option<PathBuf>,
 
+    /// Serve a page there that shows jobs and workers to browsers, and /metrics for Prometheus; it changes nothing
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) http: Option<Address>,
+
+    /// File with a token that whoever wants to see the page must know; lets it be served to other machines
+    #[arg(long, value_name = "FILE", requires = "http")]
+    pub(crate) http_token_file: Option<PathBuf>,
+
     #[command(subcommand)]
     pub(crate) action: Option<CoordinatorAction>,
 }

@@ -19,6 +19,7 @@ use super::{ConvertRun, Outcome, State, job, publish, report};
 use crate::channel::Channel;
 use crate::fs;
 use crate::npy::index::IndexRecord;
+use crate::outputs::Unfinished;
 use crate::plan::{Findings, Plan, PlannedRun};
 use crate::roots::Roots;
 use crate::shard::{self, ShardName};
@@ -221,6 +222,16 @@ impl Assembly {
         // A worker that writes at that moment can keep some of its folders there; the journal is gone all the same.
         self.state().workspace.is_removed()
             || is_gone(&self.stitcher.job) && self.stitcher.job.parent().is_some_and(|state| !is_gone(state))
+    }
+
+    /// The unfinished channels, in the plan's order, for whoever looks at rows that have landed.
+    pub fn unfinished(&self) -> Vec<Unfinished> {
+        let state = self.state();
+        let file = |channel: Channel, what: &str| state.workspace.temporary(channel, what);
+        let channels = self.plan.channels.iter();
+        channels
+            .map(|of| Unfinished::new(of, file(of.channel, "npy"), file(of.channel, "index.npy")))
+            .collect()
     }
 
     /// Rows that need no work any more, in order.

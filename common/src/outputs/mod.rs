@@ -11,11 +11,14 @@ mod find;
 mod list;
 mod rows;
 mod seal;
+mod unfinished;
 
 pub use channel::{ChannelOutput, Paths};
 pub use description::{Description, ListPart, Part};
 pub use error::{OutputError, Problem};
 pub use find::{Found, check_report, find, report_of};
 pub use list::{FileList, Lines, unescape};
+pub use rows::Rows;
 pub(crate) use rows::read_exact;
 pub(crate) use seal::{Seal, check as check_seal, sealed};
+pub use unfinished::{Unfinished, UnfinishedFiles};

@@ -18,7 +18,58 @@ use crate::units::RowRange;
 /// Records read at a time.
 const RECORDS: usize = 1024;
 
+/// Where the rows of a channel are read from: its array and its index, both open.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    pub(super) array: (&'a File, &'a Path),
+    pub(super) index: (&'a File, &'a Path),
+    pub(super) element: Element,
+    pub(super) samples: u32,
+}
+
 impl ChannelOutput {
+    /// Where its rows are read from.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows {
+            array: (&self.array, &self.paths.array),
+            index: (&self.index, &self.paths.index),
+            element: self.description.element,
+            samples: self.description.samples(),
+        }
+    }
+
+    /// [`Rows::each_record`]
+    pub fn each_record<E: From<StorageError>>(
+        &self,
+        rows: RowRange,
+        see: impl FnMut(u64, &IndexRecord) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.rows().each_record(rows, see)
+    }
+
+    /// [`Rows::volts`]
+    pub fn volts(
+        &self,
+        row: u64,
+        record: &IndexRecord,
+        samples: Range<u32>,
+        into: &mut Vec<f32>,
+    ) -> Result<(), StorageError> {
+        self.rows().volts(row, record, samples, into)
+    }
+}
+
+impl Rows<'_> {
+    /// Samples of each row.
+    pub const fn samples(&self) -> u32 {
+        self.samples
+    }
+
+    /// Bytes of each row in the array.
+    pub fn row_bytes(&self) -> u64 {
+        u64::from(self.samples) * self.element.size()
+    }
+
     /// Shows `see` the index record of each of these rows, in order; ends early where it fails.
     pub fn each_record<E: From<StorageError>>(
         &self,
@@ -31,8 +82,8 @@ impl ChannelOutput {
             let take = usize::try_from(rows.end - next).unwrap_or(RECORDS).min(RECORDS);
             let records = &mut block[..take];
             read_exact(
-                &self.index,
-                &self.paths.index,
+                self.index.0,
+                self.index.1,
                 records.as_mut_bytes(),
                 DATA_START + next * IndexRecord::BYTES,
             )?;
@@ -60,18 +111,18 @@ impl ChannelOutput {
         if !Status::from_code(record.status).is_some_and(Status::is_good) {
             return Ok(());
         }
-        let there = record.samples.get().min(self.description.samples()).min(samples.end);
+        let there = record.samples.get().min(self.samples).min(samples.end);
         let count = usize::try_from(there.saturating_sub(samples.start)).unwrap_or(0);
         let out = &mut into[..count];
-        let size = self.description.element.size();
-        let at = DATA_START + row * self.description.row_bytes() + u64::from(samples.start) * size;
-        let read = |bytes: &mut [u8]| read_exact(&self.array, &self.paths.array, bytes, at);
+        let size = self.element.size();
+        let at = DATA_START + row * self.row_bytes() + u64::from(samples.start) * size;
+        let read = |bytes: &mut [u8]| read_exact(self.array.0, self.array.1, bytes, at);
         let gain = f64::from(record.gain.get());
         let baseline = record.baseline.get();
         let below = f64::from(record.offset.get()) + if baseline.is_nan() { 0.0 } else { baseline };
         #[expect(clippy::cast_possible_truncation, reason = "volts are f32, as in arrays of volts")]
         let volts = |code: f64| (gain * code - below) as f32;
-        match self.description.element {
+        match self.element {
             Element::Float32 => read(out.as_mut_bytes())?,
             Element::Int16 => {
                 let mut codes = vec![0_i16; count];

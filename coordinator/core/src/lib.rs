@@ -21,4 +21,4 @@ pub use event::{
 pub use ids::{ChannelIndex, Epoch, JobId, LeaseId, Millis, SessionId};
 pub use rows::Amount;
 pub use scheduler::Core;
-pub use views::{Bin, ChannelView, Idle, JobView, MOST_BINS, Reason, WorkerView};
+pub use views::{Bin, ChannelView, Idle, JobView, MOST_BINS, Ranges, Reason, WorkerView};

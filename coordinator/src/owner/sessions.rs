@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tonic::Status;
@@ -42,6 +43,14 @@ pub(crate) struct WorkerSession {
     from: Option<SocketAddr>,
     pub(super) hello: v1::Hello,
     pub(super) beat: v1::Beat,
+    /// When it last said anything.
+    pub(super) heard: Instant,
+}
+
+impl WorkerSession {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// Who is asked, and where the answer goes.
@@ -105,6 +114,7 @@ impl Owner {
                 from,
                 hello: wire,
                 beat: v1::Beat::default(),
+                heard: Instant::now(),
             },
         );
         self.step(Event::Joined { session, hello });
@@ -143,6 +153,9 @@ impl Owner {
 
     pub(super) fn hear(&mut self, session: SessionId, message: v1::FromWorker) {
         let place = message.traceparent.parse().ok();
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.heard = Instant::now();
+        }
         let event = match message.message {
             Some(from_worker::Message::Beat(wire)) => {
                 let Some(known) = self.sessions.get_mut(&session) else {

@@ -3,6 +3,7 @@
 //! Changes nothing, and gives sums, bins and sentences, never single ranges.
 
 mod explain;
+mod hands;
 mod reason;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use crate::placement::{self, Obstacle};
 use crate::rows::{Amount, Care, Channel};
 use crate::scheduler::Core;
 use crate::worker::Worker;
+pub use hands::Ranges;
 pub use reason::{Idle, Reason};
 
 /// Most bins in which a channel's progress is shown.

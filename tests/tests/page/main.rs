@@ -1,0 +1,13 @@
+//! The coordinator's status page: who may see it, what it says, and how it looks in a browser.
+#![cfg(unix)] // Workers are killed by a signal.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "clippy knows tests by their attribute, and their helpers have none"
+)]
+
+mod browser;
+mod common;
+mod guard;
+mod live;
+mod metrics;
