@@ -37,7 +37,11 @@ impl TraceService for Counter {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let scopes = request.into_inner().resource_spans.into_iter().flat_map(|one| one.scope_spans);
+        let scopes = request
+            .into_inner()
+            .resource_spans
+            .into_iter()
+            .flat_map(|one| one.scope_spans);
         let spans: usize = scopes.map(|scope| scope.spans.len()).sum();
         self.0.fetch_add(spans, Ordering::Relaxed);
         Ok(Response::new(ExportTraceServiceResponse::default()))
@@ -81,7 +85,10 @@ fn main() -> Result<(), Failure> {
     println!("with a collector, {spans} spans each, against without: {told} (mark: at most 1.03)");
     if let Some(before) = after("--before").map(PathBuf::from) {
         let silent = Pairs::run(pairs, || clear(&folder), || work(&trc2npy, &[]), || work(&before, &[]))?;
-        println!("without a collector, against {}: {silent} (mark: at most 1.01)", before.display());
+        println!(
+            "without a collector, against {}: {silent} (mark: at most 1.01)",
+            before.display()
+        );
     }
     Ok(())
 }

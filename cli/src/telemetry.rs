@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use trc2npy_common::convert::{ConvertError, Converted, Phase, RangeListener, RangeStory, Watch};
 use trc2npy_common::resources;
-use trc2npy_telemetry::{Collector, EndedRange, Kind, Place, Ranges, Sending, Span, Spans};
+use trc2npy_telemetry::{Collector, EndedRange, Kind, Level, Place, Ranges, Sending, Span, Spans, Tell};
 
 use crate::failure::Failure;
 use crate::options::{Request, TelemetryOptions};
@@ -39,7 +39,10 @@ pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<Opt
         return Ok(None);
     }
     let sending = collector
-        .start(Arc::new(|told| screen::remark(&format!("warning: {told}"))))
+        .start(Tell::new(|line| match line.level {
+            Level::Warning => screen::remark(&format!("warning: {}", line.text)),
+            Level::Info => screen::chat(line.text),
+        }))
         .map_err(|error| Failure::Options(format!("--otlp-endpoint {error}")))?;
     let _ = SPANS.set(sending.spans());
     Ok(Some(sending))

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::counted;
 use trc2npy_coordinator_core::JobId;
-use trc2npy_telemetry::Spans;
+use trc2npy_telemetry::{Spans, Tell};
 
 use http::Served;
 use http::snapshot::Chronicle;
@@ -34,9 +34,6 @@ use journal::{JobRecord, Journal, JournalError};
 use owner::{Inbox, Message, Owner, TRY_AGAIN};
 use planner::Planner;
 use server::Services;
-
-/// Told, in sentences for people, what happens.
-pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What a coordinator needs to know.
 pub struct CoordinatorConfig {
@@ -164,14 +161,7 @@ impl Coordinator {
         let (submits, submitted) = mpsc::channel();
         let (tries, waiting) = mpsc::channel();
         let names = roots.iter().map(|(name, _)| name.to_string()).collect();
-        let owner = Owner::new(
-            journal,
-            inbox.clone(),
-            tries,
-            names,
-            restored,
-            (spans, Arc::clone(&tell)),
-        )?;
+        let owner = Owner::new(journal, inbox.clone(), tries, names, restored, (spans, tell.clone()))?;
         let owner = thread::Builder::new()
             .name("owner".to_owned())
             .spawn(move || owner.run(&messages))?;
@@ -261,7 +251,7 @@ fn restore(planner: &Planner, tell: &Tell) -> Result<Restored, CoordinatorError>
             }
             // Storage that is away, a root that was forgotten, another program at work there: all that passes.
             Err(why) => {
-                tell(&format!(
+                tell.warn(&format!(
                     "job {id} waits: {why}; it is tried again every {} s (trc2npy cancel {id} ends it)",
                     TRY_AGAIN.as_secs()
                 ));
@@ -275,7 +265,7 @@ fn restore(planner: &Planner, tell: &Tell) -> Result<Restored, CoordinatorError>
     } else {
         format!("{} waiting, ", counted(waiting.len() as u64, "job"))
     };
-    tell(&format!(
+    tell.info(&format!(
         "state {} (start {}): {} going on with {} recorded, {waits}{} ended",
         planner.journal.coordinator,
         planner.journal.epoch.0,

@@ -3,6 +3,7 @@
 
 mod effects;
 mod sessions;
+mod speed;
 mod traces;
 mod views;
 mod waiting;
@@ -20,9 +21,8 @@ use trc2npy_coordinator_core::{
     Shard,
 };
 use trc2npy_proto::v1;
-use trc2npy_telemetry::Spans;
+use trc2npy_telemetry::{Level, Spans, Tell};
 
-use crate::Tell;
 use crate::clock::{Clock, wall_ms};
 use crate::http::metrics::Meters;
 use crate::job::LiveJob;
@@ -31,6 +31,7 @@ use crate::recorder::Recorder;
 use crate::{Restored, planner, stitcher};
 use sessions::{Asked, WorkerSession};
 pub(crate) use sessions::{Joining, Refused};
+use speed::Speed;
 use traces::Traces;
 pub(crate) use watched::Look;
 use watched::{BadParts, Watched};
@@ -173,42 +174,6 @@ impl JobEntry {
                 rows: reached.rows,
                 bad_rows: reached.bad_rows,
             });
-        }
-    }
-}
-
-/// Bytes a second over the last half minute or so.
-#[derive(Default)]
-struct Speed {
-    at: Option<(Instant, u64)>,
-    per_second: f64,
-}
-
-impl Speed {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, and is never negative"
-    )]
-    fn bytes_per_second(&self) -> u64 {
-        self.per_second as u64
-    }
-
-    fn look(&mut self, now: Instant, bytes: u64) {
-        let Some((then, before)) = self.at else {
-            self.at = Some((now, bytes));
-            return;
-        };
-        let seconds = now.duration_since(then).as_secs_f64();
-        if seconds >= 1.0 {
-            let fresh = bytes.saturating_sub(before) as f64 / seconds;
-            let weight = (seconds / 15.0).min(1.0);
-            self.per_second = if self.per_second == 0.0 {
-                fresh
-            } else {
-                self.per_second + (fresh - self.per_second) * weight
-            };
-            self.at = Some((now, bytes));
         }
     }
 }
@@ -375,20 +340,25 @@ impl Owner {
                 Some(_) => return,
             }
             // Its arrays were there; that may not be recorded yet.
-            (self.tell)(&format!("job {id}: {} -> {}: done already", record.run, record.out));
+            self.tell_of(
+                id,
+                Level::Info,
+                &format!("job {id}: {} -> {}: done already", record.run, record.out),
+            );
             self.record_ended(id, record);
             self.closed(id);
             return;
         };
         match self.jobs.get_mut(&id) {
             None => {
-                (self.tell)(&format!("job {id}: {} -> {}", record.run, record.out));
+                let told = format!("job {id}: {} -> {}", record.run, record.out);
                 self.enter(id, record, Some(job), None);
+                self.tell_of(id, Level::Info, &told);
             }
             Some(entry) if entry.waits.is_some() => {
                 entry.waits = None;
-                (self.tell)(&format!("job {id} goes on"));
                 entry.live = Some(job);
+                self.tell_of(id, Level::Info, &format!("job {id} goes on"));
             }
             // Cancelled while it was being opened.
             Some(_) => {
@@ -481,6 +451,12 @@ impl Owner {
         self.perform(effects);
     }
 
+    /// Says something about a job.
+    fn tell_of(&self, job: JobId, level: Level, text: &str) {
+        let place = self.jobs.get(&job).and_then(|entry| entry.record.place());
+        self.tell.line(level, text, place);
+    }
+
     fn look_at_speeds(&mut self) {
         let now = Instant::now();
         for (id, entry) in self.jobs.iter_mut().filter(|(_, entry)| entry.live.is_some()) {
@@ -494,11 +470,11 @@ impl Owner {
     fn end(&mut self, job: JobId, ended: Ended, reached: &[Reached]) {
         if let Some(entry) = self.jobs.get_mut(&job) {
             let told = match &ended {
-                Ended::Done { .. } => format!("job {job}: done"),
-                Ended::Cancelled => format!("job {job}: cancelled"),
-                Ended::Failed { why } => format!("job {job}: failed: {why}"),
+                Ended::Done { .. } => (Level::Info, format!("job {job}: done")),
+                Ended::Cancelled => (Level::Info, format!("job {job}: cancelled")),
+                Ended::Failed { why } => (Level::Warning, format!("job {job}: failed: {why}")),
             };
-            (self.tell)(&told);
+            self.tell.line(told.0, &told.1, entry.record.place());
             if !matches!(ended, Ended::Done { .. }) {
                 entry.note_reached(reached);
             }

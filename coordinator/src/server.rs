@@ -6,7 +6,6 @@ mod workers;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -20,8 +19,8 @@ use trc2npy_proto::v1::fleet_server::FleetServer;
 use trc2npy_proto::v1::jobs_server::JobsServer;
 use trc2npy_proto::v1::workers_server::WorkersServer;
 use trc2npy_proto::{LARGEST_MESSAGE, Protocol};
+use trc2npy_telemetry::Tell;
 
-use crate::Tell;
 use crate::owner::Inbox;
 use crate::planner;
 
@@ -46,8 +45,8 @@ pub(crate) async fn serve(
     stop: oneshot::Receiver<()>,
 ) -> Result<(), tonic::transport::Error> {
     let refuse = {
-        let tell = Arc::clone(&services.tell);
-        move |request: Request<()>| check(request, &*tell)
+        let tell = services.tell.clone();
+        move |request: Request<()>| check(request, &tell)
     };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<WorkersServer<workers::Service>>().await;
@@ -96,14 +95,14 @@ fn prompt((stream, _): (TcpStream, SocketAddr)) -> std::io::Result<TcpStream> {
 }
 
 /// Refuses a caller who speaks another protocol, in one sentence, here and there.
-fn check(request: Request<()>, tell: &(dyn Fn(&str) + Send + Sync)) -> Result<Request<()>, Status> {
+fn check(request: Request<()>, tell: &Tell) -> Result<Request<()>, Status> {
     match Protocol::ours().check(request.metadata()) {
         Ok(()) => Ok(request),
         Err(mismatch) => {
             let from = request
                 .remote_addr()
                 .map_or(String::new(), |from| format!(" (from {})", from.ip()));
-            tell(&format!("{mismatch}{from}"));
+            tell.warn(&format!("{mismatch}{from}"));
             Err(Status::failed_precondition(mismatch.to_string()))
         }
     }

@@ -7,6 +7,7 @@ mod place;
 mod ranges;
 mod send;
 mod span;
+mod tell;
 
 pub use opentelemetry::KeyValue;
 pub use opentelemetry::metrics::Meter;
@@ -14,3 +15,4 @@ pub use place::{BadTraceparent, Place, TRACEPARENT};
 pub use ranges::{EndedRange, Ranges};
 pub use send::{Collector, Sending, SendingError};
 pub use span::{Kind, Span, Spans};
+pub use tell::{Level, Line, Tell};

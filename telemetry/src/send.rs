@@ -18,7 +18,7 @@ use opentelemetry_sdk::trace::{
 };
 use tokio::sync::oneshot;
 
-use crate::Spans;
+use crate::{Spans, Tell};
 
 /// Spans that wait to be sent: the ranges of a job may all end within a second.
 const WAITING: usize = 16_384;
@@ -51,9 +51,6 @@ pub enum SendingError {
     #[error("the thread that sends to the collector cannot be started: {0}")]
     Thread(#[from] std::io::Error),
 }
-
-/// Tells a person, once, what is wrong with the collector.
-type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Something that sends, until it is ended.
 pub struct Sending {
@@ -189,10 +186,10 @@ impl Exporter for Watched {
             let is_away = sent.is_err();
             if is_away != self.is_away.swap(is_away, Ordering::Relaxed) {
                 match &sent {
-                    Err(error) => (self.tell)(&format!(
+                    Err(error) => self.tell.warn(&format!(
                         "the collector does not take spans ({error}); the work goes on without, and what it misses is dropped"
                     )),
-                    Ok(()) => (self.tell)("the collector takes spans again"),
+                    Ok(()) => self.tell.info("the collector takes spans again"),
                 }
             }
             sent

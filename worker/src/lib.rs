@@ -18,13 +18,12 @@ mod session;
 mod stages;
 
 use std::ffi::OsString;
-use std::sync::Arc;
 
 use trc2npy_common::convert::Io;
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::Address;
-use trc2npy_telemetry::Spans;
+use trc2npy_telemetry::{Spans, Tell};
 
 pub use control::Control;
 pub use machine::{Probe, probe};
@@ -52,7 +51,7 @@ pub struct WorkerConfig {
     /// Where spans of its leases go.
     pub spans: Spans,
     /// Told, in sentences for people, what happens.
-    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+    pub tell: Tell,
 }
 
 /// How a worker ended.

@@ -21,7 +21,7 @@ use trc2npy_proto::link::Announce;
 use trc2npy_proto::v1::workers_client::WorkersClient;
 use trc2npy_proto::v1::{self, from_worker, to_worker};
 use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
-use trc2npy_telemetry::Place;
+use trc2npy_telemetry::{Level, Place};
 
 use crate::control::{Asked, Control};
 use crate::crew::{Crew, Report, Task};
@@ -112,7 +112,7 @@ impl<'c> Session<'c> {
                 });
             }
             if told != why {
-                (self.config.tell)(&format!("{why}; trying again"));
+                self.config.tell.warn(&format!("{why}; trying again"));
                 told = why;
             }
             tokio::select! {
@@ -166,13 +166,17 @@ impl<'c> Session<'c> {
             .is_some_and(|known| *known != welcome.coordinator)
         {
             // It begins anew, and counts jobs and leases from 1: what is in hand belongs to others of these numbers.
-            (self.config.tell)("the coordinator has begun with other records: what was in hand is of no use to it");
+            self.config
+                .tell
+                .warn("the coordinator has begun with other records: what was in hand is of no use to it");
             self.forget_all();
             self.coordinator = Some(welcome.coordinator);
             return Err(Broken::Again("introducing this worker anew".to_owned()));
         }
         self.coordinator = Some(welcome.coordinator.clone());
-        (self.config.tell)(&format!("connected to the coordinator at {address}"));
+        self.config
+            .tell
+            .info(&format!("connected to the coordinator at {address}"));
         let ended: Vec<LeaseId> = self.in_hand.keys().copied().collect();
         for lease in ended {
             self.tell(&link, lease);
@@ -440,7 +444,7 @@ impl<'c> Session<'c> {
                 | Fault::Ended(why)
                 | Fault::Hopeless(why) = &fault
                 {
-                    (self.config.tell)(why);
+                    self.config.tell.line(Level::Warning, why, hand.lease.place);
                 }
                 hand.end = Some(End::Failed(fault));
             }

@@ -251,12 +251,14 @@ pub(super) fn tell(
             if outcome.state == State::AlreadyDone {
                 screen::chat("nothing to do: these arrays are finished, from the same files with the same options\n");
             }
+            let bad = screen::bad_rows_alone(outcome, &settings.name);
             if screen::talk() == Talk::Little {
-                let bad = screen::bad_rows_alone(outcome, &settings.name);
                 if !bad.is_empty() {
                     screen::remark(&bad);
                 }
             } else {
+                // People have it in the table.
+                screen::log::record(screen::log::Level::Warning, &bad, None);
                 screen::show(&screen::summary(outcome, &settings.name))?;
             }
         }

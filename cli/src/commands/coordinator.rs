@@ -1,12 +1,13 @@
 //! `coordinator`: takes jobs and leads workers, until it is asked to end.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use trc2npy_common::hang_up;
 use trc2npy_common::roots::Roots;
 use trc2npy_coordinator::journal;
 use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, HttpConfig, Token};
+
+use trc2npy_telemetry::Tell;
 
 use super::client::allow;
 use crate::failure::Failure;
@@ -46,7 +47,7 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
         stitch_threads: STITCH_THREADS,
         spans: telemetry::spans(),
         http,
-        tell: Arc::new(log),
+        tell: Tell::new(screen::line),
     };
     let coordinator = Coordinator::start(config).map_err(failed)?;
     let stop = coordinator.stopper();
@@ -83,9 +84,9 @@ fn page(options: &CoordinatorOptions) -> Result<Option<HttpConfig>, Failure> {
     Ok(Some(HttpConfig { listen, token }))
 }
 
-/// A line with the time of day, for whoever watches and for log files.
-pub(crate) fn log(line: &str) {
-    screen::chat(&format!("{}  {line}", screen::clock_time()));
+/// What the program itself says.
+pub(crate) fn log(text: &str) {
+    Tell::new(screen::line).info(text);
 }
 
 fn look(action: &JournalAction) -> Result<ExitCode, Failure> {

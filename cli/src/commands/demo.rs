@@ -21,11 +21,11 @@ use trc2npy_proto::Submission;
 use trc2npy_proto::link::Address;
 use trc2npy_proto::v1::{self, JobState};
 use trc2npy_synth::RunSpec;
-use trc2npy_telemetry::Spans;
+use trc2npy_telemetry::{Spans, Tell};
 use trc2npy_worker::{Control, Ended, WorkerConfig, WorkerError};
 
 use super::client::Client;
-use super::coordinator::{self, STITCH_THREADS};
+use super::coordinator::STITCH_THREADS;
 use super::{jobs, submit};
 use crate::failure::{Failure, INTERRUPTED};
 use crate::options::{self, DemoOptions, ProgressStyle};
@@ -109,9 +109,9 @@ impl Cluster {
             let mapping = format!("data={}", dir.display());
             Roots::parse([mapping]).map_err(|error| Failure::work(1, &error))
         };
-        let quiet: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(|line| {
+        let quiet = Tell::new(|line| {
             if screen::talk() == Talk::Much {
-                coordinator::log(line);
+                screen::line(line);
             }
         });
         let coordinator = Coordinator::start(CoordinatorConfig {
@@ -121,7 +121,7 @@ impl Cluster {
             state: dir.join("state"),
             stitch_threads: STITCH_THREADS,
             spans: Spans::default(),
-            tell: Arc::clone(&quiet),
+            tell: quiet.clone(),
         })
         .map_err(|error| Failure::work(1, &error))?;
         let address = Address::from(coordinator.addresses()[0]);
@@ -137,7 +137,7 @@ impl Cluster {
                 io: Io::Auto,
                 apart: super::worker::apart()?,
                 spans: Spans::default(),
-                tell: Arc::clone(&quiet),
+                tell: quiet.clone(),
             };
             let control = Control::new();
             let asked = control.clone();

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::{env, io};
 
 use serde_json::json;
@@ -11,6 +10,7 @@ use trc2npy_common::resources::{self, Machine, default_memory_limit};
 use trc2npy_common::roots::Roots;
 use trc2npy_proto::link::Address;
 use trc2npy_proto::worker_name;
+use trc2npy_telemetry::Tell;
 use trc2npy_worker::{Control, Ended, Probe, WorkerConfig};
 
 use super::client::allow;
@@ -98,7 +98,7 @@ fn config(address: &Address, options: &MachineOptions) -> Result<WorkerConfig, F
         io: options.io,
         apart: apart()?,
         spans: telemetry::spans(),
-        tell: Arc::new(log),
+        tell: Tell::new(screen::line),
     })
 }
 

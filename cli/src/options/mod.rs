@@ -7,6 +7,7 @@ mod convert;
 mod doctor;
 mod inspect;
 mod layers;
+mod log;
 mod mistakes;
 mod parsers;
 mod preview;
@@ -35,6 +36,7 @@ pub(crate) use convert::{
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::{FINISH, Origin, Settled};
+pub(crate) use log::LogOptions;
 pub(crate) use preview::{PictureFormat, PreviewOptions};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
@@ -58,6 +60,8 @@ struct Cli {
     talk: talk::TalkOptions,
     #[command(flatten)]
     telemetry: TelemetryOptions,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 #[derive(Subcommand, Debug)]
@@ -182,6 +186,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Fai
     let (matches, settled) = layers::read(argv)?;
     let asked = Cli::from_arg_matches(&matches).map_err(Failure::Usage)?;
     screen::set_talk(asked.talk.talk());
+    begin_log(&asked.log)?;
     let request = match asked.command {
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Inspect(options) => Request::Inspect(options),
@@ -205,6 +210,21 @@ pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Fai
         Asked::Man(options) => Request::Man(options),
     };
     Ok((request, asked.telemetry))
+}
+
+fn begin_log(options: &LogOptions) -> Result<(), Failure> {
+    let file = options.log_file.as_deref();
+    screen::log::begin(options.log_format, options.log_level, file).map_err(|error| {
+        let file = file.map_or_else(String::new, |file| file.display().to_string());
+        Failure::Options(format!("--log-file {file}: {error}: {}", source(&error)))
+    })
+}
+
+/// What lies behind an error.
+fn source(error: &dyn std::error::Error) -> String {
+    error
+        .source()
+        .map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
 }
 
 /// The options of `convert` when nothing is asked for: what `tes-ana` begins with.

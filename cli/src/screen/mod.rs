@@ -4,6 +4,7 @@
 mod canvas;
 mod end;
 mod fit;
+pub(crate) mod log;
 mod pace;
 mod progress;
 mod start;
@@ -24,6 +25,7 @@ use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use trc2npy_telemetry::Line;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +89,9 @@ pub(crate) fn show_json(value: &impl serde::Serialize) -> io::Result<()> {
 
 /// A remark that nobody needs who asked for little.
 pub(crate) fn chat(text: &str) {
-    if talk() != Talk::Little {
-        remark(text);
+    log::record(log::level_of(text), text, None);
+    if talk() != Talk::Little && log::is_shown(log::level_of(text)) {
+        print(text);
     }
 }
 
@@ -97,7 +100,28 @@ pub(crate) fn tell(text: &str) -> io::Result<()> {
     if talk() == Talk::Little { Ok(()) } else { show(text) }
 }
 
-/// A remark, on stderr. Where that is closed there is nobody to tell.
+/// A remark, on stderr and in the log.
 pub(crate) fn remark(text: &str) {
+    let level = log::level_of(text);
+    log::record(level, text, None);
+    if log::is_shown(level) {
+        print(text);
+    }
+}
+
+/// A line of a program that works for days, with the time of day, for whoever watches.
+pub(crate) fn line(line: &Line<'_>) {
+    let (level, word) = match line.level {
+        trc2npy_telemetry::Level::Warning => (log::Level::Warning, "warning: "),
+        trc2npy_telemetry::Level::Info => (log::Level::Info, ""),
+    };
+    log::record(level, line.text, line.place.as_ref());
+    if log::is_shown(level) && (talk() != Talk::Little || level == log::Level::Warning) {
+        print(&format!("{}  {word}{}", clock_time(), line.text));
+    }
+}
+
+/// Where the standard error is closed there is nobody to tell.
+fn print(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", painted(text.trim_end()));
 }

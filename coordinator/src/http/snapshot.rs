@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use trc2npy_coordinator_core::Ranges;
+use trc2npy_telemetry::Tell;
 
-use crate::Tell;
 use crate::clock::wall_ms;
 
 /// Parts of a channel's strip.
@@ -205,9 +205,9 @@ impl Chronicle {
     /// Tells on, and keeps what is told.
     pub(crate) fn listen(&self, tell: Tell) -> Tell {
         let chronicle = self.clone();
-        Arc::new(move |text| {
-            chronicle.note(text);
-            tell(text);
+        Tell::new(move |line| {
+            chronicle.note(line.text);
+            tell.again(line);
         })
     }
 
@@ -240,11 +240,11 @@ mod tests {
     fn the_chronicle_keeps_the_last_sentences_and_tells_on() {
         let (chronicle, heard) = (Chronicle::default(), Arc::new(Mutex::new(0)));
         let count = Arc::clone(&heard);
-        let tell = chronicle.listen(Arc::new(move |_| *count.lock().unwrap() += 1));
+        let tell = chronicle.listen(Tell::new(move |_| *count.lock().unwrap() += 1));
         for i in 0..SENTENCES + 5 {
-            tell(&format!("sentence {i}"));
+            tell.info(&format!("sentence {i}"));
         }
-        tell(&"long ".repeat(1000));
+        tell.warn(&"long ".repeat(1000));
         let last = chronicle.last();
         assert_eq!(last.len(), SENTENCES);
         assert_eq!(last[0].text.len(), LONGEST);

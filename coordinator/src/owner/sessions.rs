@@ -10,6 +10,7 @@ use trc2npy_coordinator_core::{Beat, Event, Grant, Hello, JobId, LeaseId, Loss, 
 
 use trc2npy_proto::v1::{self, answer, ask, from_worker, to_worker};
 use trc2npy_proto::worker_name;
+use trc2npy_telemetry::Level;
 
 use super::Owner;
 
@@ -72,7 +73,7 @@ impl Owner {
             Err(refused) => {
                 if let Refused::Because(status) = &refused {
                     let who = worker_name(&wire.name).map_or_else(|_| whence(from), |name| format!(" {name}"));
-                    (self.tell)(&format!("worker{who} refused: {}", status.message()));
+                    self.tell.warn(&format!("worker{who} refused: {}", status.message()));
                 }
                 // Whoever asked may be gone.
                 let _ = reply.send(Err(refused));
@@ -105,7 +106,8 @@ impl Owner {
         } else {
             format!(", with {}, which only workers see", others.join(", "))
         };
-        (self.tell)(&format!("worker {} has come{}{others}", hello.name, whence(from)));
+        self.tell
+            .info(&format!("worker {} has come{}{others}", hello.name, whence(from)));
         self.sessions.insert(
             session,
             WorkerSession {
@@ -203,12 +205,12 @@ impl Owner {
     pub(super) fn lose(&mut self, session: SessionId, loss: Loss) {
         self.forget_questions(session);
         if let Some(gone) = self.sessions.remove(&session) {
-            let how = match loss {
-                Loss::Goodbye => "has gone",
-                Loss::StreamBroken => "is lost",
-                Loss::Replaced => "comes again",
+            let (level, how) = match loss {
+                Loss::Goodbye => (Level::Info, "has gone"),
+                Loss::StreamBroken => (Level::Warning, "is lost"),
+                Loss::Replaced => (Level::Info, "comes again"),
             };
-            (self.tell)(&format!("worker {} {how}", gone.name));
+            self.tell.line(level, &format!("worker {} {how}", gone.name), None);
             self.step(Event::Lost { session, loss });
         }
     }
@@ -218,7 +220,7 @@ impl Owner {
         self.send_error(session, Status::aborted(why.to_owned()));
         self.forget_questions(session);
         if let Some(gone) = self.sessions.remove(&session) {
-            (self.tell)(&format!("worker {}: {why}", gone.name));
+            self.tell.warn(&format!("worker {}: {why}", gone.name));
         }
     }
 

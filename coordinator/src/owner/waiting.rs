@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use trc2npy_coordinator_core::{JobId, Reached};
 
+use trc2npy_telemetry::Level;
+
 use super::{Owner, TRY_AGAIN};
 use crate::journal::JobRecord;
 use crate::{planner, stitcher};
@@ -16,12 +18,14 @@ impl Owner {
         });
         match before {
             None => {
-                (self.tell)(&format!("job {id}: {} -> {}: waits: {why}", record.run, record.out));
+                let told = format!("job {id}: {} -> {}: waits: {why}", record.run, record.out);
                 self.enter(id, record, None, Some(why));
+                self.tell_of(id, Level::Warning, &told);
             }
             Some(Some(before)) if *before != why => {
-                (self.tell)(&format!("job {id} waits: {why}"));
+                let told = format!("job {id} waits: {why}");
                 *before = why;
+                self.tell_of(id, Level::Warning, &told);
             }
             // For the same reason; or it was cancelled meanwhile.
             Some(_) => {}
@@ -31,10 +35,11 @@ impl Owner {
     /// The job waits from now on, until it can be gone on with as after a restart.
     pub(super) fn set_aside(&mut self, job: JobId, why: String, reached: &[Reached]) {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
-        (self.tell)(&format!(
+        let told = format!(
             "job {job} waits: {why}; it is tried again every {} s",
             TRY_AGAIN.as_secs()
-        ));
+        );
+        self.tell.line(Level::Warning, &told, entry.record.place());
         entry.note_reached(reached);
         entry.waits = Some(why);
         entry.tried = false;

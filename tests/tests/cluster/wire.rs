@@ -66,6 +66,7 @@ fn names_that_would_do_something_to_a_terminal_are_refused_and_never_written() {
         };
         let message = FromWorker {
             message: Some(from_worker::Message::Hello(hello)),
+            traceparent: String::new(),
         };
         let refused = runtime().block_on(async {
             let mut workers = WorkersClient::with_interceptor(connect(&lab).await, Announce);

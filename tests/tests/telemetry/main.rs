@@ -6,5 +6,6 @@ mod away;
 #[cfg(unix)]
 mod cluster;
 mod convert;
+mod logs;
 mod receiver;
 mod rotel;

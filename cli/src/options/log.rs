@@ -1,0 +1,38 @@
+//! How what the program says is written, and where else: options of every subcommand.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::parsers::{Choice, choice};
+use crate::screen::log::{Format, Level};
+
+const FORMATS: &[Choice<Format>] = &[
+    ("text", "sentences for people", Format::Text),
+    (
+        "json",
+        "an object a line, with time, level, sentence, and the ids of trace and span",
+        Format::Json,
+    ),
+];
+const LEVELS: &[Choice<Level>] = &[
+    ("error", "what ended the work", Level::Error),
+    ("warning", "also what somebody should look at", Level::Warning),
+    ("info", "also what began and what ended", Level::Info),
+];
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogOptions {
+    /// How what is said beside results is written on the standard error
+    #[arg(long, value_name = "FORMAT", value_parser = choice(FORMATS), default_value = "text", global = true)]
+    pub(crate) log_format: Format,
+
+    /// How much of it is said
+    #[arg(long, value_name = "LEVEL", value_parser = choice(LEVELS), default_value = "info", global = true)]
+    pub(crate) log_level: Level,
+
+    /// Write it also to this file; each day has a file of its own, with the date behind the name, and two weeks are kept
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) log_file: Option<PathBuf>,
+}
