@@ -10,6 +10,7 @@
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
 //! - [`inspect`]: what a file, a run or an array holds, for people
 //! - [`preview`]: rows as traces for a picture
+//! - [`axis`], [`readable`]: numbers along an axis, values and times as people read them
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`selection`]: which rows and samples are taken
@@ -20,6 +21,7 @@
 //! - [`stitch`]: shards into the arrays that they belong to
 //! - [`resources`]: what the machine has and how much of it is free
 
+pub mod axis;
 pub mod channel;
 pub mod convert;
 pub mod fs;
@@ -31,6 +33,7 @@ pub mod outputs;
 pub mod panics;
 pub mod plan;
 pub mod preview;
+pub mod readable;
 pub mod resources;
 pub mod roots;
 pub mod selection;
