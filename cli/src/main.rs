@@ -30,6 +30,7 @@ fn run(request: Request, argv: &[OsString]) -> Result<ExitCode, Failure> {
         Request::Convert(options, settled) => commands::convert::run(&options, &settled, argv),
         Request::Inspect(options) => commands::inspect::run(&options),
         Request::Preview(options) => commands::preview::run(&options),
+        Request::Report(options) => commands::report::run(&options),
         Request::Verify(options) => commands::verify::run(&options),
         Request::Batch(options, settled) => commands::batch::run(&options, &settled, argv),
         Request::TesAna(options) => commands::tes_ana::run(&options, argv),

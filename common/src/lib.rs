@@ -10,6 +10,8 @@
 //! - [`fs`]: what differs between file systems and operating systems, each call with its Windows twin
 //! - [`inspect`]: what a file, a run or an array holds, for people
 //! - [`preview`]: rows as traces for a picture
+//! - [`report`]: a finished run as one page for a browser
+//! - [`axis`], [`readable`]: numbers along an axis, values and times as people read them
 //! - [`hang_up`]: a run that `nohup` has started stays deaf to the terminal's end
 //! - [`verify`]: whether they are still what was written, and what their sources hold
 //! - [`selection`]: which rows and samples are taken
@@ -21,6 +23,7 @@
 //! - [`resources`]: what the machine has and how much of it is free
 //! - [`doctor`]: whether a long run will go well on this machine
 
+pub mod axis;
 pub mod channel;
 pub mod convert;
 pub mod doctor;
@@ -33,6 +36,8 @@ pub mod outputs;
 pub mod panics;
 pub mod plan;
 pub mod preview;
+pub mod readable;
+pub mod report;
 pub mod resources;
 pub mod roots;
 pub mod selection;

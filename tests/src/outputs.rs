@@ -8,8 +8,8 @@ use std::path::Path;
 /// Output files by name.
 pub type Outputs = BTreeMap<String, Vec<u8>>;
 
-/// The finished outputs of a folder, none where it is not there; without the report, which tells of the day and the
-/// machine.
+/// The finished outputs of a folder, none where it is not there; without the reports, which tell of the day and
+/// the machine.
 ///
 /// # Panics
 /// Where they cannot be read.
@@ -23,7 +23,7 @@ pub fn outputs(out: &Path) -> Outputs {
         .filter(|path| path.is_file())
         .filter_map(|path| {
             let name = path.file_name()?.to_string_lossy().into_owned();
-            let is_output = name != "report.json" && !name.starts_with('.');
+            let is_output = !["report.json", "report.html"].contains(&name.as_str()) && !name.starts_with('.');
             is_output.then(|| (name, fs::read(&path).expect("an output can be read")))
         })
         .collect()

@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 pub(crate) mod jobs;
 mod on_finish;
 pub(crate) mod preview;
+pub(crate) mod report;
 pub(crate) mod shell;
 pub(crate) mod submit;
 pub(crate) mod synth;

@@ -11,6 +11,7 @@ mod log;
 mod mistakes;
 mod parsers;
 mod preview;
+mod report;
 mod shell;
 mod synth;
 mod talk;
@@ -38,6 +39,7 @@ pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use log::LogOptions;
 pub(crate) use preview::{PictureFormat, PreviewOptions};
+pub(crate) use report::ReportOptions;
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
 pub(crate) use telemetry::TelemetryOptions;
@@ -73,6 +75,8 @@ enum Asked {
     Inspect(Box<InspectOptions>),
     /// Draw traces: in the terminal, or as SVG or PNG
     Preview(Box<PreviewOptions>),
+    /// Write a finished run's page for the browser again: report.html
+    Report(ReportOptions),
     /// Check finished arrays against what was written, and against their .trc files
     Verify(Box<VerifyOptions>),
     /// Convert every run below a folder; safe to repeat, only what is new or unfinished is done
@@ -161,6 +165,7 @@ pub(crate) enum Request {
     Convert(Box<ConvertOptions>, Settled),
     Inspect(Box<InspectOptions>),
     Preview(Box<PreviewOptions>),
+    Report(ReportOptions),
     Verify(Box<VerifyOptions>),
     Batch(Box<BatchOptions>, Settled),
     TesAna(Box<TesAnaOptions>),
@@ -191,6 +196,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Fai
         Asked::Convert(options) => Request::Convert(options, settled),
         Asked::Inspect(options) => Request::Inspect(options),
         Asked::Preview(options) => Request::Preview(options),
+        Asked::Report(options) => Request::Report(options),
         Asked::Verify(options) => Request::Verify(options),
         Asked::Batch(options) => Request::Batch(options, settled),
         Asked::TesAna(options) => Request::TesAna(options),

@@ -326,6 +326,7 @@ impl Assembly {
             self.watch.add_read(range.bytes_in);
             self.watch.add_written(Bytes(range.data_len));
         }
+        self.watch.note_pace();
         state.workspace.commit(new)?;
         drop(state);
         for name in shards {
@@ -365,6 +366,7 @@ impl Assembly {
         report::summarise(workspace, &self.run.settings, times, &mut outcome);
         report::write(&outcome, workspace, &self.run, times, &self.watch, workers)?;
         publish::finish(workspace, &self.run.settings, began.elapsed())?;
+        report::write_page(&mut outcome);
         workspace.release();
         self.watch.enter(Phase::Done);
         Ok(outcome)

@@ -120,9 +120,10 @@ fn half_of(sync_every: Bytes) -> Bytes {
     Bytes(sync_every.0 / 2)
 }
 
-fn wait(time: Duration, stop: &Stop) {
+fn wait(time: Duration, watch: &Watch, stop: &Stop) {
     let end = Instant::now() + time;
     while !stop.requested() && Instant::now() < end {
+        watch.note_pace();
         std::thread::sleep(LOOK.min(end.saturating_duration_since(Instant::now())));
     }
 }
@@ -236,7 +237,7 @@ impl Crew<'_> {
         self.watch.enter(Phase::Syncing);
         committer.commit()?;
         self.watch.enter(Phase::Settling);
-        wait(self.settings.settle, self.stop);
+        wait(self.settings.settle, self.watch, self.stop);
         if self.stop.requested() {
             return Ok(());
         }
@@ -330,6 +331,7 @@ impl Crew<'_> {
             if looked.is_none_or(|at| at.elapsed() >= LOOK) {
                 let memory = gauge.sample();
                 self.watch.note_memory(memory.resident);
+                self.watch.note_pace();
                 scarce.store(pressure.update(memory.used_fraction), Ordering::Relaxed);
                 looked = Some(Instant::now());
             }

@@ -13,6 +13,7 @@ mod input;
 mod job;
 mod journal;
 pub mod mapped;
+mod pace;
 mod publish;
 mod range;
 mod report;
@@ -31,6 +32,7 @@ pub use assembly::{Assembly, AssemblyJob, Landed, Opened};
 pub use budget::{BlockSizes, Budget, LEAST_MEMORY, MemoryShort};
 pub use error::ConvertError;
 pub use job::{range_size, unreadable_allowed};
+pub use pace::PacePoint;
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Reading};
 pub use settings::{BadName, Io, NameTemplate, Overwrite, Settings};
 pub use stages::{RangeListener, RangeStory, Stages};
@@ -278,6 +280,7 @@ impl Call<'_> {
             report::summarise(workspace, &run.settings, &times, outcome);
             report::write(outcome, workspace, run, &times, watch, &[])?;
             publish::finish(workspace, &run.settings, began.elapsed())?;
+            report::write_page(outcome);
         }
         watch.enter(Phase::Done);
         Ok(())

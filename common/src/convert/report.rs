@@ -1,6 +1,6 @@
-//! What is said of a finished run: its channels for the caller, and `report.json`.
+//! What is said of a finished run: its channels for the caller, `report.json`, and from it `report.html`.
 //!
-//! Unlike the other files the report tells of this machine, this day and this run, and is not reproducible.
+//! Unlike the other files the reports tell of this machine, this day and this run, and are not reproducible.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::error::ConvertError;
+use super::pace::PacePoint;
 use super::settings::Settings;
 use super::synced::SyncedRange;
 use super::watch::Watch;
@@ -116,6 +117,8 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     workers: &'a [String],
     speed: Speed,
+    /// How far it was, about once a second.
+    pace: Vec<PacePoint>,
     channels: Vec<Json>,
     findings: &'a crate::plan::Findings,
     notes: &'a [String],
@@ -248,12 +251,24 @@ pub(super) fn write(
         settings: settings(&run.settings),
         workers,
         speed: Speed::of(times, watch),
+        pace: watch.pace(),
         channels: outcome.channels.iter().map(channel).collect(),
         findings: &outcome.findings,
         notes: &outcome.notes,
         bad_files: &outcome.bad_files,
     };
     Ok(fs::write_file(&outcome.out.join("report.json"), &sealed(&report))?)
+}
+
+/// Writes `report.html` beside it. The run is finished without: what fails is told in a sentence.
+pub(super) fn write_page(outcome: &mut Outcome) {
+    if let Err(error) = crate::report::write(&outcome.out) {
+        outcome.notes.push(format!(
+            "the page {} was not written ({error}); the arrays are finished, and trc2npy report {} tries it again",
+            crate::report::NAME,
+            outcome.out.display()
+        ));
+    }
 }
 
 fn source_folder(folder: &Folder) -> SourceFolder<'_> {

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
+use super::pace::{Pace, PacePoint};
 use super::stages::RangeListener;
 use crate::units::Bytes;
 
@@ -87,6 +88,8 @@ pub struct Watch {
     listener: Option<RangeListener>,
     /// When each phase began; only where somebody listens.
     phases: Mutex<Vec<(Phase, SystemTime)>>,
+    /// Since when it is looked at, and what was seen; none before the run begins.
+    pace: Mutex<Option<(Instant, Pace)>>,
 }
 
 impl Watch {
@@ -166,6 +169,8 @@ impl Watch {
         ] {
             counter.store(0, Ordering::Relaxed);
         }
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Pace::default()));
+        self.note_pace();
     }
 
     pub(crate) fn resume(&self, rows: u64, bad_rows: u64, bytes_in: Bytes) {
@@ -194,6 +199,32 @@ impl Watch {
     pub(crate) fn note_memory(&self, bytes: Bytes) {
         self.memory.store(bytes.0, Ordering::Relaxed);
         self.memory_peak.fetch_max(bytes.0, Ordering::Relaxed);
+    }
+
+    /// Keeps how far the run is, where that was not done within the last second. May be called as often as one likes.
+    pub(crate) fn note_pace(&self) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((began, pace)) = &mut *pace {
+            pace.note(began.elapsed(), |s| self.pace_point(s));
+        }
+    }
+
+    /// How the run came along until now.
+    pub(crate) fn pace(&self) -> Vec<PacePoint> {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.as_ref().map_or_else(Vec::new, |(began, pace)| {
+            pace.ended(began.elapsed(), |s| self.pace_point(s))
+        })
+    }
+
+    fn pace_point(&self, s: f64) -> PacePoint {
+        let now = self.read();
+        PacePoint {
+            s,
+            bytes: now.bytes_in.saturating_sub(now.bytes_in_before),
+            rows: now.rows.saturating_sub(now.rows_before),
+            memory: (now.memory > Bytes(0)).then_some(now.memory),
+        }
     }
 }
 

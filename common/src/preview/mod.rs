@@ -21,7 +21,7 @@ pub const MOST_TRACES: u64 = 1000;
 pub const MOST_PANELS: usize = 8;
 
 /// Samples read at a time.
-const BLOCK: u32 = 1 << 18;
+pub(crate) const BLOCK: u32 = 1 << 18;
 
 /// The rows of one channel.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use super::tally::{Kept, Seen};
 use crate::fs::StorageError;
 use crate::outputs::{Description, FileList, Paths};
 use crate::plan::{self, Examples};
+use crate::report;
 use crate::trc::{Field, FieldSet};
 use crate::units::Bytes;
 
@@ -210,7 +211,9 @@ impl Ours {
         let files = outputs.iter().flat_map(|paths| {
             let folder = std::fs::canonicalize(paths.folder()).unwrap_or_default();
             let names = paths.all().map(|path| path.file_name().unwrap_or_default().to_owned());
-            let names = names.into_iter().chain([OsString::from("report.json")]);
+            let names = names
+                .into_iter()
+                .chain(["report.json", report::NAME].map(OsString::from));
             names.map(move |name| (folder.clone(), name))
         });
         Self(files.collect())

@@ -149,11 +149,11 @@ pub(crate) fn converted(run: &ConvertRun) -> Converted {
     convert(run, &Watch::new(), &Stop::new()).unwrap()
 }
 
-/// The finished outputs of a folder, without the report.
+/// The finished outputs of a folder, without the reports.
 pub(crate) fn outputs(out: &Path) -> Outputs {
     let files = std::fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
     files
-        .filter(|path| path.is_file() && path.file_name().unwrap() != "report.json")
+        .filter(|path| path.is_file() && !path.file_name().unwrap().to_string_lossy().starts_with("report."))
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             (name, std::fs::read(&path).unwrap())

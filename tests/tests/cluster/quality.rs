@@ -148,7 +148,7 @@ fn told(out: &Path) -> Value {
     let mut report: Value = serde_json::from_str(&fs::read_to_string(out.join("report.json")).unwrap()).unwrap();
     let top = report.as_object_mut().unwrap();
     for key in [
-        "crc32c", "finished", "machine", "output", "plan", "settings", "speed", "workers",
+        "crc32c", "finished", "machine", "output", "pace", "plan", "settings", "speed", "workers",
     ] {
         top.remove(key);
     }

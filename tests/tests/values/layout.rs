@@ -38,9 +38,11 @@ fn a_channel_is_four_files_that_numpy_and_json_read() {
             assert!(names.contains(&format!("{channel}--Trace{end}")), "{names:?}");
         }
     }
-    assert!(names.contains(&"report.json".to_owned()), "{names:?}");
-    // Eight, the report, and the state for the next run.
-    assert_eq!(names.len(), 10, "{names:?}");
+    for report in ["report.json", "report.html"] {
+        assert!(names.contains(&report.to_owned()), "{names:?}");
+    }
+    // Eight, two reports, and the state for the next run.
+    assert_eq!(names.len(), 11, "{names:?}");
 
     let index = Npy::read(&out.join("C1--Trace.index.npy"));
     assert_eq!(

@@ -1,8 +1,8 @@
 //! Traces drawn with characters: every character is a few dots, and lines go from dot to dot.
 
+use trc2npy_common::axis::Axis;
 use trc2npy_common::preview::{Panel, Trace};
 
-use super::axis::Axis;
 use super::{horizontal_range, horizontal_title, printable, title, vertical_range};
 use crate::screen::{Canvas, Glyphs, wrapped};
 

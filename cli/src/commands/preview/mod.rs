@@ -1,7 +1,6 @@
-//! `preview`: traces with time and voltage axes. What is common to all forms is here and in `axis`; `picture` draws SVG and
-//! PNG, `characters` in the terminal.
+//! `preview`: traces with time and voltage axes. What is common to all forms is here; `picture` draws SVG and PNG,
+//! `characters` in the terminal.
 
-mod axis;
 mod characters;
 mod picture;
 

@@ -9,9 +9,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{
     BLACK, Color, FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, TextStyle, WHITE, register_font,
 };
+use trc2npy_common::axis::Axis;
 use trc2npy_common::preview::{Panel, Point, Trace};
 
-use super::axis::Axis;
 use super::{horizontal_range, horizontal_title, printable, title, vertical_range};
 
 /// Of a row, more than this cannot be seen: about the columns of the picture that traces are drawn in.

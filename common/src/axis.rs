@@ -1,27 +1,32 @@
 //! The numbers along an axis: round ones, in a unit with a prefix, as many as there is room for.
 
-use crate::screen::PREFIXES;
+use crate::readable::PREFIXES;
 
 /// An axis from `start` to `end`.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
-    pub(super) start: f64,
-    pub(super) end: f64,
+pub struct Axis {
+    /// Where it begins.
+    pub start: f64,
+    /// Where it ends.
+    pub end: f64,
     /// The unit that the labels are in; may be empty.
-    pub(super) unit: String,
-    pub(super) ticks: Vec<Tick>,
+    pub unit: String,
+    /// Its numbers, in order.
+    pub ticks: Vec<Tick>,
 }
 
 /// A number along an axis.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
-    pub(super) value: f64,
-    pub(super) label: String,
+pub struct Tick {
+    /// Where it stands.
+    pub value: f64,
+    /// What stands there, in the axis' unit.
+    pub label: String,
 }
 
 impl Axis {
     /// An axis with at most `most` ticks, of which as many are taken as `fits` lets pass. `start` must be below `end`.
-    pub(super) fn new(start: f64, end: f64, unit: &str, most: usize, fits: impl Fn(&Self) -> bool) -> Self {
+    pub fn new(start: f64, end: f64, unit: &str, most: usize, fits: impl Fn(&Self) -> bool) -> Self {
         let (exponent, unit) = prefixed(start.abs().max(end.abs()), unit);
         let mut axis = Self {
             start,
@@ -40,12 +45,12 @@ impl Axis {
     }
 
     /// Where a value lies: 0 at the start, 1 at the end.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub fn place(&self, value: f64) -> f64 {
         (value - self.start) / (self.end - self.start)
     }
 
     /// Columns of the widest label.
-    pub(super) fn widest(&self) -> usize {
+    pub fn widest(&self) -> usize {
         self.ticks.iter().map(|tick| tick.label.len()).max().unwrap_or(0)
     }
 }
