@@ -113,15 +113,14 @@ impl Answer {
 /// Sends a request of HTTP/1.0, whose answer ends with the connection; `Host` is the address unless said otherwise.
 pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
-    let mut request = format!("{method} {path} HTTP/1.0\r\n");
+    stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
+    let mut lines = vec![format!("{method} {path} HTTP/1.0")];
     if !headers.iter().any(|(name, _)| *name == "Host") {
-        request += &format!("Host: {address}\r\n");
+        lines.push(format!("Host: {address}"));
     }
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    stream.write_all((request + "\r\n").as_bytes()).unwrap();
+    lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    let request = lines.join("\r\n") + "\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
     stream
 }
 
@@ -152,15 +151,18 @@ impl Events {
         }
     }
 
-    /// The next snapshot.
+    /// The next snapshot; fails where nothing changes for a minute.
     pub(crate) fn next(&mut self) -> Value {
         let mut line = String::new();
+        let mut comments = 0;
         loop {
+            assert!(comments < 4, "nothing changes any more");
             line.clear();
             assert!(self.0.read_line(&mut line).unwrap() > 0, "the events have ended");
             if let Some(json) = line.strip_prefix("data: ") {
                 return serde_json::from_str(json).unwrap();
             }
+            comments += u32::from(line.starts_with(':'));
         }
     }
 }

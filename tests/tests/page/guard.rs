@@ -164,8 +164,8 @@ fn what_others_could_reach_needs_a_token_or_a_word() {
         coordinator.kill();
     }
     // A port in use is told before anything is begun.
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
     let ended = call(&["--http", &address]).run();
     ended
         .must_end_with(1)
