@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use tracing::field::{DisplayValue, display};
 use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 use trc2npy_telemetry::Place;
@@ -73,9 +74,11 @@ where
         .with_writer(to)
         .with_target(false)
         .with_ansi(false);
+    // Libraries have much to say of themselves.
+    let own = Targets::new().with_target(module_path!(), LevelFilter::INFO);
     match format {
-        Format::Text => Box::new(layer),
-        Format::Json => Box::new(layer.json().flatten_event(true)),
+        Format::Text => Box::new(layer.with_filter(own)),
+        Format::Json => Box::new(layer.json().flatten_event(true).with_filter(own)),
     }
 }
 
