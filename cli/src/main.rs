@@ -16,11 +16,9 @@ fn main() -> ExitCode {
     failure::guarded(|| {
         let argv: Vec<_> = std::env::args_os().collect();
         let (request, telemetry) = options::read(&argv)?;
-        let sending = telemetry::begin(&telemetry, &request)?;
+        telemetry::begin(&telemetry, &request)?;
         let ended = run(request, &argv);
-        if let Some(sending) = sending {
-            sending.end();
-        }
+        telemetry::end();
         ended
     })
 }

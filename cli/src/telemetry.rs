@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+use prometheus::proto::MetricFamily;
 use trc2npy_common::convert::{ConvertError, Converted, Phase, RangeListener, RangeStory, Watch};
 use trc2npy_common::resources;
 use trc2npy_telemetry::{Collector, EndedRange, Kind, Level, Place, Ranges, Sending, Span, Spans, Tell};
@@ -12,15 +13,30 @@ use crate::options::{Request, TelemetryOptions};
 use crate::screen;
 
 /// Of this process; not set where nobody hears them.
-static SPANS: OnceLock<Spans> = OnceLock::new();
+static SENDING: OnceLock<Sending> = OnceLock::new();
 
 /// Where this process's spans go.
 pub(crate) fn spans() -> Spans {
-    SPANS.get().cloned().unwrap_or_default()
+    SENDING.get().map(Sending::spans).unwrap_or_default()
+}
+
+/// Sends from now on what this gathers.
+pub(crate) fn measure(gather: impl Fn() -> Vec<MetricFamily> + Send + 'static) -> Result<(), Failure> {
+    match SENDING.get() {
+        Some(sending) => sending.measure(gather).map_err(|error| Failure::work(1, &error)),
+        None => Ok(()),
+    }
+}
+
+/// Sends what is not sent yet, where a collector is named. Delays nobody for long.
+pub(crate) fn end() {
+    if let Some(sending) = SENDING.get() {
+        sending.end();
+    }
 }
 
 /// Begins to send, if a collector is named and the command is one whose work is worth it.
-pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<Option<Sending>, Failure> {
+pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<(), Failure> {
     let (role, name) = match request {
         Request::Convert(..) => ("convert", None),
         Request::Batch(..) => ("batch", None),
@@ -28,7 +44,7 @@ pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<Opt
         Request::Coordinator(options) if options.action.is_none() => ("coordinator", None),
         Request::Worker(options) if options.action.is_none() => ("worker", options.machine.name.clone()),
         Request::Submit(..) => ("submit", None),
-        _ => return Ok(None),
+        _ => return Ok(()),
     };
     let collector = Collector {
         endpoint: options.otlp_endpoint.clone(),
@@ -36,7 +52,7 @@ pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<Opt
         role,
     };
     if !collector.is_named() {
-        return Ok(None);
+        return Ok(());
     }
     let sending = collector
         .start(Tell::new(|line| match line.level {
@@ -44,8 +60,8 @@ pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<Opt
             Level::Info => screen::chat(line.text),
         }))
         .map_err(|error| Failure::Options(format!("--otlp-endpoint {error}")))?;
-    let _ = SPANS.set(sending.spans());
-    Ok(Some(sending))
+    let _ = SENDING.set(sending);
+    Ok(())
 }
 
 /// The trace of what this machine converts by itself.

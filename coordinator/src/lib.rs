@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
+use prometheus::proto::MetricFamily;
 use tokio::sync::oneshot;
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::counted;
@@ -206,6 +207,16 @@ impl Coordinator {
     /// Where its status page is; empty where it has none.
     pub fn pages(&self) -> &[SocketAddr] {
         &self.pages
+    }
+
+    /// What it counts and measures, whenever it is asked, from any thread; nothing once it has ended.
+    pub fn metrics(&self) -> impl Fn() -> Vec<MetricFamily> + Send + use<> {
+        let inbox = self.inbox.clone();
+        move || {
+            let looked = inbox.ask_and_wait(|owner| (owner.status(), owner.gauges()));
+            let families = looked.and_then(|(status, gauges)| inbox.meters().families(&status, &gauges).ok());
+            families.unwrap_or_default()
+        }
     }
 
     /// Something that makes it end, from any thread.

@@ -3,6 +3,7 @@
 //! A span here is told when it is over, with its ids and its times: a job outlives the process that began it, so whoever
 //! ends it must be able to tell all of it. Sending is never waited for: what a collector is too slow for is dropped.
 
+mod metrics;
 mod place;
 mod ranges;
 mod send;
@@ -10,7 +11,6 @@ mod span;
 mod tell;
 
 pub use opentelemetry::KeyValue;
-pub use opentelemetry::metrics::Meter;
 pub use place::{BadTraceparent, Place, TRACEPARENT};
 pub use ranges::{EndedRange, Ranges};
 pub use send::{Collector, Sending, SendingError};

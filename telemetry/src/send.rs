@@ -3,21 +3,22 @@
 use std::env;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Meter, MeterProvider as _};
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanExporter as Exporter, SpanProcessor,
 };
+use prometheus::proto::MetricFamily;
 use tokio::sync::oneshot;
+use tonic::transport::Endpoint;
 
+use crate::metrics::{Destination, Measuring};
 use crate::{Spans, Tell};
 
 /// Spans that wait to be sent: the ranges of a job may all end within a second.
@@ -56,7 +57,8 @@ pub enum SendingError {
 pub struct Sending {
     spans: Spans,
     processor: Arc<BatchSpanProcessor>,
-    meters: SdkMeterProvider,
+    destination: Mutex<Option<Destination>>,
+    measuring: Mutex<Option<Measuring>>,
     _runtime: oneshot::Sender<()>,
 }
 
@@ -91,18 +93,23 @@ impl Collector {
             source,
         };
         let mut spans = SpanExporter::builder().with_tonic();
-        let mut metrics = MetricExporter::builder().with_tonic();
         if let Some(endpoint) = &self.endpoint {
             spans = spans.with_endpoint(endpoint);
-            metrics = metrics.with_endpoint(endpoint);
         }
         let exporter = Watched {
             exporter: spans.build().map_err(wrong)?,
             is_away: AtomicBool::new(false),
-            tell,
+            tell: tell.clone(),
         };
-        let metrics = metrics.build().map_err(wrong)?;
         let resource = self.resource();
+        let destination = self.metrics_endpoint().map(|endpoint| Destination {
+            endpoint,
+            resource: resource
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
+            tell,
+        });
         let mut waiting = BatchConfigBuilder::default();
         if env::var_os("OTEL_BSP_MAX_QUEUE_SIZE").is_none() {
             waiting = waiting.with_max_queue_size(WAITING);
@@ -110,16 +117,24 @@ impl Collector {
         let mut processor = BatchSpanProcessor::new(exporter, waiting.build());
         processor.set_resource(&resource);
         let processor = Arc::new(processor);
-        let meters = SdkMeterProvider::builder()
-            .with_resource(resource)
-            .with_reader(PeriodicReader::builder(metrics).build())
-            .build();
         Ok(Sending {
             spans: Spans::to(Arc::clone(&processor) as Arc<dyn SpanProcessor>),
             processor,
-            meters,
+            destination: Mutex::new(destination),
+            measuring: Mutex::new(None),
             _runtime: runtime,
         })
+    }
+
+    /// None where it is no address: spans have told that.
+    fn metrics_endpoint(&self) -> Option<Endpoint> {
+        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let endpoint = self
+            .endpoint
+            .clone()
+            .or_else(|| variable("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"))
+            .or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT"))?;
+        Endpoint::from_shared(endpoint).ok()
     }
 
     fn resource(&self) -> Resource {
@@ -145,17 +160,25 @@ impl Sending {
         self.spans.clone()
     }
 
-    /// Makes the instruments whose values are sent.
-    pub fn meter(&self) -> Meter {
-        self.meters.meter("trc2npy")
+    /// Sends from now on what `gather` gives, every now and then: what Prometheus would read.
+    pub fn measure(&self, gather: impl Fn() -> Vec<MetricFamily> + Send + 'static) -> Result<(), SendingError> {
+        let destination = lock(&self.destination).take();
+        if let Some(destination) = destination {
+            *lock(&self.measuring) = Some(Measuring::start(destination, gather)?);
+        }
+        Ok(())
     }
 
     /// Sends what waits, for [`AT_THE_END`] at most: a collector that is away delays nobody's exit.
-    pub fn end(self) {
+    pub fn end(&self) {
         let (done, is_done) = mpsc::channel();
+        let processor = Arc::clone(&self.processor);
+        let measuring = lock(&self.measuring).take();
         let ended = thread::Builder::new().name("last spans".to_owned()).spawn(move || {
-            let _ = self.processor.shutdown_with_timeout(AT_THE_END);
-            let _ = self.meters.shutdown_with_timeout(AT_THE_END);
+            let _ = processor.shutdown_with_timeout(AT_THE_END);
+            if let Some(measuring) = measuring {
+                measuring.end();
+            }
             let _ = done.send(());
         });
         if ended.is_ok() {
@@ -163,6 +186,10 @@ impl Sending {
             let _ = is_done.recv_timeout(AT_THE_END);
         }
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Tells when the collector goes and comes.

@@ -50,6 +50,7 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
         tell: Tell::new(screen::line),
     };
     let coordinator = Coordinator::start(config).map_err(failed)?;
+    telemetry::measure(coordinator.metrics())?;
     let stop = coordinator.stopper();
     let handler = move || stop();
     // Without it a signal ends the program at once: the journal is whole at any moment.

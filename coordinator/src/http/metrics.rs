@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use prometheus::proto::MetricFamily;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder, exponential_buckets,
 };
@@ -186,10 +187,15 @@ impl Meters {
 
     /// All of it, with the gauges, as Prometheus reads it.
     pub(super) fn text(&self, status: &Status, gauges: &Gauges) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.families(status, gauges)?)
+    }
+
+    /// The same for a collector.
+    pub(crate) fn families(&self, status: &Status, gauges: &Gauges) -> Result<Vec<MetricFamily>, prometheus::Error> {
         let mut families = self.registry.gather();
         families.extend(now(status, gauges)?.gather());
         families.sort_by(|one, other| one.name().cmp(other.name()));
-        TextEncoder::new().encode_to_string(&families)
+        Ok(families)
     }
 }
 

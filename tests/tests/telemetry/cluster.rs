@@ -124,6 +124,16 @@ fn a_job_of_two_workers_one_of_which_is_killed_is_one_trace() {
     let good = site.worker("good");
     doomed.kill_now();
     submitted.wait().must_succeed();
+    // The coordinator's metrics come, too, under the names that Prometheus reads.
+    for (name, value) in [
+        ("committed_rows_total", 120.0),
+        ("bad_rows_total", 0.0),
+        ("workers_connected", 1.0),
+    ] {
+        poll(format!("{name} to be {value}"), || {
+            (receiver.metric(&format!("trc2npy_{name}"))? == value).then_some(())
+        });
+    }
     // What ends, sends all that it has.
     for running in [good, coordinator] {
         running.signal(Signal::TERM);

@@ -12,6 +12,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{Tra
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -77,7 +79,8 @@ fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
 #[derive(Clone, Default)]
 struct Kept {
     spans: Arc<Mutex<Vec<Told>>>,
-    metrics: Arc<Mutex<Vec<String>>>,
+    /// The last value of each counter and gauge without labels.
+    metrics: Arc<Mutex<BTreeMap<String, f64>>>,
 }
 
 pub(crate) struct Receiver {
@@ -114,7 +117,19 @@ impl MetricsService for Kept {
         let metrics = of_processes
             .flat_map(|one| one.scope_metrics)
             .flat_map(|scope| scope.metrics);
-        self.metrics.lock().unwrap().extend(metrics.map(|metric| metric.name));
+        let values = metrics.filter_map(|metric| {
+            let points = match metric.data? {
+                Data::Sum(sum) => sum.data_points,
+                Data::Gauge(gauge) => gauge.data_points,
+                _ => return None,
+            };
+            let alone = points.into_iter().find(|point| point.attributes.is_empty())?;
+            let Number::AsDouble(value) = alone.value? else {
+                return None;
+            };
+            Some((metric.name, value))
+        });
+        self.metrics.lock().unwrap().extend(values);
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
@@ -146,6 +161,10 @@ impl Receiver {
         heard(call, &self.endpoint())
     }
 
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        self.kept.metrics.lock().unwrap().get(name).copied()
+    }
+
     pub(crate) fn spans(&self) -> Vec<Told> {
         self.kept.spans.lock().unwrap().clone()
     }
@@ -154,4 +173,5 @@ impl Receiver {
 pub(crate) fn heard(call: Call, endpoint: &str) -> Call {
     call.args(["--otlp-endpoint", endpoint])
         .env("OTEL_BSP_SCHEDULE_DELAY", "100")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
 }
