@@ -3,6 +3,7 @@
 
 mod effects;
 mod sessions;
+mod speed;
 mod views;
 mod waiting;
 mod watched;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 use tonic::Status;
+use trc2npy_common::convert::BadFile;
 use trc2npy_coordinator_core::{
     Amount, ChannelView, Core, Effect, Ending, Event, Found, JobId, JobSpec, JobView, Loss, Reached, Record, SessionId,
     Shard,
@@ -29,6 +31,7 @@ use crate::recorder::Recorder;
 use crate::{Restored, planner, stitcher};
 use sessions::{Asked, WorkerSession};
 pub(crate) use sessions::{Joining, Refused};
+use speed::Speed;
 pub(crate) use watched::Look;
 use watched::{BadParts, Watched};
 
@@ -66,6 +69,8 @@ pub(crate) enum Message {
     Closed(JobId),
     /// All files of a job have their names, or why not.
     Published(JobId, Result<Finished, String>),
+    /// Some of its bad files, for people.
+    BadFiles(JobId, Vec<BadFile>),
     /// Something about it came up, for people.
     Noted(JobId, Vec<String>),
     /// Someone wants to know or to change something.
@@ -160,6 +165,8 @@ pub(crate) struct JobEntry {
     speed: Speed,
     /// Where it has bad rows, for people; what an earlier start saw of that is not known.
     bad_parts: BadParts,
+    /// Some of its bad files, while it runs.
+    bad_files: Vec<BadFile>,
 }
 
 impl JobEntry {
@@ -170,42 +177,6 @@ impl JobEntry {
                 rows: reached.rows,
                 bad_rows: reached.bad_rows,
             });
-        }
-    }
-}
-
-/// Bytes a second over the last half minute or so.
-#[derive(Default)]
-struct Speed {
-    at: Option<(Instant, u64)>,
-    per_second: f64,
-}
-
-impl Speed {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, and is never negative"
-    )]
-    fn bytes_per_second(&self) -> u64 {
-        self.per_second as u64
-    }
-
-    fn look(&mut self, now: Instant, bytes: u64) {
-        let Some((then, before)) = self.at else {
-            self.at = Some((now, bytes));
-            return;
-        };
-        let seconds = now.duration_since(then).as_secs_f64();
-        if seconds >= 1.0 {
-            let fresh = bytes.saturating_sub(before) as f64 / seconds;
-            let weight = (seconds / 15.0).min(1.0);
-            self.per_second = if self.per_second == 0.0 {
-                fresh
-            } else {
-                self.per_second + (fresh - self.per_second) * weight
-            };
-            self.at = Some((now, bytes));
         }
     }
 }
@@ -321,6 +292,7 @@ impl Owner {
                 Message::LetGo(job) => self.let_go(job),
                 Message::Closed(job) => self.closed(job),
                 Message::Published(job, result) => self.published(job, result),
+                Message::BadFiles(job, files) => self.note_bad_files(job, files),
                 Message::Noted(job, notes) => {
                     if let Some(entry) = self.jobs.get_mut(&job) {
                         entry.record.warnings.extend(notes);
@@ -344,6 +316,7 @@ impl Owner {
             over: watch::Sender::new(is_over),
             speed: Speed::default(),
             bad_parts: BadParts::default(),
+            bad_files: Vec::new(),
         };
         self.jobs.insert(id, entry);
     }
