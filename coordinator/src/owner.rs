@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 use tonic::Status;
+use trc2npy_common::convert::BadFile;
 use trc2npy_coordinator_core::{
     Amount, ChannelView, Core, Effect, Ending, Event, Found, JobId, JobSpec, JobView, Loss, Reached, Record, SessionId,
     Shard,
@@ -70,6 +71,8 @@ pub(crate) enum Message {
     Closed(JobId),
     /// All files of a job have their names, or why not.
     Published(JobId, Result<Finished, String>),
+    /// Some of its bad files, for people.
+    BadFiles(JobId, Vec<BadFile>),
     /// Something about it came up, for people.
     Noted(JobId, Vec<String>),
     /// Someone wants to know or to change something.
@@ -164,6 +167,8 @@ pub(crate) struct JobEntry {
     speed: Speed,
     /// Where it has bad rows, for people; what an earlier start saw of that is not known.
     bad_parts: BadParts,
+    /// Some of its bad files, while it runs.
+    bad_files: Vec<BadFile>,
 }
 
 impl JobEntry {
@@ -294,6 +299,7 @@ impl Owner {
                 Message::LetGo(job) => self.let_go(job),
                 Message::Closed(job) => self.closed(job),
                 Message::Published(job, result) => self.published(job, result),
+                Message::BadFiles(job, files) => self.note_bad_files(job, files),
                 Message::Noted(job, notes) => {
                     if let Some(entry) = self.jobs.get_mut(&job) {
                         entry.record.warnings.extend(notes);
@@ -317,6 +323,7 @@ impl Owner {
             over: watch::Sender::new(is_over),
             speed: Speed::default(),
             bad_parts: BadParts::default(),
+            bad_files: Vec::new(),
         };
         self.jobs.insert(id, entry);
     }

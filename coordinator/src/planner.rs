@@ -1,6 +1,8 @@
 //! From a submit to jobs: the thread that lists inputs, opens headers, takes the output folders and records what is
 //! accepted. One submit at a time; nothing of it runs on the owner.
 
+mod told;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use crate::owner::{Accepted, Inbox, Message, Opened};
 use crate::scout::Scouts;
 use crate::spec::spec;
 use crate::stitcher::Stitcher;
+use told::{crashed, internal, not_here, places, refused, usage};
 
 /// A submit, and who waits for it.
 pub(crate) struct Submit {
@@ -477,26 +480,6 @@ fn planned_with(scouts: &mut Scouts, asked: &Asked<'_>) -> Result<Vec<PlannedRun
     Ok(planned)
 }
 
-/// Why a place cannot be used, told to someone who may sit at another machine.
-fn not_here(place: &Place, error: RootError) -> Status {
-    match error {
-        RootError::Unknown { name, known } => usage(format!(
-            "{place}: the coordinator has no root {name} ({known}); name one that it has, or start it with --root {name}=PATH \
-             as well"
-        )),
-        error => usage(error),
-    }
-}
-
-/// The inputs of a submission.
-fn places(submission: &Submission) -> Result<Vec<Place>, Status> {
-    submission
-        .inputs
-        .iter()
-        .map(|input| input.parse().map_err(usage))
-        .collect()
-}
-
 /// A channel before its end.
 fn expected(channel: &ChannelPlan, run: &ConvertRun) -> ChannelSummary {
     ChannelSummary {
@@ -509,24 +492,4 @@ fn expected(channel: &ChannelPlan, run: &ConvertRun) -> ChannelSummary {
         bad: Vec::new(),
         unfinished: None,
     }
-}
-
-fn crashed(why: &str) -> String {
-    format!("planning crashed: {why} (please report this)")
-}
-
-fn usage(error: impl std::fmt::Display) -> Status {
-    Status::invalid_argument(error.to_string())
-}
-
-fn refused(error: &ConvertError) -> Status {
-    if error.exit_code() == 2 {
-        Status::invalid_argument(error.to_string())
-    } else {
-        Status::failed_precondition(error.to_string())
-    }
-}
-
-fn internal(error: impl std::fmt::Display) -> Status {
-    Status::internal(error.to_string())
 }

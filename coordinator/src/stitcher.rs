@@ -256,8 +256,12 @@ impl Bench {
                         bad_rows: landed.range().statuses.bad_rows(),
                         unreadable: landed.range().unreadable,
                     };
+                    let bad = landed.range().bad.clone();
                     self.landed.push(landed);
                     self.inbox.post(Message::Landed(*shard, found));
+                    if !bad.is_empty() {
+                        self.inbox.post(Message::BadFiles(self.job, bad));
+                    }
                     continue;
                 }
                 Some(Ok(Err(error))) if !error.is_of_the_shard() => {

@@ -30,7 +30,7 @@ use crate::job::Job;
 use crate::lease::{Done, Lease};
 use crate::machine::Gauge;
 use crate::{Ended, WorkerConfig, WorkerError, scout};
-use link::{End, InHand, Link};
+use link::{End, InHand, Link, sentence};
 
 /// Jobs whose plans are kept although no lease of them is in hand.
 const KEPT_JOBS: usize = 4;
@@ -491,14 +491,5 @@ impl<'c> Session<'c> {
             }
         };
         let _ = tokio::time::timeout(STOPPING, threads_let_go).await;
-    }
-}
-
-/// The part of a status that says something to people.
-fn sentence(status: &Status) -> String {
-    if status.message().is_empty() {
-        format!("{:?}", status.code())
-    } else {
-        status.message().to_owned()
     }
 }

@@ -25,14 +25,14 @@ const LEVELS: &[Choice<Level>] = &[
 #[command(next_help_heading = "Log")]
 pub(crate) struct LogOptions {
     /// How what is said beside results is written on the standard error
-    #[arg(long, value_name = "FORMAT", value_parser = choice(FORMATS), default_value = "text", global = true)]
-    pub(crate) log_format: Format,
+    #[arg(id = "log_format", long = "log-format", value_name = "FORMAT", value_parser = choice(FORMATS), default_value = "text", global = true)]
+    pub(crate) format: Format,
 
     /// How much of it is said
-    #[arg(long, value_name = "LEVEL", value_parser = choice(LEVELS), default_value = "info", global = true)]
-    pub(crate) log_level: Level,
+    #[arg(id = "log_level", long = "log-level", value_name = "LEVEL", value_parser = choice(LEVELS), default_value = "info", global = true)]
+    pub(crate) level: Level,
 
     /// Write it also to this file; each day has a file of its own, with the date behind the name, and two weeks are kept
-    #[arg(long, value_name = "FILE", global = true)]
-    pub(crate) log_file: Option<PathBuf>,
+    #[arg(id = "log_file", long = "log-file", value_name = "FILE", global = true)]
+    pub(crate) file: Option<PathBuf>,
 }

@@ -219,8 +219,8 @@ pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Fai
 }
 
 fn begin_log(options: &LogOptions) -> Result<(), Failure> {
-    let file = options.log_file.as_deref();
-    screen::log::begin(options.log_format, options.log_level, file).map_err(|error| {
+    let file = options.file.as_deref();
+    screen::log::begin(options.format, options.level, file).map_err(|error| {
         let file = file.map_or_else(String::new, |file| file.display().to_string());
         Failure::Options(format!("--log-file {file}: {error}: {}", source(&error)))
     })

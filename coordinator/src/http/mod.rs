@@ -13,6 +13,7 @@ mod page;
 mod pictures;
 mod server;
 pub(crate) mod snapshot;
+mod tables;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -7,6 +7,9 @@ use trc2npy_common::options::ByteOptions;
 use trc2npy_common::plan::Probe;
 use trc2npy_common::units::Bytes;
 
+use trc2npy_common::plan::Findings;
+use trc2npy_proto::Submission;
+
 use super::*;
 
 fn job(run: &str) -> JobRecord {

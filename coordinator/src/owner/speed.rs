@@ -1,4 +1,4 @@
-//! How fast a job gets on.
+//! How fast a job gets on, for people.
 
 use std::time::Instant;
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use trc2npy_common::convert;
 use trc2npy_common::outputs::Unfinished;
-use trc2npy_common::status::Status as Verdict;
 use trc2npy_common::units::RowRange;
 use trc2npy_coordinator_core::{Bin, ChannelIndex, Effect, Event, JobId, LeaseId, Shard};
 use trc2npy_proto::v1;
@@ -116,6 +116,16 @@ impl Owner {
             .for_each(|bad| *bad = true);
     }
 
+    /// The first of them; once the job is done its record has them in order.
+    pub(super) fn note_bad_files(&mut self, job: JobId, files: Vec<convert::BadFile>) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        for file in files {
+            if entry.bad_files.len() < SHOWN && !entry.bad_files.contains(&file) {
+                entry.bad_files.push(file);
+            }
+        }
+    }
+
     /// Everything that the page shows but the sentences.
     pub(crate) fn status(&self) -> Status {
         let over = |entry: &JobEntry| entry.live.is_none() && entry.waits.is_none();
@@ -176,6 +186,13 @@ impl Owner {
             }
         });
         let channels = channels.collect();
+        let recorded = &entry.record.bad_files;
+        let bad_files = if recorded.is_empty() {
+            &entry.bad_files
+        } else {
+            recorded
+        }
+        .iter();
         let reasons = if live.is_some() { self.explanation(id) } else { None };
         let left = view.bytes.saturating_sub(view.bytes_done);
         Some(Job {
@@ -194,7 +211,7 @@ impl Owner {
             ended_ms: view.ended_ms,
             warnings: view.warnings.into_iter().take(SHOWN).collect(),
             reasons: reasons.into_iter().flatten().take(SHOWN).collect(),
-            bad_files: view.bad_files.iter().take(SHOWN).map(bad_file).collect(),
+            bad_files: bad_files.take(SHOWN).map(bad_file).collect(),
             channels,
             run: view.run,
             out: view.out,
@@ -339,11 +356,10 @@ const fn state(state: v1::JobState) -> &'static str {
     }
 }
 
-fn bad_file(file: &v1::BadFile) -> BadFile {
-    let verdict = u8::try_from(file.status).ok().and_then(Verdict::from_code);
+fn bad_file(file: &convert::BadFile) -> BadFile {
     BadFile {
         file: file.file.clone(),
-        what: verdict.map_or("bad", Verdict::describe),
+        what: file.status.describe(),
         why: file.why.clone(),
     }
 }

@@ -106,6 +106,26 @@ fn programs_are_told_the_same_as_json() {
 }
 
 #[test]
+fn bad_files_are_told_while_a_job_runs() {
+    let half = RunSpec {
+        bad: vec!["truncated:300".parse().unwrap()],
+        ..RunSpec::new(600, 500)
+    };
+    let watched = Watched::new(&half);
+    watched.submit("npy");
+    let worker = watched.cluster.start_worker("pc1");
+    watched.rows_beyond(20);
+    worker.kill();
+    let job = poll("a bad file", || {
+        let job = watched.status()["jobs"][0].clone();
+        (!job["bad_files"].as_array()?.is_empty()).then_some(job)
+    });
+    assert_eq!(job["state"], "running", "{job}");
+    assert_eq!(job["bad_files"][0]["what"], "cut short", "{job}");
+    assert!(job["channels"][0]["strip"].as_str().unwrap().contains('b'), "{job}");
+}
+
+#[test]
 fn traces_are_seen_as_they_arrive_and_when_all_are_there() {
     let watched = Watched::new(&spec());
     let look = |job: u64, what: &str| watched.get(&format!("/jobs/{job}/channels/0/{what}"));

@@ -1,5 +1,4 @@
 //! A real collector, which prints what it gets.
-#![expect(clippy::print_stderr, reason = "what is left out is told")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

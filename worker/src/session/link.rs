@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
+use tonic::Status;
 use trc2npy_coordinator_core::{Fault, JobId, Work};
 use trc2npy_proto::v1::{self, from_worker};
 use trc2npy_telemetry::Place;
@@ -58,5 +59,14 @@ impl Link {
         let message = Some(message);
         // Where the stream is gone, its reading end tells.
         let _ = self.out.send(v1::FromWorker { message, traceparent });
+    }
+}
+
+/// The part of a status that says something to people.
+pub(super) fn sentence(status: &Status) -> String {
+    if status.message().is_empty() {
+        format!("{:?}", status.code())
+    } else {
+        status.message().to_owned()
     }
 }
