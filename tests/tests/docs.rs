@@ -276,11 +276,26 @@ fn documented_options(page: &str, heading: &str) -> Vec<(String, String)> {
 }
 
 /// Options of every subcommand; the page tells of them once.
-const COMMON: [&str; 5] = ["help", "version", "color", "quiet", "verbose"];
+const COMMON: [&str; 9] = [
+    "help",
+    "version",
+    "color",
+    "quiet",
+    "verbose",
+    "log-format",
+    "log-level",
+    "log-file",
+    "otlp-endpoint",
+];
 
 #[test]
 fn the_options_of_the_help_are_those_of_the_page() {
     let page = fs::read_to_string(workspace().join("docs/options.md")).unwrap();
+    let of_all: BTreeSet<_> = documented_options(&page, "Every command")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(of_all, COMMON.map(str::to_owned).into());
     for subcommand in [
         "convert",
         "batch",

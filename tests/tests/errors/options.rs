@@ -17,7 +17,7 @@ fn command_lines() {
     let convert = |words: &[&'static str]| [&["convert", "run", "--out", "out"], words].concat();
     for (title, words) in [
         ("a misspelt option", &["--base-line", "20"][..]),
-        ("an option that lacks a letter", &["--ot", "there"]),
+        ("an option that lacks a letter", &["--ou", "there"]),
         ("the beginning of an option", &["--chan", "1"]),
         ("an option that is none", &["--wavelength", "3"]),
         ("an option without its value", &["--baseline"]),

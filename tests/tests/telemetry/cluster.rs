@@ -5,6 +5,9 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use tonic::Request;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use trc2npy_proto::link::Announce;
 use trc2npy_proto::v1::jobs_client::JobsClient;
 use trc2npy_proto::{Submission, v1};
 use trc2npy_synth::RunSpec;
@@ -16,6 +19,8 @@ use super::receiver::{Receiver, Told};
 const BYTE_OPTIONS: &str = r#"{"dtype": "float32", "baseline": {"points": 0, "method": "mean"}, "events": "union",
     "ragged": "error", "mixed": "error", "on_bad_file": "nan",
     "selection": {"rows": {"start": 0, "end": null, "every": 1}, "samples": "all", "array": "1"}}"#;
+
+type Client = JobsClient<InterceptedService<Channel, Announce>>;
 
 struct Site<'r> {
     cluster: Cluster,
@@ -43,6 +48,12 @@ impl<'r> Site<'r> {
         let mut running = self.receiver.heard(self.cluster.worker(name)).start();
         running.says("connected to");
         running
+    }
+
+    async fn client(&self) -> Client {
+        let address = format!("http://{}", self.cluster.address());
+        let endpoint = tonic::transport::Endpoint::from_shared(address).unwrap();
+        JobsClient::with_interceptor(endpoint.connect().await.unwrap(), Announce)
     }
 
     fn submit(&self) -> Running {
@@ -207,6 +218,75 @@ fn a_trace_goes_on_over_a_restart_of_the_coordinator() {
         running.wait().must_succeed();
     }
     must_be_whole(&receiver.spans());
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn submission(key: &str, input: &str, out: &str) -> v1::SubmitRequest {
+    v1::SubmitRequest {
+        key: key.to_owned(),
+        inputs: vec![input.to_owned()],
+        out: out.to_owned(),
+        name: "{channel}--Trace.npy".to_owned(),
+        options: BYTE_OPTIONS.to_owned(),
+        sync_every: 1 << 30,
+        ..v1::SubmitRequest::default()
+    }
+}
+
+/// Planning takes long (the worker that is to list the files stands still), and another submit comes meanwhile.
+#[test]
+fn a_submit_that_waited_for_another_is_linked_to_it() {
+    let folder = scratch();
+    let receiver = Receiver::start();
+    let site = Site::new(&folder.path().join("root"), &receiver);
+    let coordinator = site.coordinator();
+    write_run(&RunSpec::new(3, 100), &folder.path().join("scope/run"));
+    let own = format!("scope={}", folder.path().join("scope").display());
+    let mut worker = site.cluster.worker("slow").args(["--root", &own]).start();
+    worker.says("connected to");
+    worker.signal(Signal::STOP);
+    runtime().block_on(async {
+        let client = site.client().await;
+        let submit = async |key: &str, input: &str, out: &str| {
+            let request = submission(key, input, out);
+            client.clone().submit(request).await.unwrap()
+        };
+        let go_on = async {
+            // Answered after both submits have come: they came before on the same connection.
+            for _ in 0..3 {
+                client.clone().list(v1::ListJobsRequest {}).await.unwrap();
+            }
+            worker.signal(Signal::CONT);
+        };
+        tokio::join!(
+            submit("1", "scope:run", "data:first"),
+            submit("2", "data:run", "data:second"),
+            go_on
+        );
+    });
+    for job in ["1", "2"] {
+        site.cluster.client("job").args([job, "--wait"]).run().must_succeed();
+    }
+    coordinator.signal(Signal::TERM);
+    coordinator.wait().must_succeed();
+    let spans = receiver.spans();
+    let job = |out: &str| named(&spans, "job").find(|job| job.text("trc2npy.out") == out).unwrap();
+    let plan = |out: &str| named(&spans, "plan").find(|plan| plan.is_below(job(out))).unwrap();
+    assert!(plan("data:first").span.links.is_empty());
+    let links: Vec<_> = plan("data:second")
+        .span
+        .links
+        .iter()
+        .map(|link| (&link.trace_id, &link.span_id))
+        .collect();
+    let first = &job("data:first").span;
+    assert_eq!(links, [(&first.trace_id, &first.span_id)]);
 }
 
 /// W3C's context comes with a call's metadata, and goes back with its answer.
