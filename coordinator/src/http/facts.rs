@@ -41,7 +41,33 @@ pub(super) struct Numbers {
     baselines: Vec<(u64, f64)>,
     /// Rows with a sample at the end of what the instrument can write; none where that is not known.
     clipped: Option<u64>,
+    /// Of the last good row.
+    settings: Option<Settings>,
+    changes: Vec<Change>,
+    all_changes: u64,
 }
+
+/// What of the instrument's settings stands in the index.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Settings {
+    gain: f32,
+    offset: f32,
+    interval: f32,
+}
+
+/// A row from which on a setting is another one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Change {
+    setting: &'static str,
+    row: u64,
+    /// In the channel's list of files, counted from 1.
+    file: u64,
+    from: f32,
+    to: f32,
+}
+
+/// Changes of settings that are listed; all are counted.
+const CHANGES: usize = 5;
 
 /// The numbers as they are told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -57,6 +83,8 @@ pub(super) struct Facts {
     gap_before_row: Option<u64>,
     baseline_first: Option<f64>,
     baseline_last: Option<f64>,
+    /// The first of them.
+    setting_changes: Vec<Change>,
     unit: String,
     /// The same for people.
     sentences: Vec<String>,
@@ -90,6 +118,7 @@ impl Numbers {
             self.bad += 1;
             return;
         }
+        self.compare(row, record);
         if record.time.get() != i64::MIN {
             self.times.push((row, record.time.get()));
         }
@@ -103,6 +132,38 @@ impl Numbers {
             let (first, second) = (code(record.min.get()), code(record.max.get()));
             // Half a step of the coarsest codes, for volts are rounded.
             *clipped += u64::from(first.min(second) <= low + 0.25 || first.max(second) >= high - 0.25);
+        }
+    }
+
+    /// Whether the instrument was set otherwise than at the row before.
+    fn compare(&mut self, row: u64, record: &IndexRecord) {
+        let now = Settings {
+            gain: record.gain.get(),
+            offset: record.offset.get(),
+            interval: record.horiz_interval.get(),
+        };
+        let Some(before) = self.settings.replace(now) else {
+            return;
+        };
+        for (setting, from, to) in [
+            ("vertical gain", before.gain, now.gain),
+            ("vertical offset", before.offset, now.offset),
+            ("sample interval", before.interval, now.interval),
+        ] {
+            if from.to_bits() == to.to_bits() {
+                continue;
+            }
+            self.all_changes += 1;
+            if self.changes.len() < CHANGES {
+                let file = u64::from(record.file.get()) + 1;
+                self.changes.push(Change {
+                    setting,
+                    row,
+                    file,
+                    from,
+                    to,
+                });
+            }
         }
     }
 
@@ -225,6 +286,21 @@ impl Numbers {
                 short(last * 1e3)
             ));
         }
+        for change in &self.changes {
+            sentences.push(format!(
+                "The {} changes from {} to {} at row {}, file {} of the list.",
+                change.setting,
+                short(change.from.into()),
+                short(change.to.into()),
+                count(change.row),
+                count(change.file)
+            ));
+        }
+        if self.all_changes > self.changes.len() as u64 {
+            let more = self.all_changes - self.changes.len() as u64;
+            sentences.push(format!("Settings change {} more.", counted(more, "time")));
+        }
+        facts.setting_changes.clone_from(&self.changes);
         match self.clipped {
             Some(0) => sentences.push("No trace is clipped.".to_owned()),
             Some(1) => sentences.push("1 trace is clipped.".to_owned()),
@@ -347,6 +423,36 @@ mod tests {
                 "2 traces are clipped.",
             ]
         );
+    }
+
+    #[test]
+    fn a_setting_that_changed_is_told_with_its_first_file() {
+        let mut records: Vec<IndexRecord> = (0..40).map(|k| record(k, 0.0, 0.0, 0.0)).collect();
+        for (row, record) in (0..).zip(&mut records) {
+            record.file.set(row);
+            record.gain.set(if row < 12 { 0.001 } else { 0.002 });
+            record.horiz_interval.set(if row % 10 == 9 { 2e-9 } else { 1e-9 });
+        }
+        // What stands in a bad row is no setting.
+        records[5].gain.set(7.0);
+        records[5].status = Status::Missing.code();
+        let facts = numbers(&records).facts("V");
+        assert_eq!(
+            facts.setting_changes[2],
+            Change {
+                setting: "vertical gain",
+                row: 12,
+                file: 13,
+                from: 0.001,
+                to: 0.002
+            }
+        );
+        let told = |text: &str| facts.sentences.iter().any(|sentence| sentence.starts_with(text));
+        assert!(told(
+            "The vertical gain changes from 0.001 to 0.002 at row 12, file 13 of the list."
+        ));
+        assert!(told("Settings change 3 times more."), "{:?}", facts.sentences);
+        assert_eq!(facts.setting_changes.len(), 5);
     }
 
     #[test]
