@@ -222,15 +222,8 @@ fn begin_log(options: &LogOptions) -> Result<(), Failure> {
     let file = options.file.as_deref();
     screen::log::begin(options.format, options.level, file).map_err(|error| {
         let file = file.map_or_else(String::new, |file| file.display().to_string());
-        Failure::Options(format!("--log-file {file}: {error}: {}", source(&error)))
+        Failure::Options(format!("--log-file {file}: {error}"))
     })
-}
-
-/// What lies behind an error.
-fn source(error: &dyn std::error::Error) -> String {
-    error
-        .source()
-        .map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
 }
 
 /// The options of `convert` when nothing is asked for: what `tes-ana` begins with.

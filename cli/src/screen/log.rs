@@ -1,15 +1,18 @@
 //! What is said beside results, for programs and for files: each line with its time, how much it matters, and the work that
 //! it is about. What people see on the standard error stays with [`super::remark`].
 
+use std::io;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::field::{DisplayValue, display};
-use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 use trc2npy_telemetry::Place;
+
+use super::daily::Daily;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +34,6 @@ pub(crate) enum Level {
     Info,
 }
 
-/// Days of which the log's files are kept.
-const DAYS: usize = 14;
-
 /// Where lines go besides the standard error's sentences.
 struct Log {
     format: Format,
@@ -43,19 +43,13 @@ struct Log {
 static LOG: OnceLock<Log> = OnceLock::new();
 
 /// Settles it for this call of the program.
-pub(crate) fn begin(format: Format, least: Level, file: Option<&Path>) -> Result<(), InitError> {
+pub(crate) fn begin(format: Format, least: Level, file: Option<&Path>) -> io::Result<()> {
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
     if format == Format::Json {
-        layers.push(layer(format, std::io::stderr));
+        layers.push(layer(format, io::stderr));
     }
     if let Some(file) = file {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let daily = RollingFileAppender::builder()
-            .rotation(Rotation::DAILY)
-            .filename_prefix(name)
-            .max_log_files(DAYS)
-            .build(folder.unwrap_or(Path::new(".")))?;
+        let daily = Lines(Mutex::new(Daily::begin(file)?));
         layers.push(layer(format, daily));
     }
     if !layers.is_empty() {
@@ -66,9 +60,38 @@ pub(crate) fn begin(format: Format, least: Level, file: Option<&Path>) -> Result
     Ok(())
 }
 
+/// The log's file, for all threads: each line is one write.
+struct Lines(Mutex<Daily>);
+
+impl<'l> MakeWriter<'l> for Lines {
+    type Writer = Line<'l>;
+
+    fn make_writer(&'l self) -> Line<'l> {
+        Line(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct Line<'l>(MutexGuard<'l, Daily>);
+
+impl io::Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Err(error) = self.0.line(line) {
+            // Not by the log.
+            super::print(&format!(
+                "warning: the log's file cannot be written ({error}); the work goes on without, and later lines are tried again"
+            ));
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn layer<W>(format: Format, to: W) -> Box<dyn Layer<Registry> + Send + Sync>
 where
-    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(to)
@@ -95,12 +118,14 @@ pub(crate) fn record(level: Level, text: &str, place: Option<&Place>) {
     }
     let trace_id: Option<DisplayValue<String>> = place.map(|place| display(place.trace_id()));
     let span_id = place.map(|place| display(place.span_id()));
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        match level {
-            Level::Error => tracing::error!(trace_id, span_id, "{line}"),
-            Level::Warning => tracing::warn!(trace_id, span_id, "{line}"),
-            Level::Info => tracing::info!(trace_id, span_id, "{line}"),
-        }
+    let text = text.trim();
+    if text.is_empty() {
+        return;
+    }
+    match level {
+        Level::Error => tracing::error!(trace_id, span_id, "{text}"),
+        Level::Warning => tracing::warn!(trace_id, span_id, "{text}"),
+        Level::Info => tracing::info!(trace_id, span_id, "{text}"),
     }
 }
 

@@ -2,6 +2,7 @@
 //! a pipe carries results alone.
 
 mod canvas;
+mod daily;
 mod end;
 mod fit;
 pub(crate) mod log;
