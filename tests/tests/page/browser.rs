@@ -1,7 +1,10 @@
 //! The page in a real browser: it follows a job without being loaded again, and shows names as they are.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -100,13 +103,20 @@ impl Browser {
         poll(format_args!("{text:?} on the page"), seen);
     }
 
+    fn until_first_traces(&self) {
+        poll("the first traces", || {
+            let seen = self.tells("return document.querySelectorAll('img[src*=\"first.svg\"]').length");
+            (seen.as_u64() > Some(0)).then_some(())
+        });
+    }
+
     fn devtools(&self, method: &str, words: Value) {
         let cdp = self.driver().cdp();
         self.runtime.block_on(cdp.send_raw(method, words)).unwrap();
     }
 
-    /// As wide as asked, as high as the page is.
-    fn picture(&self, name: &str, width: u32, scheme: &str) {
+    /// As wide as asked, as high as the page is. Where it lies.
+    fn picture(&self, name: &str, width: u32, scheme: &str) -> PathBuf {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features }));
         let size =
@@ -134,6 +144,7 @@ impl Browser {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join(format!("{name}-{width}-{scheme}.png"));
         self.runtime.block_on(self.driver().screenshot(&path)).unwrap();
+        path
     }
 }
 
@@ -173,10 +184,7 @@ fn a_browser_follows_a_job_and_shows_every_name_as_text() {
     victim.kill();
     browser.until("worker pc1 is lost");
     browser.until("No worker is connected.");
-    poll("the first traces", || {
-        let seen = browser.tells("return document.querySelectorAll('img[src*=\"first.svg\"]').length");
-        (seen.as_u64() > Some(0)).then_some(())
-    });
+    browser.until_first_traces();
     let worker = watched.cluster.start_worker(EVIL);
     browser.until(&format!("worker {EVIL} has come"));
     // Before its size and colours change: then a browser looks anew which pictures suit it.
@@ -209,6 +217,78 @@ fn a_browser_follows_a_job_and_shows_every_name_as_text() {
     );
     let log = browser.runtime.block_on(browser.driver().browser_log()).unwrap();
     assert!(log.is_empty(), "{log:?}");
+}
+
+/// A picture's bytes with at most 256 colours, the commonest that do not look alike: a browser writes three times as many.
+fn smaller(path: &Path) -> Vec<u8> {
+    let file = BufReader::new(File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let read = reader.next_frame(&mut pixels).unwrap();
+    let pixels = pixels.chunks_exact(read.color_type.samples());
+    let pixels: Vec<[u8; 3]> = pixels.map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+    let mut counts = BTreeMap::<_, u32>::new();
+    for pixel in &pixels {
+        *counts.entry(*pixel).or_default() += 1;
+    }
+    let mut colours: Vec<_> = counts.keys().copied().collect();
+    colours.sort_by_key(|colour| Reverse(counts[colour]));
+    let far = |one: &[u8; 3], other: &[u8; 3]| (0..3).map(|i| u32::from(one[i].abs_diff(other[i])).pow(2)).sum::<u32>();
+    let mut palette: Vec<[u8; 3]> = Vec::new();
+    for colour in &colours {
+        if palette.len() < 256 && palette.iter().all(|other| far(colour, other) > 100) {
+            palette.push(*colour);
+        }
+    }
+    let nearest = |colour| {
+        let all = (0..=255).zip(&palette);
+        all.min_by_key(|(_, other)| far(colour, other)).unwrap().0
+    };
+    let near: BTreeMap<_, u8> = colours.iter().map(|colour| (*colour, nearest(colour))).collect();
+    let indices: Vec<u8> = pixels.iter().map(|pixel| near[pixel]).collect();
+    let mut packed = Vec::new();
+    let mut encoder = png::Encoder::new(&mut packed, read.width, read.height);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_palette(palette.concat());
+    encoder.set_compression(png::Compression::High);
+    encoder.set_filter(png::Filter::NoFilter);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&indices).unwrap();
+    writer.finish().unwrap();
+    packed
+}
+
+/// Those of docs/watching.md: a job in the middle of its work, with names as a lab has them.
+#[test]
+fn the_pictures_of_the_documentation_are_made() {
+    let Some(browser) = Browser::start() else { return };
+    let spec = RunSpec {
+        bad: vec!["truncated:5".parse().unwrap()],
+        ..RunSpec::new(1000, 2000)
+    };
+    let watched = Watched::new(&spec);
+    browser.open(&format!("http://{}/", watched.page));
+    watched.submit("npy");
+    let mut workers = ["scope1", "lab2"].map(|name| watched.cluster.start_worker(name));
+    watched.rows_beyond(200);
+    // What is seen shall stay until all pictures are there.
+    for worker in &mut workers {
+        assert!(worker.stop());
+    }
+    browser.until_first_traces();
+    for (name, width, scheme) in [
+        ("status-page-light", 1100, "light"),
+        ("status-page-dark", 1100, "dark"),
+        ("status-page-phone", 390, "light"),
+    ] {
+        let path = browser.picture(name, width, scheme);
+        let small = smaller(&path);
+        let (size, name) = (small.len(), format!("{name}.png"));
+        assert!(size < 200_000, "{name}: {size} bytes are much for a page");
+        std::fs::write(path.with_file_name(name), small).unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The coordinator's status page: who may see it, what it says, and how it looks in a browser.
+//! The coordinator's status page: who may see it, what it says, how it looks in a browser, and what is deployed
+//! beside it.
 #![cfg(unix)] // Workers are killed by a signal.
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
 
 mod browser;
 mod common;
+mod deploy;
 mod guard;
 mod live;
 mod metrics;
