@@ -13,6 +13,7 @@ use failure::Failure;
 use options::Request;
 
 fn main() -> ExitCode {
+    trc2npy_common::hang_up::outlive_large_files();
     failure::guarded(|| {
         let argv: Vec<_> = std::env::args_os().collect();
         let (request, telemetry) = options::read(&argv)?;

@@ -54,13 +54,20 @@ pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<(),
     if !collector.is_named() {
         return Ok(());
     }
-    let sending = collector
-        .start(Tell::new(|line| match line.level {
-            Level::Warning => screen::remark(&format!("warning: {}", line.text)),
-            Level::Info => screen::chat(line.text),
-        }))
-        .map_err(|error| Failure::Options(format!("--otlp-endpoint {error}")))?;
-    let _ = SENDING.set(sending);
+    let sending = collector.start(Tell::new(|line| match line.level {
+        Level::Warning => screen::remark(&format!("warning: {}", line.text)),
+        Level::Info => screen::chat(line.text),
+    }));
+    match sending {
+        Ok(sending) => {
+            let _ = SENDING.set(sending);
+        }
+        Err(error) if options.otlp_endpoint.is_some() => {
+            return Err(Failure::Options(format!("--otlp-endpoint: {error}")));
+        }
+        // Set for a whole site: no reason to lose a night.
+        Err(error) => screen::remark(&format!("warning: nothing is sent to a collector: {error}")),
+    }
     Ok(())
 }
 

@@ -1,10 +1,11 @@
-//! The hang-up of a terminal (SIGHUP), and those who have been told not to hear it.
+//! The hang-up of a terminal (SIGHUP), and those who have been told not to hear it; and the signal of a file that has become
+//! larger than the system allows (SIGXFSZ).
 #![cfg_attr(
     unix,
     allow(
         unsafe_code,
-        reason = "the disposition of a signal is asked and set through the C interface alone; both calls get one plain \
-                  structure of their own"
+        reason = "the disposition of a signal is asked and set through the C interface alone; all calls get a plain \
+                  structure or number of their own"
     )
 )]
 
@@ -35,3 +36,14 @@ pub fn keep_ignored<T>(install: impl FnOnce() -> T) -> T {
 pub fn keep_ignored<T>(install: impl FnOnce() -> T) -> T {
     install()
 }
+
+/// A file larger than `ulimit -f` allows is an error of the write that made it so, with a sentence, and no silent end.
+#[cfg(unix)]
+pub fn outlive_large_files() {
+    // SAFETY: sets a disposition that every signal but two can have; no handler runs.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// This system has no such signal.
+#[cfg(not(unix))]
+pub const fn outlive_large_files() {}

@@ -346,6 +346,9 @@ impl Owner {
                 // Cancelled meanwhile.
                 Some(_) => return,
             }
+            if let Some(span) = record.span(id) {
+                self.spans.over(span.with("trc2npy.done_already", true));
+            }
             // Its arrays were there; that may not be recorded yet.
             self.tell_of(
                 id,

@@ -29,7 +29,7 @@ const AT_THE_END: Duration = Duration::from_secs(2);
 /// Where to, and who tells.
 #[derive(Clone, Debug, Default)]
 pub struct Collector {
-    /// Of its gRPC, as `http://pc1:4317`; by default what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
+    /// Of its gRPC, as `http://pc1:4317`, and nothing where it is empty; by default what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
     pub endpoint: Option<String>,
     /// What tells this process from others of its kind: the worker's name, for example.
     pub instance: String,
@@ -40,6 +40,14 @@ pub struct Collector {
 /// Why nothing can be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SendingError {
+    /// Nothing can be sent there.
+    #[error(
+        "{0:?} is no address of a collector's gRPC: write http://HOST:4317 (https is not spoken; on a network that is not trusted let a collector on this machine send it on)"
+    )]
+    Address(String),
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL` asks for something else.
+    #[error("OTEL_EXPORTER_OTLP_PROTOCOL={0}: only grpc is spoken, which is a collector's port 4317")]
+    Protocol(String),
     /// The collector's address is none, or asks for what cannot be done.
     #[error("{endpoint}: {source}; the address of a collector's gRPC is like http://pc1:4317")]
     Endpoint {
@@ -67,15 +75,18 @@ impl Collector {
     pub fn is_named(&self) -> bool {
         let set = |name: &str| env::var(name).is_ok_and(|value| !value.is_empty());
         let is_off = env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-        !is_off
-            && (self.endpoint.is_some()
-                || ["", "_TRACES", "_METRICS"]
-                    .iter()
-                    .any(|signal| set(&format!("OTEL_EXPORTER_OTLP{signal}_ENDPOINT"))))
+        let is_named = match &self.endpoint {
+            Some(endpoint) => !endpoint.is_empty(),
+            None => ["", "_TRACES", "_METRICS"]
+                .iter()
+                .any(|signal| set(&format!("OTEL_EXPORTER_OTLP{signal}_ENDPOINT"))),
+        };
+        !is_off && is_named
     }
 
     /// Starts to send. `tell` is told once that the collector cannot be reached, and once that it can again.
     pub fn start(&self, tell: Tell) -> Result<Sending, SendingError> {
+        self.check()?;
         let (runtime, stopped) = oneshot::channel::<()>();
         let made = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = made.handle().clone();
@@ -102,7 +113,8 @@ impl Collector {
             tell: tell.clone(),
         };
         let resource = self.resource();
-        let destination = self.metrics_endpoint().map(|endpoint| Destination {
+        let endpoint = self.metrics_endpoint().filter(|_| !none("OTEL_METRICS_EXPORTER"));
+        let destination = endpoint.map(|endpoint| Destination {
             endpoint,
             resource: resource
                 .iter()
@@ -111,19 +123,48 @@ impl Collector {
             tell,
         });
         let mut waiting = BatchConfigBuilder::default();
-        if env::var_os("OTEL_BSP_MAX_QUEUE_SIZE").is_none() {
+        let asked = env::var("OTEL_BSP_MAX_QUEUE_SIZE")
+            .ok()
+            .and_then(|size| size.parse().ok());
+        if asked.is_none_or(|size: usize| size == 0) {
             waiting = waiting.with_max_queue_size(WAITING);
         }
         let mut processor = BatchSpanProcessor::new(exporter, waiting.build());
         processor.set_resource(&resource);
         let processor = Arc::new(processor);
         Ok(Sending {
-            spans: Spans::to(Arc::clone(&processor) as Arc<dyn SpanProcessor>),
+            spans: if none("OTEL_TRACES_EXPORTER") {
+                Spans::default()
+            } else {
+                Spans::to(Arc::clone(&processor) as Arc<dyn SpanProcessor>)
+            },
             processor,
             destination: Mutex::new(destination),
             measuring: Mutex::new(None),
             _runtime: runtime,
         })
+    }
+
+    /// Whether what is named can be sent to.
+    fn check(&self) -> Result<(), SendingError> {
+        let of = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let named = match &self.endpoint {
+            Some(endpoint) => vec![endpoint.clone()],
+            None => ["", "_TRACES", "_METRICS"]
+                .iter()
+                .filter_map(|signal| of(&format!("OTEL_EXPORTER_OTLP{signal}_ENDPOINT")))
+                .collect(),
+        };
+        for endpoint in named {
+            let rest = endpoint.strip_prefix("http://").unwrap_or_default();
+            if rest.is_empty() || rest.starts_with('/') {
+                return Err(SendingError::Address(endpoint));
+            }
+        }
+        match of("OTEL_EXPORTER_OTLP_PROTOCOL") {
+            Some(protocol) if protocol != "grpc" => Err(SendingError::Protocol(protocol)),
+            _ => Ok(()),
+        }
     }
 
     /// None where it is no address: spans have told that.
@@ -186,6 +227,11 @@ impl Sending {
             let _ = is_done.recv_timeout(AT_THE_END);
         }
     }
+}
+
+/// Whether a variable says that nothing of its kind is to be sent.
+fn none(variable: &str) -> bool {
+    env::var(variable).is_ok_and(|value| value.eq_ignore_ascii_case("none"))
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -328,15 +328,47 @@ fn what_is_damaged_is_told_on_the_page() {
         .set_len(length - 1)
         .unwrap();
     fs::write(out.join("report.json"), "{").unwrap();
-    report(&out).must_succeed();
+    report(&out)
+        .must_end_with(3)
+        .must_say(&["warning: ", "C2--Trace.npy: ", "bytes expected", "trc2npy verify"]);
     judge(
         &out.join("report.html"),
         r#"
 assert set(sections) == {"C1"}
 assert "C2--Trace.npy cannot be read" in told(root) and "bytes expected" in told(root)
 assert "There is no report.json that can be read" in told(root)
+assert "All rows are good" not in told(root)
 "#,
     );
+    // Of an index that is not what was written nothing is made up.
+    let index = out.join("C1--Trace.index.npy");
+    let mut bytes = fs::read(&index).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&index, bytes).unwrap();
+    report(&out)
+        .must_end_with(3)
+        .must_say(&["C1--Trace.index.npy: CRC32C ", "its bytes have changed"]);
+    judge(
+        &out.join("report.html"),
+        "assert set(sections) == set(), sections.keys()",
+    );
+}
+
+#[test]
+fn a_folder_that_fails_keeps_no_other_from_its_page() {
+    let root = scratch();
+    let all = root.path().join("all");
+    for name in ["a", "b", "c"] {
+        let run = root.path().join(name);
+        write_run(&RunSpec::new(4, 200), &run);
+        Convert::new([run], all.join(name)).run().must_succeed();
+        fs::remove_file(all.join(name).join("report.html")).unwrap();
+    }
+    // What cannot be replaced by a file.
+    fs::create_dir(all.join("b/report.html")).unwrap();
+    report(&all).must_end_with(1).must_say(&["b/report.html"]);
+    assert!(all.join("a/report.html").is_file() && all.join("c/report.html").is_file());
 }
 
 #[test]

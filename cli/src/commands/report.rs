@@ -5,19 +5,48 @@ use std::process::ExitCode;
 use trc2npy_common::report::{self, ReportError};
 
 use super::inspect::damaged;
-use crate::failure::Failure;
+use crate::failure::{DIFFERS, Failure};
 use crate::options::ReportOptions;
 use crate::screen;
 
-/// Writes `report.html` into each output folder, and says where it is.
+/// Writes `report.html` into each output folder, and says where it is. A folder that fails keeps none of the others from
+/// their pages.
 pub(crate) fn run(options: &ReportOptions) -> Result<ExitCode, Failure> {
+    let mut failures = Vec::new();
+    let mut is_damaged = false;
     for path in &options.outputs {
-        for folder in report::folders(path)? {
-            let page = report::write(&folder).map_err(failed)?;
-            screen::tell(&page.display().to_string())?;
+        let folders = match report::folders(path) {
+            Ok(folders) => folders,
+            Err(error) => {
+                failures.push(failed(error.into()));
+                continue;
+            }
+        };
+        for folder in folders {
+            match report::write(&folder) {
+                Ok(written) => {
+                    for (file, why) in &written.broken {
+                        is_damaged = true;
+                        screen::remark(&format!(
+                            "warning: {}: {why}; the page shows nothing of it, and trc2npy verify looks at all of it",
+                            folder.join(file).display()
+                        ));
+                    }
+                    screen::tell(&written.page.display().to_string())?;
+                }
+                Err(error) => failures.push(failed(error)),
+            }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let last = failures.pop();
+    for failure in &failures {
+        failure.tell();
+    }
+    match last {
+        Some(failure) => Err(failure),
+        None if is_damaged => Ok(DIFFERS.into()),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn failed(error: ReportError) -> Failure {

@@ -262,7 +262,8 @@ pub(super) fn write(
 
 /// Writes `report.html` beside it. The run is finished without: what fails is told in a sentence.
 pub(super) fn write_page(outcome: &mut Outcome) {
-    if let Err(error) = crate::report::write(&outcome.out) {
+    let written = crate::report::write(&outcome.out);
+    if let Err(error) = written {
         outcome.notes.push(format!(
             "the page {} was not written ({error}); the arrays are finished, and trc2npy report {} tries it again",
             crate::report::NAME,

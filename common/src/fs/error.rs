@@ -70,8 +70,8 @@ const KNOWN: [(ErrorKind, &str, &str); 13] = [
     ),
     (
         ErrorKind::FileTooLarge,
-        "the file system does not hold files this large",
-        "choose an output folder on another file system",
+        "the file system does not hold files this large, or this program may not write them",
+        "choose an output folder on another file system, or raise the limit (ulimit -f)",
     ),
     (
         ErrorKind::ReadOnlyFilesystem,

@@ -349,7 +349,7 @@ fn triggers(html: &mut Html, channel: &ChannelReport) {
     };
     let told = format!(
         "Good rows a second by the instrument's clock, {} on average; {gaps}.",
-        si(channel.numbers.good() as f64 / span, "Hz")
+        si(channel.numbers.good().saturating_sub(1) as f64 / span, "Hz")
     );
     html.figure(|number| chart.finish(number, "Trigger rate", &told), &told);
 }

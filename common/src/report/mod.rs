@@ -50,6 +50,15 @@ pub enum ReportError {
     },
 }
 
+/// A page that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where it is.
+    pub page: PathBuf,
+    /// Arrays that it shows nothing of, since they are not what was written, and why.
+    pub broken: Vec<(String, String)>,
+}
+
 /// All that a page shows.
 #[derive(Debug)]
 struct Report {
@@ -75,19 +84,20 @@ struct ChannelReport {
     changed_at: Vec<Vec<String>>,
 }
 
-/// Writes the page of a conversion's output folder into it; returns where it is. An older page is replaced.
+/// Writes the page of a conversion's output folder into it. An older page is replaced.
 ///
 /// Fails where the folder holds no finished array, or cannot be written. A single array that cannot be read is told of on
 /// the page.
-pub fn write(folder: &Path) -> Result<PathBuf, ReportError> {
-    let made = panics::caught(|| gather(folder).map(|report| page::page(&report)));
-    let page = made.map_err(|why| ReportError::Mistake {
+pub fn write(folder: &Path) -> Result<Written, ReportError> {
+    let made = panics::caught(|| gather(folder).map(|report| (page::page(&report), report.broken)));
+    let (page, broken) = made.map_err(|why| ReportError::Mistake {
         folder: folder.to_owned(),
         why,
     })??;
     let path = folder.join(NAME);
     fs::write_file(&path, page.as_bytes())?;
-    Ok(path)
+    let page = path;
+    Ok(Written { page, broken })
 }
 
 /// The output folders whose arrays a path names: one, or those below it; [`write()`] makes the page of each.

@@ -3,6 +3,8 @@
 //! The index is gone through twice, a few records at a time: first for the ends of what is counted, then to count it.
 //! Memory does not depend on the number of rows.
 
+use crc_fast::{CrcAlgorithm, Digest};
+use zerocopy::IntoBytes as _;
 use zerocopy::little_endian::F32;
 
 use super::clipping::Clipping;
@@ -11,7 +13,7 @@ use super::spread::{Drift, Evenly};
 use super::triggers::{TimeSpan, Triggers};
 use crate::fs::StorageError;
 use crate::npy::index::IndexRecord;
-use crate::outputs::ChannelOutput;
+use crate::outputs::{ChannelOutput, OutputError, Problem};
 use crate::status::{Status, StatusCounts};
 use crate::units::RowRange;
 
@@ -104,7 +106,9 @@ struct Ends {
 
 impl Numbers {
     /// Goes through the index; chooses so many good rows at most.
-    pub(super) fn of(output: &ChannelOutput, most: u64) -> Result<Self, StorageError> {
+    ///
+    /// Fails where the index is not what was written: a number of it would be invented.
+    pub(super) fn of(output: &ChannelOutput, most: u64) -> Result<Self, OutputError> {
         let ends = ends(output)?;
         let rows = output.description.rows();
         let good = rows_with(&ends.statuses, Status::Good);
@@ -155,7 +159,7 @@ fn rows_with(statuses: &StatusCounts, wanted: Status) -> u64 {
     found.map_or(0, |(_, rows)| rows)
 }
 
-fn ends(output: &ChannelOutput) -> Result<Ends, StorageError> {
+fn ends(output: &ChannelOutput) -> Result<Ends, OutputError> {
     let mut ends = Ends {
         statuses: StatusCounts::default(),
         baseline: Extent::default(),
@@ -165,7 +169,9 @@ fn ends(output: &ChannelOutput) -> Result<Ends, StorageError> {
         clipping: Clipping::of(&output.description),
     };
     let mut before: Option<IndexRecord> = None;
+    let mut sum = Digest::new(CrcAlgorithm::Crc32Iscsi);
     each(output, |row, record| {
+        sum.update(record.as_bytes());
         // A number without a meaning is a row that nobody may use.
         let status = Status::from_code(record.status).unwrap_or(Status::Malformed);
         ends.statuses.add(status, 1);
@@ -185,6 +191,17 @@ fn ends(output: &ChannelOutput) -> Result<Ends, StorageError> {
         }
         before = Some(*record);
     })?;
+    let written = &output.description.index.crc32c;
+    let found = format!("{:08x}", sum.finalize());
+    if *written != found {
+        return Err(OutputError::Damaged {
+            path: output.paths.index.clone(),
+            problem: Problem::Checksum {
+                written: written.clone(),
+                found,
+            },
+        });
+    }
     Ok(ends)
 }
 

@@ -92,7 +92,7 @@ fn verdict(html: &mut Html, report: &Report) {
             "bad",
             &format!("{} of {} are bad and not to be used.", count(bad), counted(rows, "row")),
         );
-    } else if rows > 0 {
+    } else if rows > 0 && report.broken.is_empty() {
         html.loud("good", "All rows are good.");
     }
     for (file, why) in &report.broken {

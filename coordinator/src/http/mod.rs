@@ -183,11 +183,14 @@ async fn guard(
             refused.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             refused
         }
-        Verdict::In | Verdict::Remember(_) if request.method() != Method::GET => {
-            let mut refused = refusal(StatusCode::METHOD_NOT_ALLOWED, "this page is only for looking: GET");
+        Verdict::In | Verdict::Remember(_) if ![Method::GET, Method::HEAD].contains(request.method()) => {
+            let mut refused = refusal(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this page is only for looking: GET and HEAD",
+            );
             refused
                 .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("GET"));
+                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused
         }
         Verdict::In => next.run(request).await,

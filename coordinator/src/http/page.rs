@@ -4,7 +4,7 @@ use trc2npy_common::units::{Bytes, count, counted};
 
 use super::node::{Element, element};
 use super::pictures::{HEIGHT, WIDTH};
-use super::snapshot::{BadFile, Channel, Job, Sentence, Status};
+use super::snapshot::{BadFile, Channel, Job, Part, Sentence, Status};
 use super::tables::{self, cell, table};
 
 pub(super) use super::node::escaped;
@@ -171,7 +171,11 @@ fn channel(job: &Job, at: usize, channel: &Channel, is_open: bool) -> Element {
     let open = channel.rows.saturating_sub(channel.rows_done + channel.rows_leased);
     let bad = match channel.bad_rows {
         0 => String::new(),
-        rows => format!(", {} bad", count(rows)),
+        rows if channel.strip.contains(Part::Bad.letter()) => format!(", {} bad", count(rows)),
+        rows => format!(
+            ", {} bad (not in the strip: where they are was not kept over a restart)",
+            count(rows)
+        ),
     };
     let said = format!(
         "{}: {} of {} rows done, {} in hand, {} open{bad}",

@@ -86,7 +86,18 @@ impl Owner {
             return;
         }
         job.set_state(v1::JobState::Running);
-        let Some(view) = self.core.job(id) else { return };
+        let Some(view) = self.core.job(id) else {
+            // The core has forgotten it, and its files are being let go of.
+            if let Some(end) = &entry.record.end {
+                job.set_state(v1::JobState::Publishing);
+                let channels = entry.record.channels.iter();
+                job.channels = channels
+                    .map(|channel| channel_view(channel, Some(&end.ending)))
+                    .collect();
+                job.bad = bad_rows(&entry.record.channels);
+            }
+            return;
+        };
         if view.publishing {
             job.set_state(v1::JobState::Publishing);
         }

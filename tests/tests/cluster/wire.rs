@@ -8,8 +8,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use trc2npy_proto::link::Announce;
+use trc2npy_proto::v1::jobs_client::JobsClient;
 use trc2npy_proto::v1::workers_client::WorkersClient;
-use trc2npy_proto::v1::{FromWorker, Hello, from_worker};
+use trc2npy_proto::v1::{FromWorker, GetRequest, Hello, JobState, from_worker};
 use trc2npy_synth::RunSpec;
 
 use crate::common::Lab;
@@ -85,4 +86,36 @@ fn names_that_would_do_something_to_a_terminal_are_refused_and_never_written() {
     let lines: Vec<&str> = log.lines().collect();
     assert!(!lines.iter().any(|line| line.contains(char::is_control)), "{log}");
     assert!(!lines.iter().any(|line| line.starts_with("worker")), "{log}");
+}
+
+/// Whoever looks again and again sees a job get on and end, and never fall back.
+#[test]
+fn a_job_never_seems_to_have_fewer_rows_than_before() {
+    let lab = Lab::new(&RunSpec::new(300, 2000));
+    let coordinator = lab.cluster.start_coordinator();
+    let worker = lab.cluster.start_worker("one");
+    let submit = lab
+        .cluster
+        .client("submit")
+        .args(["data:run", "--out", "data:npy", "--range-size", "200kB"]);
+    submit.run().must_succeed();
+    runtime().block_on(async {
+        let mut jobs = JobsClient::with_interceptor(connect(&lab).await, Announce);
+        let mut before = (0, JobState::Running);
+        loop {
+            let job = jobs.get(GetRequest { job: 1 }).await.unwrap().into_inner();
+            let now = (job.rows_done, job.state());
+            assert!(now.0 >= before.0, "{before:?}, then {now:?}");
+            assert!(
+                before.1 != JobState::Publishing || now.1 != JobState::Running,
+                "{before:?}, then {now:?}"
+            );
+            if now.1 == JobState::Done {
+                assert_eq!(now.0, 300);
+                break;
+            }
+            before = now;
+        }
+    });
+    drop((worker, coordinator));
 }

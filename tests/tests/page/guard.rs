@@ -41,10 +41,13 @@ fn every_answer_has_the_headers_and_only_get_is_answered() {
                 assert_eq!(answer.header(name), Some(value), "{method} {path}: {answer:?}");
             }
         }
-        for (method, answer) in &answers[1..] {
+        // What HEAD is for: the same without its text.
+        let head = &answers[1].1;
+        assert_eq!((head.code, head.body.as_str()), (code, ""), "{path}");
+        for (method, answer) in &answers[2..] {
             assert_eq!(
                 (answer.code, answer.header("allow")),
-                (405, Some("GET")),
+                (405, Some("GET, HEAD")),
                 "{method} {path}"
             );
         }

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
+use trc2npy_synth::RunSpec;
 use trc2npy_tests::{
-    Bench, Convert, Ended, SmallDisk, committed_rows, must_be_whole, must_equal, outputs, records, state, states,
+    Bench, Call, Convert, Ended, SmallDisk, committed_rows, must_be_whole, must_equal, outputs, records, scratch,
+    state, states, write_run,
 };
 
 use crate::common::{MANY_COMMITS, spec, undisturbed};
@@ -197,4 +199,16 @@ fn room_that_is_missing_at_the_very_end_costs_no_row() {
         }
     }
     assert!(complete > 0, "the room was never missing behind the last row");
+}
+
+/// The system ends a program whose file grows too large, unless it says that it would rather hear of it.
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_no_silent_end() {
+    let folder = scratch();
+    write_run(&RunSpec::new(300, 2502), &folder.path().join("run"));
+    let limited = Call::launched_by("sh", &["-c", "ulimit -f 1000 && exec \"$@\"", "sh"], "convert");
+    let call = limited.args([folder.path().join("run"), "--out".into(), folder.path().join("out")]);
+    call.run()
+        .must_end_with(1)
+        .must_say(&["error: ", "C1.npy", "does not hold files this large"]);
 }

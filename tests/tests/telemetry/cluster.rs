@@ -273,10 +273,20 @@ fn a_submit_that_waited_for_another_is_linked_to_it() {
     for job in ["1", "2"] {
         site.cluster.client("job").args([job, "--wait"]).run().must_succeed();
     }
+    // Whose arrays are there already is a job, too.
+    site.cluster.submit("run", "second").run().must_succeed();
     coordinator.signal(Signal::TERM);
     coordinator.wait().must_succeed();
     let spans = receiver.spans();
-    let job = |out: &str| named(&spans, "job").find(|job| job.text("trc2npy.out") == out).unwrap();
+    let done = named(&spans, "job")
+        .find(|job| job.text("trc2npy.done_already") == "true")
+        .unwrap();
+    assert!(named(&spans, "plan").any(|plan| plan.is_below(done)));
+    let job = |out: &str| {
+        named(&spans, "job")
+            .find(|job| job.text("trc2npy.out") == out && job.span != done.span)
+            .unwrap()
+    };
     let plan = |out: &str| named(&spans, "plan").find(|plan| plan.is_below(job(out))).unwrap();
     assert!(plan("data:first").span.links.is_empty());
     let links: Vec<_> = plan("data:second")
@@ -306,7 +316,7 @@ fn a_callers_trace_is_gone_on_with() {
             .connect()
             .await
             .unwrap();
-        let mut client = JobsClient::with_interceptor(channel, trc2npy_proto::link::Announce);
+        let mut client = JobsClient::with_interceptor(channel, Announce);
         let mut request = Request::new(v1::SubmitRequest {
             key: "k".to_owned(),
             inputs: vec!["data:run".to_owned()],

@@ -112,9 +112,28 @@ fn a_conversion_that_fails_says_so_in_its_trace_and_the_variables_of_opentelemet
         .run()
         .must_end_with(1);
     assert_eq!(receiver.spans().len(), spans.len());
-    call("X", "")
-        .args(["--otlp-endpoint", "https://127.0.0.1:1"])
+    assert!(spans.iter().any(|span| span.name() == "range"));
+    call("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)
+        .env("OTEL_TRACES_EXPORTER", "none")
         .run()
-        .must_end_with(2)
-        .must_say(&["--otlp-endpoint https://127.0.0.1:1: ", "like http://pc1:4317"]);
+        .must_end_with(1);
+    assert_eq!(receiver.spans().len(), spans.len());
+    // An address that is none: asked for it is a mistake, set for all programs of a site it is no reason to stop.
+    for address in ["https://127.0.0.1:1", "127.0.0.1:4317", "http://"] {
+        call("X", "")
+            .args(["--otlp-endpoint", address])
+            .run()
+            .must_end_with(2)
+            .must_say(&[
+                &format!("--otlp-endpoint: \"{address}\" is no address"),
+                "write http://HOST:4317",
+            ]);
+        let warned = call("OTEL_EXPORTER_OTLP_ENDPOINT", address).run();
+        warned
+            .must_end_with(1)
+            .must_say(&["warning: nothing is sent to a collector: "]);
+    }
+    let nowhere = call("X", "").args(["--otlp-endpoint", ""]).run();
+    nowhere.must_end_with(1);
+    assert!(!nowhere.stderr.contains("collector"), "{}", nowhere.stderr);
 }
