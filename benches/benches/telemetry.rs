@@ -1,8 +1,9 @@
 //! What telling a collector costs: `convert` of 20,000 files with a collector in this process against the same without one,
-//! in interleaved pairs; and, with `--before PATH`, this program without a collector against another build of it.
+//! in interleaved pairs; and, with `--before PATH`, the program without a collector against another build of it. `--now PATH`:
+//! not the program as it is, but that build of it.
 //!
 //! ```text
-//! cargo bench -p trc2npy-benches --bench telemetry -- [--pairs 15] [--before PATH]
+//! cargo bench -p trc2npy-benches --bench telemetry -- [--pairs 15] [--files 20000] [--now PATH] [--before PATH]
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
@@ -24,7 +25,6 @@ use trc2npy_benches::pairs::Pairs;
 use trc2npy_benches::{Failure, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
 
-const FILES: u64 = 20_000;
 const SAMPLES: usize = 2_502;
 
 /// A collector that counts.
@@ -69,9 +69,11 @@ fn main() -> Result<(), Failure> {
         arguments.get(at + 1)
     };
     let pairs: usize = after("--pairs").map_or(Ok(15), |text| text.parse())?;
+    let files: u64 = after("--files").map_or(Ok(20_000), |text| text.parse())?;
     let folder = folder_in_memory()?;
-    RunSpec::new(FILES, SAMPLES).write(&folder.path().join("run"), &|_| ControlFlow::Continue(()))?;
-    let (trc2npy, _) = release_binary()?;
+    RunSpec::new(files, SAMPLES).write(&folder.path().join("run"), &|_| ControlFlow::Continue(()))?;
+    let (built, _) = release_binary()?;
+    let trc2npy = after("--now").map_or(built, PathBuf::from);
     let counter = Counter::default();
     let endpoint = format!("http://{}", counter.listen()?);
     let work = |program: &Path, more: &[&str]| convert(program, &folder, more);

@@ -128,7 +128,12 @@ impl Assembly {
             match Workspace::reopen(out, &plan, &run, folder)? {
                 Some(begun) => begun,
                 None if workspace::is_begun(out, &run.request, &run.settings) => Workspace::open(out, plan, &run)?,
-                None => return Err(ConvertError::Vanished { out: out.to_owned() }),
+                None => {
+                    return Err(ConvertError::Vanished {
+                        out: out.to_owned(),
+                        is_used: workspace::is_used(out),
+                    });
+                }
             }
         } else {
             Workspace::open(out, plan, &run)?

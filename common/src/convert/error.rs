@@ -192,13 +192,21 @@ pub enum ConvertError {
     },
     /// A job that had begun has nothing in its output folder: most likely the folder is another one now.
     #[error(
-        "{}: nothing of the job is there any more: see whether the share is connected and the root mapped to it; if the \
-         folder was removed, cancel the job and submit it again",
-        out.display()
+        "{}: nothing of the job is there any more: {}",
+        out.display(),
+        if *is_used {
+            "another conversion has had this folder since, and has removed what was unfinished there; cancel the job, and submit \
+             it again if it is still wanted"
+        } else {
+            "see whether the share is connected and the root mapped to it; if the folder was removed, cancel the job and submit \
+             it again"
+        }
     )]
     Vanished {
         /// The output folder.
         out: PathBuf,
+        /// Whether there are arrays, finished or not, that are not the job's.
+        is_used: bool,
     },
     /// A finished array could not get its name.
     #[error(

@@ -46,6 +46,12 @@ pub(super) fn is_begun(out: &Path, request: &PlanRequest, settings: &Settings) -
         .exists()
 }
 
+/// Whether there is anything of a conversion in this output folder, finished or not.
+pub(super) fn is_used(out: &Path) -> bool {
+    let unfinished = std::fs::read_dir(out.join(FOLDER)).is_ok_and(|mut entries| entries.next().is_some());
+    unfinished || crate::outputs::find(out).is_ok()
+}
+
 /// The locked state of one conversion.
 #[derive(Debug)]
 pub(super) struct Workspace {

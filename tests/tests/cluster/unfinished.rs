@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Running, must_equal, poll};
+use trc2npy_tests::{Convert, Running, must_equal, outputs, poll};
 
 use crate::common::Lab;
 
@@ -95,4 +95,25 @@ fn a_job_whose_state_is_removed_while_it_runs_fails_at_once_and_keeps_its_worker
     });
     must_equal(&lab.path("npy"), &reference);
     drop((workers, coordinator));
+}
+
+#[test]
+fn a_folder_that_another_conversion_has_had_since_is_told_so() {
+    let lab = Lab::new(&RunSpec::new(10, 500));
+    let mut coordinator = lab.cluster.start_coordinator();
+    let submit = lab.cluster.client("submit").args(["data:run", "--out", "data:npy"]);
+    submit.run().must_succeed();
+    coordinator.kill_now();
+    let convert = Convert::new([lab.path("run")], lab.path("npy")).args(["--overwrite", "--baseline", "20"]);
+    convert.run().must_succeed();
+    let before = outputs(&lab.path("npy"));
+    let _coordinator = lab.cluster.start_coordinator();
+    let told = poll("the job to wait", || {
+        let job = job(&lab);
+        (job["state"] == "waiting").then(|| job["error"].as_str().unwrap().to_owned())
+    });
+    assert!(told.contains("another conversion has had this folder since"), "{told}");
+    assert!(told.contains("cancel the job"), "{told}");
+    lab.cluster.client("cancel").args(["1"]).run().must_succeed();
+    must_equal(&lab.path("npy"), &before);
 }
