@@ -69,7 +69,7 @@ fn several_runs_that_do_not_fit_together_are_refused_before_the_first_byte() {
     let (bench, _) = forty_rows(&disk.out());
     let runs = ["a", "b", "c"].map(|name| bench.path(name));
     for run in &runs {
-        trc2npy_tests::write_run(&spec(40, 20_000, &[1]), run);
+        write_run(&spec(40, 20_000, &[1]), run);
     }
     let conversion = Convert::new(&runs, disk.out().join("{run}"));
     conversion.clone().args(["--dry-run"]).run().must_end_with(1);
