@@ -38,6 +38,8 @@ const OVERLAY: u64 = 100;
 pub(super) enum Wanted {
     /// The first traces.
     First { dark: bool },
+    /// The last traces of those that are there.
+    Last { dark: bool },
     /// About a hundred traces from all over the channel.
     Overlay { dark: bool },
     /// How the baselines are spread.
@@ -54,6 +56,7 @@ impl Wanted {
     pub(super) fn of(name: &str, dark: bool) -> Option<Self> {
         Some(match name {
             "first.svg" => Self::First { dark },
+            "last.svg" => Self::Last { dark },
             "overlay.svg" => Self::Overlay { dark },
             "baselines.svg" => Self::Baselines { dark },
             "rate.svg" => Self::Rate { dark },
@@ -207,6 +210,16 @@ fn make(look: &Look, wanted: Wanted, roots: &Roots) -> Result<String, String> {
     }
 }
 
+/// Which traces are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    First,
+    /// Of those that are there.
+    Last,
+    /// At equal distances.
+    Spread,
+}
+
 /// Rows of a channel that are there.
 struct View<'a> {
     rows: Rows<'a>,
@@ -219,8 +232,9 @@ impl View<'_> {
     fn make(&self, wanted: Wanted) -> Result<String, String> {
         let failed = |error: trc2npy_common::fs::StorageError| error.to_string();
         match wanted {
-            Wanted::First { dark } => self.traces(FIRST, Style::Lines, dark).map_err(failed),
-            Wanted::Overlay { dark } => self.traces(OVERLAY, Style::Overlay, dark).map_err(failed),
+            Wanted::First { dark } => self.traces(FIRST, Which::First, dark).map_err(failed),
+            Wanted::Last { dark } => self.traces(FIRST, Which::Last, dark).map_err(failed),
+            Wanted::Overlay { dark } => self.traces(OVERLAY, Which::Spread, dark).map_err(failed),
             Wanted::Baselines { dark } => {
                 let numbers = self.numbers(facts::Which::All).map_err(failed)?;
                 Ok(panel_or(numbers.spread(self.unit()), NO_BASELINES, dark))
@@ -258,25 +272,26 @@ impl View<'_> {
         Numbers::read(&self.rows, self.range, which, self.codes())
     }
 
-    /// The first rows, or for an overlay rows at equal distances; bad ones are left out.
-    fn traces(&self, wanted: u64, style: Style, dark: bool) -> Result<String, trc2npy_common::fs::StorageError> {
+    /// Some rows; bad ones are left out.
+    fn traces(&self, wanted: u64, which: Which, dark: bool) -> Result<String, trc2npy_common::fs::StorageError> {
         let row_bytes = self.rows.row_bytes().max(1);
         let most = (BUDGET / row_bytes).clamp(1, wanted);
         // Of rows of gigabytes only the beginning.
         let share = (u128::from(BUDGET) * u128::from(self.rows.samples()) / u128::from(row_bytes)).max(1);
         let samples = self.rows.samples().min(u32::try_from(share).unwrap_or(u32::MAX));
         let all = self.range.len();
-        let every = if style == Style::Overlay {
-            (all / most).max(1)
-        } else {
-            1
+        let (every, parts, style) = match which {
+            Which::Spread => ((all / most).max(1), 150, Style::Overlay),
+            Which::First | Which::Last => (1, 400, Style::Lines),
         };
-        let parts = if style == Style::Overlay { 150 } else { 400 };
         let mut curves: Vec<Points> = Vec::new();
         let mut asked = 0;
         // Where many are bad, not all are asked for.
         while asked < all.div_ceil(every).min(4 * most) && (curves.len() as u64) < most {
-            let row = self.range.start + asked * every;
+            let row = match which {
+                Which::Last => self.range.end - 1 - asked,
+                Which::First | Which::Spread => self.range.start + asked * every,
+            };
             asked += 1;
             curves.extend(self.trace(row, samples, parts)?);
         }
@@ -292,9 +307,10 @@ impl View<'_> {
             String::new()
         };
         let shown = curves.len();
-        let title = match style {
-            Style::Overlay => format!("{}: {shown} of {all} traces{cut}", self.name),
-            _ => format!("{}: the first {shown} traces{cut}", self.name),
+        let title = match which {
+            Which::Spread => format!("{}: {shown} of {all} traces{cut}", self.name),
+            Which::First => format!("{}: the first {shown} traces{cut}", self.name),
+            Which::Last => format!("{}: the last {shown} traces{cut}", self.name),
         };
         let panel = Panel {
             title,

@@ -253,6 +253,7 @@ fn pictures(job: &Job, at: usize, channel: &Channel, is_open: bool) -> Element {
     for picture in channel.pictures.iter().chain(&["rate", "drift"]) {
         let title = match *picture {
             "first" => "the first traces that are there",
+            "last" => "the last traces that are there",
             "overlay" => "about a hundred traces over each other",
             "baselines" => "how the baselines are spread",
             "rate" => "the trigger rate over the run",

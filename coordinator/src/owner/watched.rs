@@ -169,7 +169,7 @@ impl Owner {
             let pictures = match there {
                 0 => Vec::new(),
                 _ if is_done => vec!["overlay", "baselines"],
-                _ => vec!["first"],
+                _ => vec!["first", "last"],
             };
             Channel {
                 name: channel.name.clone(),

@@ -146,9 +146,13 @@ fn traces_are_seen_as_they_arrive_and_when_all_are_there() {
         "{}",
         first.body
     );
+    let last = look(1, "last.svg");
+    assert!(last.code == 200 && last.body.contains("the last "), "{last:?}");
     let worker = watched.cluster.start_worker("pc2");
     watched.wait(1);
     for (what, text) in [
+        ("first.svg", "C1: the first 6 traces"),
+        ("last.svg", "C1: the last 6 traces"),
         ("overlay.svg", "C1: 100 of 120 traces"),
         ("overlay.svg?dark", "C1: 100 of 120 traces"),
         ("baselines.svg", "baselines of 117 rows"),
@@ -159,6 +163,12 @@ fn traces_are_seen_as_they_arrive_and_when_all_are_there() {
         assert!(seen.code == 200 && seen.body.contains(text), "{what}: {seen:?}");
         assert!(!seen.body.contains("style=") && !seen.body.contains("NaN"), "{what}");
     }
+    let curves = |what: &str| {
+        let drawn = look(1, what).body;
+        let curves: Vec<String> = drawn.split("<polyline").skip(1).map(str::to_owned).collect();
+        curves
+    };
+    assert!(curves("first.svg") != curves("last.svg"), "other rows are drawn");
     let facts: Value = serde_json::from_str(&look(1, "glance.json").body).unwrap();
     assert_eq!(
         (&facts["rows"], &facts["bad_rows"]),
