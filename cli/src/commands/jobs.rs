@@ -273,7 +273,12 @@ fn row(job: &Job) -> Vec<String> {
         share(job),
         count(job.rows),
         count(job.bad_rows),
-        if_live(format!("{:.1}", job.speed as f64 / 1e6)),
+        // Of the first second nothing is known yet.
+        if live && job.speed > 0 {
+            format!("{:.1}", job.speed as f64 / 1e6)
+        } else {
+            "-".to_owned()
+        },
         if_live(count(job.workers.into())),
         job.run.clone(),
         job.out.clone(),

@@ -2,9 +2,10 @@
 //!
 //! Connections are few and bounded, each has a bounded time, and whoever reads too slowly is cut off.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::{Extension, Router};
@@ -19,6 +20,8 @@ use crate::server::start;
 
 /// Connections at a time; more wait until one ends.
 const CONNECTIONS: usize = 128;
+/// Of one address: who opens connections and says nothing keeps nobody else out.
+const OF_ONE: usize = 100;
 /// A request's head must have come within this; a connection that asks nothing ends as soon.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that does not watch ends after this: browsers open another one.
@@ -61,27 +64,72 @@ pub(super) struct Came {
     pub(super) leash: Leash,
 }
 
+/// How many connections each address has.
+#[derive(Clone, Debug, Default)]
+struct Callers(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One connection of an address; ends with it.
+struct Caller {
+    callers: Callers,
+    address: IpAddr,
+}
+
+impl Callers {
+    /// None where the address has as many as it may have.
+    fn let_in(&self, address: IpAddr) -> Option<Caller> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let its = all.entry(address).or_default();
+        if *its >= OF_ONE {
+            return None;
+        }
+        *its += 1;
+        Some(Caller {
+            callers: self.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let mut all = self.callers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(its) = all.get_mut(&self.address) {
+            *its -= 1;
+            if *its == 0 {
+                all.remove(&self.address);
+            }
+        }
+    }
+}
+
 /// Answers on all of these, until `stop`.
 pub(super) async fn serve(listeners: Vec<TcpListener>, router: Router, stop: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let callers = Callers::default();
     for listener in listeners {
-        start("page", listen(listener, router.clone(), Arc::clone(&room)));
+        start(
+            "page",
+            listen(listener, router.clone(), Arc::clone(&room), callers.clone()),
+        );
     }
     // Dropped or sent: both mean the end.
     let _ = stop.await;
 }
 
-async fn listen(listener: TcpListener, router: Router, room: Arc<Semaphore>) {
+async fn listen(listener: TcpListener, router: Router, room: Arc<Semaphore>, callers: Callers) {
     while let Ok(place) = Arc::clone(&room).acquire_owned().await {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, from)) = listener.accept().await else {
             // Too many files are open, or the other one has gone: the next may be taken.
             sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let Some(caller) = callers.let_in(from.ip().to_canonical()) else {
             continue;
         };
         let router = router.clone();
         start("browser", async move {
             answer(stream, router).await;
-            drop(place);
+            drop((caller, place));
         });
     }
 }

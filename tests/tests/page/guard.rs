@@ -1,9 +1,11 @@
 //! Who may see the page, and what every answer carries.
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::Cluster;
+use trc2npy_tests::{Cluster, usable};
 
 use crate::common::{Watched, ask, page_of};
 
@@ -173,4 +175,38 @@ fn what_others_could_reach_needs_a_token_or_a_word() {
     ended
         .must_end_with(1)
         .must_say(&["is in use: choose another one for the status page (--http)"]);
+}
+
+/// Who opens connections and asks nothing on them keeps nobody from another address out.
+#[cfg(target_os = "linux")] // All of 127.0.0.0/8 is this machine.
+#[test]
+fn one_address_cannot_take_all_connections() {
+    if !usable("curl", ["--version"]) {
+        eprintln!("LEFT OUT: asking from another address needs curl");
+        return;
+    }
+    let watched = Watched::new(&RunSpec::new(1, 100));
+    let half_open: Vec<TcpStream> = (0..300)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&watched.page).unwrap();
+            // Those beyond the limit may be closed by now.
+            let _ = stream.write_all(b"GET / HT");
+            stream
+        })
+        .collect();
+    let url = format!("http://{}/api/status", watched.page);
+    let asked = Command::new("curl")
+        .args([
+            "--silent",
+            "--fail",
+            "--interface",
+            "127.0.0.2",
+            "--max-time",
+            "5",
+            &url,
+        ])
+        .output()
+        .unwrap();
+    assert!(asked.status.success(), "{asked:?}");
+    drop(half_open);
 }
