@@ -55,6 +55,7 @@ impl Failure {
     /// Says it.
     pub(crate) fn tell(&self) {
         match self {
+            Self::Usage(error) if error.use_stderr() && screen::log::is_json() => screen::remark(&error.to_string()),
             // Help and version go to stdout, which may be closed (`| head`).
             Self::Usage(error) => drop(error.print()),
             _ => complain(format_args!("error: {self}")),

@@ -1,5 +1,6 @@
 //! How what the program says is written, and where else: options of every subcommand.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -35,4 +36,10 @@ pub(crate) struct LogOptions {
     /// Write it also to this file; each day has a file of its own, with the date behind the name, and two weeks are kept
     #[arg(id = "log_file", long = "log-file", value_name = "FILE", global = true)]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Whether a command line that may be wrong asks for objects.
+pub(super) fn asks_for_json(argv: &[OsString]) -> bool {
+    let words: Vec<&str> = argv.iter().filter_map(|word| word.to_str()).collect();
+    words.contains(&"--log-format=json") || words.windows(2).any(|two| two == ["--log-format", "json"])
 }

@@ -188,8 +188,15 @@ pub(crate) enum Request {
 /// Reads the command line, the environment and the option file.
 pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Failure> {
     talk::settle_colors(argv);
-    let (matches, settled) = layers::read(argv)?;
-    let asked = Cli::from_arg_matches(&matches).map_err(Failure::Usage)?;
+    let read = layers::read(argv).and_then(|(matches, settled)| {
+        let asked = Cli::from_arg_matches(&matches).map_err(Failure::Usage)?;
+        Ok((asked, settled))
+    });
+    if read.is_err() && log::asks_for_json(argv) {
+        // What is wrong with the command line is an object, too.
+        screen::log::begin(screen::log::Format::Json, screen::log::Level::Info, None)?;
+    }
+    let (asked, settled) = read?;
     screen::set_talk(asked.talk.talk());
     begin_log(&asked.log)?;
     let request = match asked.command {

@@ -105,6 +105,11 @@ where
     }
 }
 
+/// Whether each line is an object.
+pub(crate) fn is_json() -> bool {
+    LOG.get().is_some_and(|log| log.format == Format::Json)
+}
+
 /// Whether people are to see a line of this level as a sentence.
 pub(super) fn is_shown(level: Level) -> bool {
     LOG.get()

@@ -125,6 +125,17 @@ fn as_much_is_said_as_is_asked_for() {
     let failed = call("e").args(["--log-format", "json", "--on-bad-file", "fail"]).run();
     failed.must_end_with(1);
     assert_eq!(lines(&failed.stderr).last().unwrap()["level"], "ERROR");
+    let wrong = call("e").args(["--log-format", "json", "--nosuch"]).run();
+    wrong.must_end_with(2);
+    let told = lines(&wrong.stderr);
+    assert!(told.len() == 1 && told[0]["level"] == "ERROR", "{told:?}");
+    assert!(
+        told[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("unexpected argument '--nosuch'"),
+        "{told:?}"
+    );
     fs::write(at("file"), "").unwrap();
     call("f")
         .args(["--log-file"])
