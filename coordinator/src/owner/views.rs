@@ -1,6 +1,7 @@
 //! What people see of jobs and workers, as messages.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tonic::Status;
@@ -158,8 +159,8 @@ impl Owner {
                 leases: u32::try_from(worker.leases).unwrap_or(u32::MAX),
                 speed: worker.speed.map_or(0, |speed| speed.0),
                 bytes_done: worker.delivered.0,
-                state: state_of(worker).to_owned(),
-                why: held_up(worker),
+                state: state_of(worker, known.heard.elapsed()).to_owned(),
+                why: held_up(worker, known.heard.elapsed()),
                 roots: known.hello.roots.clone(),
                 disk_free: known.beat.disk_free.unwrap_or_default(),
             })
@@ -176,9 +177,13 @@ fn filled(bin: &Bin) -> u8 {
 /// A lease that gives no sign for so long is told of. Its deadline is later by far.
 const LONG: Millis = Millis::seconds(5);
 
-/// A worker's state in a word.
-fn state_of(worker: &WorkerView) -> &'static str {
+/// A worker that speaks every second and says nothing for so long is told of. It is taken for lost later by far.
+const SILENT: Duration = Duration::from_secs(5);
+
+/// A worker's state in a word; `heard`: since its last one.
+fn state_of(worker: &WorkerView, heard: Duration) -> &'static str {
     match &worker.idle {
+        _ if heard >= SILENT => "silent",
         _ if worker.draining => "draining",
         Some(Idle::Silent(_)) => "silent",
         _ if worker.leases > 0 => "working",
@@ -188,7 +193,13 @@ fn state_of(worker: &WorkerView) -> &'static str {
 }
 
 /// Why a worker gets nothing, or does not get on, where that is not as it should be.
-fn held_up(worker: &WorkerView) -> String {
+fn held_up(worker: &WorkerView, heard: Duration) -> String {
+    if heard >= SILENT {
+        return format!(
+            "has not been heard for {} s: see whether it still runs, and its network",
+            heard.as_secs()
+        );
+    }
     match (&worker.idle, worker.quiet) {
         (Some(idle), _) if !matches!(idle, Idle::Busy(_)) => idle.to_string(),
         (_, Some((step, time))) if time >= LONG => {

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Call, Running, Terminal, must_equal};
+use trc2npy_tests::{Call, Running, Terminal, must_equal, poll};
 
 use crate::common::Lab;
 
@@ -221,5 +221,27 @@ fn progress_as_json_is_one_object_a_line() {
     let ended = lab.cluster.client("job").args(["2", "--wait", "--json"]).run();
     let shown = lab.cluster.client("job").args(["2", "--json"]).run();
     assert_eq!(ended.must_end_with(3).stdout, shown.must_succeed().stdout);
+    drop((worker, coordinator));
+}
+
+/// Long before its rows go to others, whoever looks is told.
+#[test]
+fn a_worker_that_stands_still_is_told_of() {
+    let lab = Lab::new(&RunSpec::new(4, 500));
+    let coordinator = lab.cluster.start_coordinator();
+    let worker = lab.cluster.start_worker("pc1");
+    worker.signal(Signal::STOP);
+    let told = poll("the silence", || {
+        let told = lab.told("workers", &[])?;
+        (told[0]["state"] == "silent").then_some(told)
+    });
+    assert!(
+        told[0]["why"].as_str().unwrap().starts_with("has not been heard for "),
+        "{told}"
+    );
+    worker.signal(Signal::CONT);
+    poll("its next word", || {
+        (lab.told("workers", &[])?[0]["state"] == "idle").then_some(())
+    });
     drop((worker, coordinator));
 }
