@@ -202,6 +202,8 @@ pub(crate) struct Owner {
     /// Keys of accepted submits.
     pub(crate) keys: HashMap<String, Vec<JobId>>,
     sessions: BTreeMap<SessionId, WorkerSession>,
+    /// Processes of workers that were asked to end and have not yet.
+    drained: BTreeSet<u64>,
     next_session: u64,
     /// Questions to workers that wait for their answers.
     asked: HashMap<u64, Asked>,
@@ -238,6 +240,7 @@ impl Owner {
             jobs: BTreeMap::new(),
             keys: HashMap::new(),
             sessions: BTreeMap::new(),
+            drained: BTreeSet::new(),
             next_session: 1,
             asked: HashMap::new(),
             next_question: 1,
@@ -465,15 +468,6 @@ impl Owner {
     fn tell_of(&self, job: JobId, level: Level, text: &str) {
         let place = self.jobs.get(&job).and_then(|entry| entry.record.place());
         self.tell.line(level, text, place);
-    }
-
-    fn look_at_speeds(&mut self) {
-        let now = Instant::now();
-        for (id, entry) in self.jobs.iter_mut().filter(|(_, entry)| entry.live.is_some()) {
-            if let Some(view) = self.core.job(*id) {
-                entry.speed.look(now, sum(&view, |channel| channel.committed).bytes.0);
-            }
-        }
     }
 
     /// Marks a job as ended, for people and for the journal.

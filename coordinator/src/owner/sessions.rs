@@ -85,6 +85,7 @@ impl Owner {
         }
         let session = SessionId(self.next_session);
         self.next_session += 1;
+        let process = wire.process;
         let welcome = v1::Welcome {
             coordinator: self.journal.coordinator.clone(),
             epoch: self.journal.epoch.0,
@@ -120,6 +121,19 @@ impl Owner {
             },
         );
         self.step(Event::Joined { session, hello });
+        // Its connection was lost after it had been asked to end.
+        if self.drained.contains(&process) {
+            self.step(Event::DrainAsked(session));
+        }
+    }
+
+    /// Lets a worker finish what it has and gives it no more, also where its connection is lost meanwhile and it comes
+    /// back.
+    pub(crate) fn drain(&mut self, session: SessionId) {
+        if let Some(known) = self.sessions.get(&session) {
+            self.drained.insert(known.hello.process);
+            self.step(Event::DrainAsked(session));
+        }
     }
 
     /// Whether the coordinator itself has it mapped.
@@ -205,6 +219,9 @@ impl Owner {
     pub(super) fn lose(&mut self, session: SessionId, loss: Loss) {
         self.forget_questions(session);
         if let Some(gone) = self.sessions.remove(&session) {
+            if loss == Loss::Goodbye {
+                self.drained.remove(&gone.hello.process);
+            }
             let (level, how) = match loss {
                 Loss::Goodbye => (Level::Info, "has gone"),
                 Loss::StreamBroken => (Level::Warning, "is lost"),

@@ -37,3 +37,16 @@ impl Speed {
         }
     }
 }
+
+impl super::Owner {
+    pub(super) fn look_at_speeds(&mut self) {
+        let now = Instant::now();
+        for (id, entry) in self.jobs.iter_mut().filter(|(_, entry)| entry.live.is_some()) {
+            if let Some(view) = self.core.job(*id) {
+                entry
+                    .speed
+                    .look(now, super::sum(&view, |channel| channel.committed).bytes.0);
+            }
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! The clients' calls about workers.
 
 use tonic::{Request, Response, Status};
-use trc2npy_coordinator_core::Event;
 use trc2npy_proto::v1::fleet_server::Fleet;
 use trc2npy_proto::v1::{DrainReply, DrainRequest, ListWorkersReply, ListWorkersRequest};
 
@@ -35,7 +34,7 @@ impl Fleet for Service {
                 return Err(Status::not_found(format!("no worker is called {name}; {known}")));
             };
             let leases = owner.leases_of(session);
-            owner.step(Event::DrainAsked(session));
+            owner.drain(session);
             Ok(DrainReply { leases })
         });
         drained.await?.map(Response::new)

@@ -245,3 +245,31 @@ fn a_worker_that_stands_still_is_told_of() {
     });
     drop((worker, coordinator));
 }
+
+/// Asked to end while nobody heard it, it ends when it comes back.
+#[test]
+fn a_worker_that_was_drained_while_it_was_away_ends_when_it_is_back() {
+    let lab = Lab::new(&RunSpec::new(4, 500));
+    let coordinator = lab.cluster.start_coordinator();
+    let worker = lab.cluster.start_worker("pc1");
+    worker.signal(Signal::STOP);
+    // It has rows in hand, and is not let go before they are made.
+    let submit = lab.cluster.client("submit").args(["data:run", "--out", "data:npy"]);
+    submit.run().must_succeed();
+    poll("a lease", || {
+        (lab.told("workers", &[])?[0]["leases"] != 0).then_some(())
+    });
+    lab.cluster.client("drain").args(["pc1"]).run().must_succeed();
+    // Taken for lost.
+    poll("its loss", || {
+        lab.told("workers", &[])?.as_array()?.is_empty().then_some(())
+    });
+    worker.signal(Signal::CONT);
+    let ended = worker.wait();
+    ended.must_succeed();
+    assert!(
+        ended.stderr.contains("the coordinator has drained this worker"),
+        "{ended}"
+    );
+    drop(coordinator);
+}
