@@ -73,15 +73,8 @@ pub struct Sending {
 impl Collector {
     /// Whether anything is to be sent: an address is given, or OpenTelemetry's own variables name one.
     pub fn is_named(&self) -> bool {
-        let set = |name: &str| env::var(name).is_ok_and(|value| !value.is_empty());
         let is_off = env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-        let is_named = match &self.endpoint {
-            Some(endpoint) => !endpoint.is_empty(),
-            None => ["", "_TRACES", "_METRICS"]
-                .iter()
-                .any(|signal| set(&format!("OTEL_EXPORTER_OTLP{signal}_ENDPOINT"))),
-        };
-        !is_off && is_named
+        !is_off && !self.named().is_empty()
     }
 
     /// Starts to send. `tell` is told once that the collector cannot be reached, and once that it can again.
@@ -145,23 +138,26 @@ impl Collector {
         })
     }
 
-    /// Whether what is named can be sent to.
-    fn check(&self) -> Result<(), SendingError> {
-        let of = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let named = match &self.endpoint {
-            Some(endpoint) => vec![endpoint.clone()],
+    /// The addresses that are given; an empty one is none.
+    fn named(&self) -> Vec<String> {
+        match &self.endpoint {
+            Some(endpoint) => Vec::from_iter((!endpoint.is_empty()).then(|| endpoint.clone())),
             None => ["", "_TRACES", "_METRICS"]
                 .iter()
-                .filter_map(|signal| of(&format!("OTEL_EXPORTER_OTLP{signal}_ENDPOINT")))
+                .filter_map(|signal| variable(&format!("OTEL_EXPORTER_OTLP{signal}_ENDPOINT")))
                 .collect(),
-        };
-        for endpoint in named {
+        }
+    }
+
+    /// Whether what is named can be sent to.
+    fn check(&self) -> Result<(), SendingError> {
+        for endpoint in self.named() {
             let rest = endpoint.strip_prefix("http://").unwrap_or_default();
             if rest.is_empty() || rest.starts_with('/') {
                 return Err(SendingError::Address(endpoint));
             }
         }
-        match of("OTEL_EXPORTER_OTLP_PROTOCOL") {
+        match variable("OTEL_EXPORTER_OTLP_PROTOCOL") {
             Some(protocol) if protocol != "grpc" => Err(SendingError::Protocol(protocol)),
             _ => Ok(()),
         }
@@ -169,7 +165,6 @@ impl Collector {
 
     /// None where it is no address: spans have told that.
     fn metrics_endpoint(&self) -> Option<Endpoint> {
-        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let endpoint = self
             .endpoint
             .clone()
@@ -227,6 +222,11 @@ impl Sending {
             let _ = is_done.recv_timeout(AT_THE_END);
         }
     }
+}
+
+/// What a variable says; an empty one says nothing.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Whether a variable says that nothing of its kind is to be sent.

@@ -65,6 +65,11 @@ impl Rows<'_> {
         self.samples
     }
 
+    /// What each sample is in the array.
+    pub const fn element(&self) -> Element {
+        self.element
+    }
+
     /// Bytes of each row in the array.
     pub fn row_bytes(&self) -> u64 {
         u64::from(self.samples) * self.element.size()

@@ -1,9 +1,8 @@
 //! Rows whose smallest or largest sample lies where the converter ends.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::npy::index::IndexRecord;
-use crate::outputs::Description;
 use crate::plan::Element;
 use crate::trc::Field;
 
@@ -12,26 +11,24 @@ const ROUNDING: f64 = 0.5;
 
 /// How many rows reach an end of the converter's range.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Clipping {
+pub struct Clipping {
     /// MIN_VALUE and MAX_VALUE of the reference file, in codes of the array.
     limits: (f64, f64),
-    pub(super) rows: u64,
+    /// Those that do.
+    pub rows: u64,
     /// The first of them.
-    pub(super) first: Option<u64>,
+    pub first: Option<u64>,
 }
 
 impl Clipping {
-    /// None counted yet; none where the reference file names no range.
-    pub(super) fn of(description: &Description) -> Option<Self> {
-        let field = |field: Field| description.fields.get(field.name());
+    /// None counted yet; none where the reference file, whose header's fields these are, names no range. `element`: of the
+    /// array.
+    pub fn of(fields: &Map<String, Json>, element: Element) -> Option<Self> {
+        let field = |field: Field| fields.get(field.name());
         let (low, high) = (field(Field::MinValue)?.as_f64()?, field(Field::MaxValue)?.as_f64()?);
         // Of 16 bits an array of 8 has the high byte, and its gain is that of a code of the array.
         let words = field(Field::CommType).and_then(Json::as_str) == Some("word");
-        let scale = if words && description.element == Element::Int8 {
-            256.0
-        } else {
-            1.0
-        };
+        let scale = if words && element == Element::Int8 { 256.0 } else { 1.0 };
         (low < high).then_some(Self {
             limits: (low / scale, high / scale),
             rows: 0,
@@ -40,7 +37,7 @@ impl Clipping {
     }
 
     /// Looks at a good row.
-    pub(super) fn add(&mut self, row: u64, record: &IndexRecord) {
+    pub fn add(&mut self, row: u64, record: &IndexRecord) {
         let (gain, offset) = (f64::from(record.gain.get()), f64::from(record.offset.get()));
         let code = |volts: f32| (f64::from(volts) + offset) / gain;
         let (a, b) = (code(record.min.get()), code(record.max.get()));

@@ -5,6 +5,7 @@
 //! script. Of each array some hundred rows are read, of each index all records: neither memory nor the page grows with a
 //! run. Nothing here maps a file, and nothing but the page is written.
 
+mod changes;
 mod channel;
 mod clipping;
 mod histogram;
@@ -24,6 +25,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use crate::fs::{self, StorageError};
 use crate::outputs::{self, ChannelOutput, Description, OutputError, Paths};
 use crate::panics;
+pub use changes::{Change, Changes};
+pub use clipping::Clipping;
 use numbers::Numbers;
 use run::Run;
 use traces::Traces;

@@ -5,8 +5,8 @@
 
 use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::IntoBytes as _;
-use zerocopy::little_endian::F32;
 
+use super::changes::Changes;
 use super::clipping::Clipping;
 use super::histogram::{Extent, Histogram};
 use super::spread::{Drift, Evenly};
@@ -16,9 +16,6 @@ use crate::npy::index::IndexRecord;
 use crate::outputs::{ChannelOutput, OutputError, Problem};
 use crate::status::{Status, StatusCounts};
 use crate::units::RowRange;
-
-/// Changes of a setting that are listed.
-const LISTED: usize = 10;
 
 /// A row and its record.
 pub(super) type Row = (u64, IndexRecord);
@@ -39,59 +36,6 @@ pub(super) struct Numbers {
     pub(super) changes: Vec<Changes>,
     /// Good rows, spread evenly over all good ones, the first and the last among them.
     pub(super) chosen: Vec<Row>,
-}
-
-/// How a setting changes from one good row to the next.
-#[derive(Clone, Debug)]
-pub(super) struct Changes {
-    /// As the header names it.
-    pub(super) setting: &'static str,
-    pub(super) count: u64,
-    /// The first ones.
-    pub(super) listed: Vec<Change>,
-}
-
-/// One change.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Change {
-    /// The first row with the new value.
-    pub(super) row: u64,
-    /// Its file, as a line of the list.
-    pub(super) file: u32,
-    pub(super) before: f32,
-    pub(super) after: f32,
-}
-
-impl Changes {
-    fn all() -> Vec<Self> {
-        let one = |setting| Self {
-            setting,
-            count: 0,
-            listed: Vec::new(),
-        };
-        ["VERTICAL_GAIN", "VERTICAL_OFFSET", "HORIZ_INTERVAL"].map(one).into()
-    }
-
-    fn values(record: &IndexRecord) -> [f32; 3] {
-        [record.gain, record.offset, record.horiz_interval].map(F32::get)
-    }
-
-    fn look(all: &mut [Self], before: &IndexRecord, (row, record): (u64, &IndexRecord)) {
-        let values = Self::values(before).into_iter().zip(Self::values(record));
-        for (changes, (before, after)) in all.iter_mut().zip(values) {
-            if before.to_bits() != after.to_bits() {
-                changes.count += 1;
-                if changes.listed.len() < LISTED {
-                    changes.listed.push(Change {
-                        row,
-                        file: record.file.get(),
-                        before,
-                        after,
-                    });
-                }
-            }
-        }
-    }
 }
 
 /// The ends of what is counted.
@@ -166,7 +110,7 @@ fn ends(output: &ChannelOutput) -> Result<Ends, OutputError> {
         amplitude: Extent::default(),
         times: TimeSpan::default(),
         changes: Changes::all(),
-        clipping: Clipping::of(&output.description),
+        clipping: Clipping::of(&output.description.fields, output.description.element),
     };
     let mut before: Option<IndexRecord> = None;
     let mut sum = Digest::new(CrcAlgorithm::Crc32Iscsi);
@@ -228,35 +172,4 @@ fn amplitude(record: &IndexRecord) -> f64 {
 /// When a row was triggered, in ns; none where that is unknown.
 fn time(record: &IndexRecord) -> Option<i64> {
     Some(record.time.get()).filter(|time| *time != i64::MIN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_is_told_with_the_row_from_which_on_it_holds() {
-        let mut all = Changes::all();
-        let record = |gain: f32| IndexRecord {
-            gain: F32::new(gain),
-            ..IndexRecord::bad(3, 0, Status::Good)
-        };
-        let rows = [0.5, 0.5, 0.25, 0.25, 0.5].map(record);
-        for (row, two) in (1..).zip(rows.windows(2)) {
-            Changes::look(&mut all, &two[0], (row, &two[1]));
-        }
-        let (first, second) = (&all[0], &all[1]);
-        assert_eq!((first.setting, first.count), ("VERTICAL_GAIN", 2));
-        assert_eq!(
-            first.listed[0],
-            Change {
-                row: 2,
-                file: 3,
-                before: 0.5,
-                after: 0.25
-            }
-        );
-        // NaN stays NaN.
-        assert_eq!(second.count, 0);
-    }
 }

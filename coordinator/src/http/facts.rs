@@ -6,6 +6,7 @@ use serde::Serialize;
 use trc2npy_common::fs::StorageError;
 use trc2npy_common::npy::index::IndexRecord;
 use trc2npy_common::outputs::Rows;
+use trc2npy_common::report::{self, Changes, Clipping};
 use trc2npy_common::status::Status;
 use trc2npy_common::units::{RowRange, count, counted};
 
@@ -40,19 +41,10 @@ pub(super) struct Numbers {
     /// Row and level.
     baselines: Vec<(u64, f64)>,
     /// Rows with a sample at the end of what the instrument can write; none where that is not known.
-    clipped: Option<u64>,
-    /// Of the last good row.
-    settings: Option<Settings>,
-    changes: Vec<Change>,
-    all_changes: u64,
-}
-
-/// What of the instrument's settings stands in the index.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Settings {
-    gain: f32,
-    offset: f32,
-    interval: f32,
+    clipping: Option<Clipping>,
+    changes: Vec<Changes>,
+    /// The last good row.
+    before: Option<IndexRecord>,
 }
 
 /// A row from which on a setting is another one.
@@ -91,34 +83,40 @@ pub(super) struct Facts {
 }
 
 impl Numbers {
-    /// `codes`: the smallest and the largest code that the instrument writes.
+    fn new(all: u64, clipping: Option<Clipping>) -> Self {
+        Self {
+            all,
+            clipping,
+            changes: Changes::all(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn read(
         rows: &Rows<'_>,
         range: RowRange,
         which: Which,
-        codes: Option<(f64, f64)>,
+        clipping: Option<Clipping>,
     ) -> Result<Self, StorageError> {
-        let mut numbers = Self {
-            all: range.len(),
-            clipped: codes.map(|_| 0),
-            ..Self::default()
-        };
+        let mut numbers = Self::new(range.len(), clipping);
         for part in parts(range, which) {
             rows.each_record(part, |row, record| {
-                numbers.add(row, record, codes);
+                numbers.add(row, record);
                 Ok::<_, StorageError>(())
             })?;
         }
         Ok(numbers)
     }
 
-    fn add(&mut self, row: u64, record: &IndexRecord, codes: Option<(f64, f64)>) {
+    fn add(&mut self, row: u64, record: &IndexRecord) {
         self.looked += 1;
         if !Status::from_code(record.status).is_some_and(Status::is_good) {
             self.bad += 1;
             return;
         }
-        self.compare(row, record);
+        if let Some(before) = self.before.replace(*record) {
+            Changes::look(&mut self.changes, &before, (row, record));
+        }
         if record.time.get() != i64::MIN {
             self.times.push((row, record.time.get()));
         }
@@ -126,45 +124,32 @@ impl Numbers {
         if baseline.is_finite() {
             self.baselines.push((row, baseline));
         }
-        if let (Some((low, high)), Some(clipped)) = (codes, &mut self.clipped) {
-            let gain = f64::from(record.gain.get());
-            let code = |volts: f32| (f64::from(volts) + f64::from(record.offset.get())) / gain;
-            let (first, second) = (code(record.min.get()), code(record.max.get()));
-            // Half a step of the coarsest codes, for volts are rounded.
-            *clipped += u64::from(first.min(second) <= low + 0.25 || first.max(second) >= high - 0.25);
+        if let Some(clipping) = &mut self.clipping {
+            clipping.add(row, record);
         }
     }
 
-    /// Whether the instrument was set otherwise than at the row before.
-    fn compare(&mut self, row: u64, record: &IndexRecord) {
-        let now = Settings {
-            gain: record.gain.get(),
-            offset: record.offset.get(),
-            interval: record.horiz_interval.get(),
+    /// The first changes of settings, in the order of the rows, and how many there are.
+    fn setting_changes(&self) -> (Vec<Change>, u64) {
+        let told = |of: &Changes| {
+            let setting = match of.setting {
+                "VERTICAL_GAIN" => "vertical gain",
+                "VERTICAL_OFFSET" => "vertical offset",
+                _ => "sample interval",
+            };
+            let told = move |change: &report::Change| Change {
+                setting,
+                row: change.row,
+                file: u64::from(change.file) + 1,
+                from: change.before,
+                to: change.after,
+            };
+            of.listed.iter().map(told).collect::<Vec<_>>()
         };
-        let Some(before) = self.settings.replace(now) else {
-            return;
-        };
-        for (setting, from, to) in [
-            ("vertical gain", before.gain, now.gain),
-            ("vertical offset", before.offset, now.offset),
-            ("sample interval", before.interval, now.interval),
-        ] {
-            if from.to_bits() == to.to_bits() {
-                continue;
-            }
-            self.all_changes += 1;
-            if self.changes.len() < CHANGES {
-                let file = u64::from(record.file.get()) + 1;
-                self.changes.push(Change {
-                    setting,
-                    row,
-                    file,
-                    from,
-                    to,
-                });
-            }
-        }
+        let mut first: Vec<Change> = self.changes.iter().flat_map(told).collect();
+        first.sort_by_key(|change| change.row);
+        first.truncate(CHANGES);
+        (first, self.changes.iter().map(|of| of.count).sum())
     }
 
     /// Triggers a second, over the run.
@@ -248,7 +233,7 @@ impl Numbers {
             rows: self.all,
             looked_at: self.looked,
             bad_rows: self.bad,
-            clipped_rows: self.clipped,
+            clipped_rows: self.clipping.as_ref().map(|clipping| clipping.rows),
             unit: unit.to_owned(),
             ..Facts::default()
         };
@@ -286,7 +271,8 @@ impl Numbers {
                 short(last * 1e3)
             ));
         }
-        for change in &self.changes {
+        let (first, all) = self.setting_changes();
+        for change in &first {
             sentences.push(format!(
                 "The {} changes from {} to {} at row {}, file {} of the list.",
                 change.setting,
@@ -296,12 +282,12 @@ impl Numbers {
                 count(change.file)
             ));
         }
-        if self.all_changes > self.changes.len() as u64 {
-            let more = self.all_changes - self.changes.len() as u64;
+        let more = all - first.len() as u64;
+        if more > 0 {
             sentences.push(format!("Settings change {} more.", counted(more, "time")));
         }
-        facts.setting_changes.clone_from(&self.changes);
-        match self.clipped {
+        facts.setting_changes = first;
+        match facts.clipped_rows {
             Some(0) => sentences.push("No trace is clipped.".to_owned()),
             Some(1) => sentences.push("1 trace is clipped.".to_owned()),
             Some(n) => sentences.push(format!("{} traces are clipped.", count(n))),
@@ -365,6 +351,8 @@ fn parts(range: RowRange, which: Which) -> Vec<RowRange> {
 
 #[cfg(test)]
 mod tests {
+    use trc2npy_common::plan::Element;
+
     use super::*;
 
     fn record(time: i64, baseline: f64, min: f32, max: f32) -> IndexRecord {
@@ -379,13 +367,11 @@ mod tests {
     }
 
     fn numbers(records: &[IndexRecord]) -> Numbers {
-        let mut numbers = Numbers {
-            all: records.len() as u64,
-            clipped: Some(0),
-            ..Numbers::default()
-        };
+        let fields = serde_json::json!({"MIN_VALUE": -128.0, "MAX_VALUE": 127.0});
+        let clipping = Clipping::of(fields.as_object().unwrap(), Element::Float32);
+        let mut numbers = Numbers::new(records.len() as u64, clipping);
         for (row, record) in (0..).zip(records) {
-            numbers.add(row, record, Some((-128.0, 127.0)));
+            numbers.add(row, record);
         }
         numbers
     }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use trc2npy_common::outputs::{ChannelOutput, Paths, Rows};
 use trc2npy_common::panics;
 use trc2npy_common::preview::Decimator;
+use trc2npy_common::report::Clipping;
 use trc2npy_common::roots::{Place, Roots};
 use trc2npy_common::status::Status;
 use trc2npy_common::units::RowRange;
@@ -262,14 +263,9 @@ impl View<'_> {
         self.fields.get(name)
     }
 
-    /// The largest and the smallest code that the instrument writes.
-    fn codes(&self) -> Option<(f64, f64)> {
-        let field = |name| self.field(name)?.as_f64();
-        field("MIN_VALUE").zip(field("MAX_VALUE"))
-    }
-
     fn numbers(&self, which: facts::Which) -> Result<Numbers, trc2npy_common::fs::StorageError> {
-        Numbers::read(&self.rows, self.range, which, self.codes())
+        let clipping = Clipping::of(self.fields, self.rows.element());
+        Numbers::read(&self.rows, self.range, which, clipping)
     }
 
     /// Some rows; bad ones are left out.

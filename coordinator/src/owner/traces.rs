@@ -235,7 +235,7 @@ impl Traces {
         let Some(trace) = self.jobs.get_mut(&job) else { return };
         let others = self.attempts.values().filter(|other| other.covers(job, channel, rows));
         let before = trace.again.iter();
-        let before = before.filter(|(of, again)| *of == channel && meet(*again, rows));
+        let before = before.filter(|(of, again)| *of == channel && !again.intersection(rows).is_empty());
         let attempt = 1 + (others.count() + before.count()) as u64;
         let name = trace.channels.get(usize::from(channel.0)).cloned().unwrap_or_default();
         let place = place.unwrap_or_else(|| trace.place.below());
@@ -310,10 +310,6 @@ impl Traces {
 
 impl Attempt {
     fn covers(&self, job: JobId, channel: ChannelIndex, rows: RowRange) -> bool {
-        self.job == job && self.channel == channel && meet(self.rows, rows)
+        self.job == job && self.channel == channel && !self.rows.intersection(rows).is_empty()
     }
-}
-
-const fn meet(one: RowRange, other: RowRange) -> bool {
-    one.start < other.end && other.start < one.end
 }
