@@ -42,6 +42,7 @@ fn run(request: Request, argv: &[OsString]) -> Result<ExitCode, Failure> {
         Request::Explain(options) => commands::jobs::explain(&options),
         Request::Workers(options) => commands::workers::list(&options),
         Request::Drain(options) => commands::workers::drain(&options),
+        Request::Certs(options) => commands::certs::run(&options),
         Request::Doctor(options) => commands::doctor::run(&options),
         Request::Synth(options) => commands::synth::run(&options),
         Request::Demo(options) => commands::demo::run(&options),

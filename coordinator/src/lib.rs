@@ -4,7 +4,10 @@
 //! [`server`] (gRPC), [`planner`] (submits), [`recorder`] and [`journal`] (what survives a restart), [`stitcher`] (the
 //! arrays of one job). [`http`] shows all of it, and changes nothing.
 
+mod audit;
+mod callers;
 mod clock;
+mod guard;
 mod http;
 mod job;
 pub mod journal;
@@ -23,11 +26,14 @@ use std::thread::{self, JoinHandle};
 
 use prometheus::proto::MetricFamily;
 use tokio::sync::oneshot;
+use trc2npy_certs::{Authority, CertsError};
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::counted;
 use trc2npy_coordinator_core::JobId;
 use trc2npy_telemetry::{Spans, Tell};
 
+use audit::Audit;
+use guard::Guard;
 use http::Served;
 use http::snapshot::Chronicle;
 pub use http::{BadToken, HttpConfig, Token};
@@ -48,6 +54,10 @@ pub struct CoordinatorConfig {
     pub stitch_threads: usize,
     /// Where spans of its jobs go.
     pub spans: Spans,
+    /// Its certificate's folder; none: everything is said openly, and everyone is believed.
+    pub certs: Option<PathBuf>,
+    /// The folder of the lab's authority, where it may issue certificates to whoever has a join token.
+    pub authority: Option<PathBuf>,
     /// How its status page is served; none: not at all.
     pub http: Option<HttpConfig>,
     /// Told, in sentences for people, what happens.
@@ -60,6 +70,9 @@ pub enum CoordinatorError {
     /// Its state cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Its certificate, or the lab's authority, cannot be used.
+    #[error(transparent)]
+    Certs(#[from] CertsError),
     /// It cannot listen.
     #[error("{address}: {}", told(*address, source))]
     Listen {
@@ -130,12 +143,18 @@ impl Coordinator {
             state,
             stitch_threads,
             spans,
+            certs,
+            authority,
             http,
             tell,
         } = config;
         trc2npy_common::resources::allow_many_files();
         // One thread is enough: the server only passes messages on.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let guard = certs.map(|path| Guard::open(&path, tell.clone())).transpose()?;
+        if let Some(path) = &authority {
+            Authority::open(path)?;
+        }
         // First of all, so that a port in use changes nothing in the state.
         let listeners = runtime
             .block_on(server::bind(&listen))
@@ -150,6 +169,7 @@ impl Coordinator {
         let chronicle = Chronicle::default();
         let tell = if page.is_some() { chronicle.listen(tell) } else { tell };
         let journal = Arc::new(Journal::open(&state)?);
+        let audit = Arc::new(Audit::open(&state, tell.clone())?);
         let (inbox, messages) = Inbox::new();
         let planner = Planner {
             journal: Arc::clone(&journal),
@@ -178,9 +198,12 @@ impl Coordinator {
             inbox: inbox.clone(),
             planner: submits,
             tell,
+            audit,
+            guard: guard.clone(),
+            authority,
         };
         let watched = page
-            .map(|page| page.serve(inbox.clone(), chronicle, roots))
+            .map(|page| page.serve(inbox.clone(), chronicle, roots, guard))
             .transpose()?;
         let (stop_server, stopped) = oneshot::channel();
         let server = thread::Builder::new().name("server".to_owned()).spawn(move || {

@@ -1,28 +1,46 @@
 //! The services: each call becomes a question to the owner. Nothing here decides.
 
+mod certificates;
+mod door;
 mod fleet;
 mod jobs;
+mod pass;
+mod rates;
 mod workers;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::{Request, Status};
+use trc2npy_certs::Role;
+use trc2npy_proto::LARGEST_MESSAGE;
 use trc2npy_proto::link::{KEEP_ALIVE_EVERY, KEEP_ALIVE_TIMEOUT};
+use trc2npy_proto::v1::certificates_server::CertificatesServer;
 use trc2npy_proto::v1::fleet_server::FleetServer;
 use trc2npy_proto::v1::jobs_server::JobsServer;
 use trc2npy_proto::v1::workers_server::WorkersServer;
-use trc2npy_proto::{LARGEST_MESSAGE, Protocol};
 use trc2npy_telemetry::Tell;
 
+use crate::audit::Audit;
+use crate::guard::Guard;
 use crate::owner::Inbox;
 use crate::planner;
+pub(crate) use door::Caller;
+use door::Door;
+use pass::{Complaints, Pass};
+
+/// Calls of one connection at a time.
+const STREAMS: u32 = 128;
+/// The headers of a call.
+const HEADERS: u32 = 16 << 10;
 
 /// What the services share.
 #[derive(Clone)]
@@ -30,6 +48,11 @@ pub(crate) struct Services {
     pub(crate) inbox: Inbox,
     pub(crate) planner: Sender<planner::Submit>,
     pub(crate) tell: Tell,
+    pub(crate) audit: Arc<Audit>,
+    /// What callers are shown and asked for; none: nothing.
+    pub(crate) guard: Option<Arc<Guard>>,
+    /// Where the lab's authority lies.
+    pub(crate) authority: Option<PathBuf>,
 }
 
 /// Starts a task of the server's runtime; its name is for whoever reads the code.
@@ -44,37 +67,53 @@ pub(crate) async fn serve(
     services: Services,
     stop: oneshot::Receiver<()>,
 ) -> Result<(), tonic::transport::Error> {
-    let refuse = {
-        let tell = services.tell.clone();
-        move |request: Request<()>| check(request, &tell)
-    };
+    let Services {
+        inbox,
+        planner,
+        tell,
+        audit,
+        guard,
+        authority,
+    } = services;
+    let complaints = Complaints::new(tell);
+    let pass = Pass::new(complaints.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<WorkersServer<workers::Service>>().await;
     health.set_serving::<JobsServer<jobs::Service>>().await;
     health.set_serving::<FleetServer<fleet::Service>>().await;
-    let Services { inbox, planner, .. } = services;
     let workers =
         WorkersServer::new(workers::Service { inbox: inbox.clone() }).max_decoding_message_size(LARGEST_MESSAGE);
     let jobs = JobsServer::new(jobs::Service {
         inbox: inbox.clone(),
         planner,
+        audit: Arc::clone(&audit),
     })
     .max_decoding_message_size(LARGEST_MESSAGE);
-    let fleet = FleetServer::new(fleet::Service { inbox }).max_decoding_message_size(LARGEST_MESSAGE);
+    let fleet = FleetServer::new(fleet::Service {
+        inbox,
+        audit: Arc::clone(&audit),
+    })
+    .max_decoding_message_size(LARGEST_MESSAGE);
+    let certificates = CertificatesServer::new(certificates::Service {
+        authority,
+        audit,
+        complaints: complaints.clone(),
+    })
+    .max_decoding_message_size(LARGEST_MESSAGE);
     let router = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
         .add_service(health_service)
-        .add_service(InterceptedService::new(workers, refuse.clone()))
-        .add_service(InterceptedService::new(jobs, refuse.clone()))
-        .add_service(InterceptedService::new(fleet, refuse));
+        .add_service(InterceptedService::new(workers, pass.with(Role::Worker)))
+        .add_service(InterceptedService::new(jobs, pass.with(Role::Client)))
+        .add_service(InterceptedService::new(fleet, pass.with(Role::Client)))
+        .add_service(InterceptedService::new(certificates, pass));
     let (connections, incoming) = mpsc::channel(16);
+    let door = Door::new(guard, complaints);
     for listener in listeners {
-        let connections = connections.clone();
-        start("listen", async move {
-            // A connection that could not be taken (too many files are open) is an item, too: the server goes on.
-            while connections.send(listener.accept().await.and_then(prompt)).await.is_ok() {}
-        });
+        start("listen", Arc::clone(&door).watch(listener, connections.clone()));
     }
     drop(connections);
     let ended = async {
@@ -88,24 +127,10 @@ pub(crate) async fn serve(
     }
 }
 
-/// A lease is a small message: gathered with the next one it would come 40 ms late.
-fn prompt((stream, _): (TcpStream, SocketAddr)) -> std::io::Result<TcpStream> {
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Refuses a caller who speaks another protocol, in one sentence, here and there.
-fn check(request: Request<()>, tell: &Tell) -> Result<Request<()>, Status> {
-    match Protocol::ours().check(request.metadata()) {
-        Ok(()) => Ok(request),
-        Err(mismatch) => {
-            let from = request
-                .remote_addr()
-                .map_or(String::new(), |from| format!(" (from {})", from.ip()));
-            tell.warn(&format!("{mismatch}{from}"));
-            Err(Status::failed_precondition(mismatch.to_string()))
-        }
-    }
+/// Who makes a call.
+fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or_else(|| Status::internal("a connection without a caller"))
 }
 
 /// The addresses that are listened on.

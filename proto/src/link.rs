@@ -1,13 +1,26 @@
 //! How a coordinator is found and called: the same for workers and clients.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncBufReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{TlsConnector, TlsStream};
+use tokio_util::either::Either;
 use tonic::service::Interceptor;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
+use tower::service_fn;
+use trc2npy_certs::{Client, JoinToken, Role, Trouble};
 
 use crate::protocol::Protocol;
 
@@ -18,6 +31,8 @@ pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
 /// And is given up after so long without an answer.
 pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A coordinator says something of itself as soon as it trusts the caller.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// `pc1:7070`: a machine and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,44 +110,157 @@ impl Address {
     }
 
     /// The addresses to listen on.
-    pub fn to_listen(&self) -> std::io::Result<Vec<SocketAddr>> {
+    pub fn to_listen(&self) -> io::Result<Vec<SocketAddr>> {
         (self.host.as_str(), self.port).to_socket_addrs().map(Iterator::collect)
     }
+}
 
-    /// A connection to a coordinator there.
+/// Whom to trust at the other end, and what to show there.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// Nothing is encrypted, and everyone is believed.
+    Open,
+    /// By certificates: this folder, used for this. Read anew for each connection.
+    Certs {
+        /// See [`trc2npy_certs::Folder`].
+        folder: PathBuf,
+        /// What the caller is going to do.
+        role: Role,
+    },
+    /// Only what made this token, without showing anything.
+    Token(JoinToken),
+}
+
+/// A coordinator, and how to trust it.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Where it listens.
+    pub address: Address,
+    /// How it is spoken to.
+    pub trust: Trust,
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+impl Destination {
+    /// One to which everything is said openly.
+    pub const fn open(address: Address) -> Self {
+        Self {
+            address,
+            trust: Trust::Open,
+        }
+    }
+
+    /// A connection to it.
     pub async fn connect(&self) -> Result<Channel, Unreachable> {
-        let unreachable = |why: String| Unreachable {
-            address: self.clone(),
-            why,
+        let sealed = match &self.trust {
+            Trust::Open => None,
+            Trust::Certs { folder, role } => {
+                let client = Client::open(folder, *role).map_err(|error| Unreachable::Own(error.to_string()))?;
+                Some(client.config)
+            }
+            Trust::Token(token) => Some(Client::joining(token).config),
         };
-        Endpoint::try_from(format!("http://{self}"))
-            .map_err(|error| unreachable(error.to_string()))?
-            .connect_timeout(CONNECT_TIMEOUT)
+        let address = self.address.clone();
+        let connector = service_fn(move |_: Uri| {
+            let (address, sealed) = (address.clone(), sealed.clone());
+            async move { reach(&address, sealed).await }
+        });
+        // The scheme stays: what is sealed is not tonic's to know.
+        let endpoint =
+            Endpoint::try_from(format!("http://{}", self.address)).map_err(|error| self.unreachable(&error))?;
+        endpoint
             .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
-            .tcp_nodelay(true)
-            .connect()
+            .connect_with_connector(connector)
             .await
-            .map_err(|error| unreachable(innermost(&error)))
+            .map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &(dyn Error + 'static)) -> Unreachable {
+        let address = self.address.clone();
+        if let Some(trouble) = chain(error).find_map(|error| Trouble::of(error.downcast_ref()?)) {
+            return Unreachable::Distrust { address, trouble };
+        }
+        let why = chain(error).last().map_or_else(String::new, ToString::to_string);
+        Unreachable::Away { address, why }
     }
 }
 
-/// A coordinator that did not answer.
+/// Bytes that go over the network: openly, or sealed.
+pub type Wire = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+/// Opens a connection, sealed where that is asked.
+async fn reach(address: &Address, sealed: Option<Arc<ClientConfig>>) -> io::Result<TokioIo<Wire>> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer in time");
+    let connect = TcpStream::connect((address.host.as_str(), address.port));
+    let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect).await.map_err(late)??;
+    stream.set_nodelay(true)?;
+    let Some(config) = sealed else {
+        return Ok(TokioIo::new(Wire::Left(stream)));
+    };
+    let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+    let greet = async {
+        let mut stream = TlsConnector::from(config).connect(name, stream).await?;
+        // Only now does the other side look at this side's certificate; its first word, or its refusal, comes behind that.
+        stream.fill_buf().await?;
+        io::Result::Ok(stream)
+    };
+    let stream = tokio::time::timeout(GREETING, greet).await.map_err(late)??;
+    Ok(TokioIo::new(Wire::Right(Box::new(TlsStream::from(stream)))))
+}
+
+/// A coordinator that was not reached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no coordinator answers at {address} ({why}): is `trc2npy coordinator` running there, and does its firewall let port {port} in?", port = address.port)]
-pub struct Unreachable {
-    address: Address,
-    why: String,
+pub enum Unreachable {
+    /// It did not answer.
+    #[error("no coordinator answers at {address} ({why}): is `trc2npy coordinator` running there, and does its firewall let port {port} in?", port = address.port)]
+    Away {
+        /// Where.
+        address: Address,
+        /// What the network says.
+        why: String,
+    },
+    /// It is there, and one of both does not trust the other.
+    #[error("the coordinator at {address}: {trouble}")]
+    Distrust {
+        /// Where.
+        address: Address,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// The caller's own certificate cannot be used.
+    #[error("{0}")]
+    Own(String),
 }
 
-/// What an error of the transport is at its root: that is the part which says something.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
+impl Unreachable {
+    /// Whether it may go by itself within moments.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Away { .. })
     }
-    error.to_string()
+}
+
+/// The coordinator's last word to a caller who speaks openly where certificates are asked for.
+pub const CERTIFICATES_ASKED: &str =
+    "this coordinator asks for certificates: say where this machine's is (--certs DIR)";
+
+/// Whether a call failed for want of a certificate.
+pub fn wants_certificates(status: &Status) -> bool {
+    chain(status).any(|error| {
+        let closed = error.downcast_ref::<h2::Error>();
+        closed.and_then(h2::Error::reason) == Some(h2::Reason::INADEQUATE_SECURITY)
+    })
+}
+
+/// An error and its sources.
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 /// Whether everyone on the network could reach what listens there.

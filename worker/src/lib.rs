@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use trc2npy_common::convert::Io;
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::Bytes;
-use trc2npy_proto::link::Address;
+use trc2npy_proto::link::{Address, Destination};
 use trc2npy_telemetry::{Spans, Tell};
 
 pub use control::Control;
@@ -33,7 +33,7 @@ pub use stages::stages;
 #[derive(Clone)]
 pub struct WorkerConfig {
     /// Where the coordinator is.
-    pub coordinator: Address,
+    pub coordinator: Destination,
     /// Its own name, for people; unlike that of every other worker.
     pub name: String,
     /// Where it finds the roots.

@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use trc2npy_common::resources::Machine;
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Fault, Grant, JobId, LeaseId, Step};
-use trc2npy_proto::link::Announce;
+use trc2npy_proto::link::{Announce, CERTIFICATES_ASKED, wants_certificates};
 use trc2npy_proto::v1::workers_client::WorkersClient;
 use trc2npy_proto::v1::{self, from_worker, to_worker};
 use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
@@ -193,26 +193,33 @@ impl<'c> Session<'c> {
     }
 
     fn refused_or_broken(&self, status: &Status) -> Broken {
+        let is_open = wants_certificates(status);
+        let why = if is_open { CERTIFICATES_ASKED } else { status.message() };
         match status.code() {
-            Code::FailedPrecondition | Code::InvalidArgument | Code::PermissionDenied | Code::AlreadyExists => {
-                if self.coordinator.is_some() {
-                    // A coordinator that was started anew with a mistake will be started once more, and nobody should
-                    // have to go to all machines for that.
-                    return Broken::Again(format!(
-                        "the coordinator does not take this worker now: {}",
-                        sentence(status)
-                    ));
-                }
-                Broken::Over(Err(WorkerError::Refused {
-                    coordinator: self.config.coordinator.clone(),
-                    why: status.message().to_owned(),
-                }))
-            }
+            Code::FailedPrecondition
+            | Code::InvalidArgument
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::AlreadyExists => self.refused(why),
+            _ if is_open => self.refused(why),
             _ => Broken::Again(format!(
                 "the connection to the coordinator is lost ({})",
                 sentence(status)
             )),
         }
+    }
+
+    /// The coordinator does not take this worker.
+    fn refused(&self, why: &str) -> Broken {
+        if self.coordinator.is_some() {
+            // A coordinator that was started anew with a mistake will be started once more, and nobody should have to go
+            // to all machines for that.
+            return Broken::Again(format!("the coordinator does not take this worker now: {why}"));
+        }
+        Broken::Over(Err(WorkerError::Refused {
+            coordinator: self.config.coordinator.address.clone(),
+            why: why.to_owned(),
+        }))
     }
 
     fn hello(&self) -> v1::Hello {

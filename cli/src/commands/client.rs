@@ -8,9 +8,11 @@ use tokio::time::sleep;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+use trc2npy_certs::{Client as Shown, Role};
 use trc2npy_common::convert::{Phase, Progress, Stop, Watch};
 use trc2npy_common::units::Bytes;
-use trc2npy_proto::link::{Address, Announce};
+use trc2npy_proto::link::{Address, Announce, CERTIFICATES_ASKED, Destination, Trust, wants_certificates};
+use trc2npy_proto::v1::certificates_client::CertificatesClient;
 use trc2npy_proto::v1::fleet_client::FleetClient;
 use trc2npy_proto::v1::jobs_client::JobsClient;
 use trc2npy_proto::v1::{Job, JobState, SubmitReply, SubmitRequest, WatchRequest};
@@ -18,7 +20,7 @@ use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
 use trc2npy_telemetry::{Place, TRACEPARENT};
 
 use crate::failure::Failure;
-use crate::options::CoordinatorAddress;
+use crate::options::{CoordinatorAddress, TrustOptions};
 
 /// A coordinator may have been started by the line above this one in somebody's script.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -32,7 +34,7 @@ type Announced = InterceptedService<Channel, Announce>;
 pub(crate) struct Client {
     /// There until the end.
     runtime: Option<Runtime>,
-    address: Address,
+    coordinator: Destination,
     channel: Channel,
 }
 
@@ -47,17 +49,16 @@ impl Drop for Client {
 
 impl Client {
     pub(crate) fn connect(address: &CoordinatorAddress) -> Result<Self, Failure> {
-        allow(&address.coordinator, address.insecure)?;
-        Self::connect_to(&address.coordinator)
+        Self::connect_to(&destination(&address.coordinator, &address.trust, Role::Client)?)
     }
 
-    pub(crate) fn connect_to(address: &Address) -> Result<Self, Failure> {
+    pub(crate) fn connect_to(coordinator: &Destination) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let until = Instant::now() + PATIENCE;
         let channel = runtime.block_on(async {
             loop {
-                match address.connect().await {
-                    Err(_) if Instant::now() < until => sleep(AGAIN).await,
+                match coordinator.connect().await {
+                    Err(error) if error.may_pass() && Instant::now() < until => sleep(AGAIN).await,
                     answer => return answer,
                 }
             }
@@ -65,7 +66,7 @@ impl Client {
         let channel = channel.map_err(|error| Failure::work(1, &error))?;
         Ok(Self {
             runtime: Some(runtime),
-            address: address.clone(),
+            coordinator: coordinator.clone(),
             channel,
         })
     }
@@ -108,8 +109,8 @@ impl Client {
                     Err(status) if is_of_the_network(&status) => {}
                     Err(status) => return Err(failure(&status)),
                 }
-                tell(&told_away(&self.address));
-                channel = reconnect(&self.address, &mut backoff).await;
+                tell(&told_away(&self.coordinator));
+                channel = reconnect(&self.coordinator, &mut backoff).await;
                 tell(BACK);
             }
         })
@@ -122,6 +123,16 @@ impl Client {
     ) -> Result<T, Failure> {
         let client =
             FleetClient::with_interceptor(self.channel.clone(), Announce).max_decoding_message_size(LARGEST_MESSAGE);
+        self.wait_for(call(client)).map_err(|status| failure(&status))
+    }
+
+    /// Makes the one call that needs no certificate.
+    pub(crate) fn certificates<T>(
+        &self,
+        call: impl AsyncFnOnce(CertificatesClient<Announced>) -> Result<T, Status>,
+    ) -> Result<T, Failure> {
+        let client = CertificatesClient::with_interceptor(self.channel.clone(), Announce)
+            .max_decoding_message_size(LARGEST_MESSAGE);
         self.wait_for(call(client)).map_err(|status| failure(&status))
     }
 
@@ -145,7 +156,7 @@ impl Client {
         };
         self.wait_for(async {
             tokio::select! {
-                ended = following.persist(&self.address, self.channel.clone()) => ended.map(Some),
+                ended = following.persist(&self.coordinator, self.channel.clone()) => ended.map(Some),
                 () = asked(stop) => Ok(None),
             }
         })
@@ -179,23 +190,23 @@ enum Lost {
 }
 
 impl Following<'_> {
-    async fn persist(&mut self, address: &Address, mut channel: Channel) -> Result<Job, Failure> {
+    async fn persist(&mut self, coordinator: &Destination, mut channel: Channel) -> Result<Job, Failure> {
         loop {
-            match self.look_on(address, channel).await {
+            match self.look_on(coordinator, channel).await {
                 Ok(job) => return Ok(job),
                 Err(Lost::Over(failure)) => return Err(failure),
                 Err(Lost::Away) => {}
             }
             if !self.away {
                 self.away = true;
-                (self.tell)(&told_away(address));
+                (self.tell)(&told_away(coordinator));
             }
-            channel = reconnect(address, &mut self.backoff).await;
+            channel = reconnect(coordinator, &mut self.backoff).await;
         }
     }
 
     /// As long as one connection stands.
-    async fn look_on(&mut self, address: &Address, channel: Channel) -> Result<Job, Lost> {
+    async fn look_on(&mut self, coordinator: &Destination, channel: Channel) -> Result<Job, Lost> {
         let request = WatchRequest { job: self.job.id };
         let mut states = jobs(channel).watch(request).await.map_err(lost)?.into_inner();
         loop {
@@ -206,7 +217,7 @@ impl Following<'_> {
                 return Err(Lost::Over(Failure::Work {
                     code: 1,
                     message: format!(
-                        "the coordinator at {address} is another one now: its job {} is {} -> {}; was it started with \
+                        "the coordinator at {coordinator} is another one now: its job {} is {} -> {}; was it started with \
                          another --state?",
                         state.id, state.run, state.out
                     ),
@@ -232,14 +243,14 @@ impl Following<'_> {
 
 const BACK: &str = "the coordinator is back";
 
-fn told_away(address: &Address) -> String {
-    format!("the coordinator at {address} is away; trying again until it is back")
+fn told_away(coordinator: &Destination) -> String {
+    format!("the coordinator at {coordinator} is away; trying again until it is back")
 }
 
-async fn reconnect(address: &Address, backoff: &mut Backoff) -> Channel {
+async fn reconnect(coordinator: &Destination, backoff: &mut Backoff) -> Channel {
     loop {
         sleep(backoff.wait()).await;
-        if let Ok(channel) = address.connect().await {
+        if let Ok(channel) = coordinator.connect().await {
             return channel;
         }
     }
@@ -247,6 +258,9 @@ async fn reconnect(address: &Address, backoff: &mut Backoff) -> Channel {
 
 /// Whether the coordinator has not answered at all, or only that it ends: what it says of itself has no source.
 fn is_of_the_network(status: &Status) -> bool {
+    if wants_certificates(status) {
+        return false;
+    }
     std::error::Error::source(status).is_some() || status.code() == Code::Unavailable
 }
 
@@ -265,6 +279,7 @@ fn is_over(job: &Job) -> bool {
 #[expect(clippy::needless_pass_by_value, reason = "as map_err has it")]
 fn lost(status: Status) -> Lost {
     match status.code() {
+        _ if wants_certificates(&status) => Lost::Over(failure(&status)),
         Code::NotFound
         | Code::FailedPrecondition
         | Code::InvalidArgument
@@ -302,14 +317,36 @@ fn progress(job: &Job, (rows_before, bytes_before): (u64, u64)) -> Progress {
     }
 }
 
+/// How the coordinator there is spoken to by whoever is going to do what `role` may.
+pub(crate) fn destination(address: &Address, trust: &TrustOptions, role: Role) -> Result<Destination, Failure> {
+    let trust = match &trust.certs {
+        None => {
+            allow(address, trust.insecure)?;
+            Trust::Open
+        }
+        Some(folder) => {
+            // Before anything is begun.
+            Shown::open(folder, role).map_err(|error| Failure::work(1, &error))?;
+            Trust::Certs {
+                folder: folder.clone(),
+                role,
+            }
+        }
+    };
+    Ok(Destination {
+        address: address.clone(),
+        trust,
+    })
+}
+
 /// Refuses to speak openly over a network, unless that was said aloud.
 pub(crate) fn allow(address: &Address, insecure: bool) -> Result<(), Failure> {
     if insecure || address.is_loopback() {
         return Ok(());
     }
     Err(Failure::Options(format!(
-        "{address} is not on this machine, and what is sent there is neither encrypted nor signed: add --insecure where \
-         you trust the network"
+        "{address} is not on this machine, and what is sent there is neither encrypted nor signed: say where this \
+         machine's certificate is (--certs DIR; see trc2npy certs), or add --insecure where you trust the network"
     )))
 }
 
@@ -320,6 +357,7 @@ fn failure(status: &Status) -> Failure {
         _ => 1,
     };
     let message = match status.code() {
+        _ if wants_certificates(status) => CERTIFICATES_ASKED.to_owned(),
         Code::Unavailable | Code::Unknown | Code::Cancelled => format!(
             "the connection to the coordinator is lost ({}), and with it the answer; trc2npy jobs shows what became of it, \
              once the coordinator is back",

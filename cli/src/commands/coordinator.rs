@@ -27,10 +27,11 @@ pub(crate) fn run(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
 
 fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     let state = options.state.clone().expect("clap asks for it");
-    allow(&options.listen, options.insecure).map_err(|_| {
+    let is_sealed = options.certs.is_some();
+    allow(&options.listen, options.insecure || is_sealed).map_err(|_| {
         Failure::Options(format!(
-            "--listen {}: others than this machine could reach it, without encryption and without asking who they are: add \
-             --insecure where you trust the network, or listen on 127.0.0.1",
+            "--listen {}: others than this machine could reach it, without encryption and without asking who they are: give it \
+             a certificate (--certs DIR; see trc2npy certs), add --insecure where you trust the network, or listen on 127.0.0.1",
             options.listen
         ))
     })?;
@@ -46,6 +47,8 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
         state,
         stitch_threads: STITCH_THREADS,
         spans: telemetry::spans(),
+        certs: options.certs.clone(),
+        authority: options.ca.clone(),
         http,
         tell: Tell::new(screen::line),
     };
@@ -55,11 +58,18 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     let handler = move || stop();
     // Without it a signal ends the program at once: the journal is whole at any moment.
     let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    if options.insecure && !options.listen.is_loopback() {
+        Tell::new(screen::line).warn(
+            "--insecure: nothing is encrypted, and whoever reaches this machine may submit jobs and take leases; trc2npy certs \
+             makes certificates",
+        );
+    }
     for address in coordinator.addresses() {
         log(&format!("listening on {address}"));
     }
+    let scheme = if is_sealed { "https" } else { "http" };
     for address in coordinator.pages() {
-        log(&format!("status page on http://{address}/"));
+        log(&format!("status page on {scheme}://{address}/"));
     }
     coordinator.wait().map_err(failed)?;
     log("ended; the same command goes on with its jobs");
@@ -76,6 +86,13 @@ fn page(options: &CoordinatorOptions) -> Result<Option<HttpConfig>, Failure> {
             Failure::Options(format!(
                 "--http {address}: others than this machine could read the status page: give it a token that they must know \
                  (--http-token-file FILE), add --insecure where you trust the network, or serve it on 127.0.0.1"
+            ))
+        })?;
+    } else if options.certs.is_none() {
+        allow(address, options.insecure).map_err(|_| {
+            Failure::Options(format!(
+                "--http {address}: the token and the page would go over the network in plain text: give the coordinator a \
+                 certificate (--certs DIR), add --insecure where you trust the network, or serve it on 127.0.0.1"
             ))
         })?;
     }

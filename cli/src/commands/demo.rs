@@ -18,7 +18,7 @@ use trc2npy_common::trc::Header;
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator::{Coordinator, CoordinatorConfig};
 use trc2npy_proto::Submission;
-use trc2npy_proto::link::Address;
+use trc2npy_proto::link::{Address, Destination};
 use trc2npy_proto::v1::{self, JobState};
 use trc2npy_synth::RunSpec;
 use trc2npy_telemetry::{Spans, Tell};
@@ -59,7 +59,7 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
     ))?;
 
     let cluster = Cluster::start(&options.dir)?;
-    let client = Client::connect_to(&cluster.address)?;
+    let client = Client::connect_to(&cluster.destination)?;
     let request = v1::SubmitRequest::from(submission()?);
     let reply = client.jobs(async |mut jobs| jobs.submit(request).await.map(tonic::Response::into_inner))?;
     let display = Display::new(ProgressStyle::Auto);
@@ -97,7 +97,7 @@ pub(crate) fn run(options: &DemoOptions) -> Result<ExitCode, Failure> {
 
 /// A coordinator and two workers in this process.
 struct Cluster {
-    address: Address,
+    destination: Destination,
     coordinator: Coordinator,
     workers: Vec<(Control, JoinHandle<Result<Ended, WorkerError>>)>,
 }
@@ -116,6 +116,8 @@ impl Cluster {
         });
         let coordinator = Coordinator::start(CoordinatorConfig {
             http: None,
+            certs: None,
+            authority: None,
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             roots: roots()?,
             state: dir.join("state"),
@@ -124,11 +126,11 @@ impl Cluster {
             tell: quiet.clone(),
         })
         .map_err(|error| Failure::work(1, &error))?;
-        let address = Address::from(coordinator.addresses()[0]);
+        let destination = Destination::open(Address::from(coordinator.addresses()[0]));
         let mut workers = Vec::new();
         for name in ["worker-1", "worker-2"] {
             let config = WorkerConfig {
-                coordinator: address.clone(),
+                coordinator: destination.clone(),
                 name: name.to_owned(),
                 roots: roots()?,
                 threads: 1,
@@ -147,7 +149,7 @@ impl Cluster {
             workers.push((control, thread));
         }
         Ok(Self {
-            address,
+            destination,
             coordinator,
             workers,
         })

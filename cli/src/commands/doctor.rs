@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use trc2npy_certs::Role;
 use trc2npy_common::convert::{Budget, ConvertError};
 use trc2npy_common::doctor::{Clock, Exchange, Facts, Finding, Need, Planned, Verdict, judge};
 use trc2npy_common::plan::{self, ChannelPlan, PlanProgress};
-use trc2npy_proto::link::Address;
+use trc2npy_proto::link::Destination;
 use trc2npy_proto::v1::ListWorkersRequest;
 
-use super::client::{Client, allow};
+use super::client::{Client, destination};
 use super::convert::Job;
 use crate::failure::Failure;
 use crate::options::{self, DoctorOptions};
@@ -27,13 +28,14 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<ExitCode, Failure> {
             dir.display()
         )));
     }
-    if let Some(address) = &options.coordinator {
-        allow(address, options.insecure)?;
-    }
+    let coordinator = options.coordinator.as_ref();
+    let coordinator = coordinator
+        .map(|address| destination(address, &options.trust, Role::Client))
+        .transpose()?;
     let mut facts = Facts::look(dir);
     facts.planned = planned(options, &facts)?;
-    if let Some(address) = &options.coordinator {
-        facts.clock = clock(address);
+    if let Some(coordinator) = &coordinator {
+        facts.clock = clock(coordinator);
     }
     let findings = judge(&facts);
     if options.json {
@@ -79,9 +81,9 @@ fn planned(options: &DoctorOptions, facts: &Facts) -> Result<Planned, Failure> {
 }
 
 /// Asks a coordinator for its time.
-fn clock(address: &Address) -> Clock {
+fn clock(coordinator: &Destination) -> Clock {
     let mut best: Option<Exchange> = None;
-    let client = match Client::connect_to(address) {
+    let client = match Client::connect_to(coordinator) {
         Ok(client) => client,
         Err(failure) => return Clock::Away(failure.to_string()),
     };

@@ -237,8 +237,12 @@ pub(super) fn end_on_ctrl_c(display: &Display) -> Stop {
 
 /// The options that a command needs to reach the same coordinator.
 pub(super) fn how_to_reach(address: &CoordinatorAddress) -> String {
-    let insecure = if address.insecure { " --insecure" } else { "" };
-    format!(" --coordinator {}{insecure}", address.coordinator)
+    let trust = match &address.trust.certs {
+        Some(folder) => format!(" --certs {}", folder.display()),
+        None if address.trust.insecure => " --insecure".to_owned(),
+        None => String::new(),
+    };
+    format!(" --coordinator {}{trust}", address.coordinator)
 }
 
 fn state_word(job: &Job) -> &'static str {

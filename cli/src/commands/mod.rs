@@ -1,6 +1,7 @@
 //! The subcommands, a file each.
 
 pub(crate) mod batch;
+pub(crate) mod certs;
 mod client;
 pub(crate) mod convert;
 pub(crate) mod coordinator;

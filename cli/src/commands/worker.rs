@@ -1,22 +1,25 @@
 //! `worker`: converts what a coordinator leases, until it is asked to end.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::{env, io};
 
 use serde_json::json;
+use trc2npy_certs::{Folder, JoinToken, Role};
 use trc2npy_common::hang_up;
 use trc2npy_common::resources::{self, Machine, default_memory_limit};
 use trc2npy_common::roots::Roots;
-use trc2npy_proto::link::Address;
+use trc2npy_proto::link::{Address, Destination};
 use trc2npy_proto::worker_name;
 use trc2npy_telemetry::Tell;
 use trc2npy_worker::{Control, Ended, Probe, WorkerConfig};
 
-use super::client::allow;
+use super::certs;
+use super::client::destination;
 use super::coordinator::log;
 use crate::failure::{Failure, INTERRUPTED};
-use crate::options::{self, MachineOptions, WorkerAction, WorkerOptions};
+use crate::options::{self, CoordinatorAddress, MachineOptions, WorkerAction, WorkerOptions};
 use crate::{screen, telemetry};
 
 /// Works, or shows what would be reported.
@@ -33,14 +36,50 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Some(WorkerAction::Probe(probe)) => {
-            let config = config(&probe.address.coordinator, &probe.machine)?;
+            let config = config(Destination::open(probe.address.coordinator.clone()), &probe.machine)?;
             show(&trc2npy_worker::probe(&config), &config, probe.json)
         }
         None => {
-            let address = &options.address.coordinator;
-            allow(address, options.address.insecure)?;
-            work(&config(address, &options.machine)?, options.machine.nice)
+            let address = &options.address;
+            let name = name(&options.machine)?;
+            if let (Some(token), Some(folder)) = (&options.join, &address.trust.certs) {
+                join_once(&address.coordinator, token, &name, folder)?;
+            }
+            let destination = destination(&address.coordinator, &address.trust, Role::Worker)?;
+            warn(address);
+            work(&config(destination, &options.machine)?, options.machine.nice)
         }
+    }
+}
+
+/// Fetches this machine's certificate, unless it has one: the same command line may be run at each start.
+fn join_once(address: &Address, token: &JoinToken, name: &str, folder: &Path) -> Result<(), Failure> {
+    if Folder::is_there(folder) {
+        log(&format!(
+            "{}: there is a certificate already; --join is not needed",
+            folder.display()
+        ));
+        return Ok(());
+    }
+    let joined = certs::join(address, token, name, folder)?;
+    log(&format!(
+        "certificate of {} fetched into {}",
+        joined.identity.name,
+        folder.display()
+    ));
+    Ok(())
+}
+
+/// What its owner should know of how it connects.
+fn warn(address: &CoordinatorAddress) {
+    let tell = Tell::new(screen::line);
+    if let Some(folder) = &address.trust.certs {
+        let warnings = Folder::read(folder).map_or_else(|_| Vec::new(), |folder| folder.warnings());
+        warnings.iter().for_each(|warning| tell.warn(warning));
+    } else if address.trust.insecure && !address.coordinator.is_loopback() {
+        tell.warn(
+            "--insecure: nothing is encrypted, and whoever answers there is believed; trc2npy certs makes certificates",
+        );
     }
 }
 
@@ -78,19 +117,20 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn config(address: &Address, options: &MachineOptions) -> Result<WorkerConfig, Failure> {
-    let machine = Machine::detect();
-    let name = match &options.name {
-        Some(name) => name.clone(),
+fn name(options: &MachineOptions) -> Result<String, Failure> {
+    match &options.name {
+        Some(name) => Ok(name.clone()),
         None => worker_name(&resources::host_name())
             .map(str::to_owned)
-            .map_err(|error| {
-                Failure::Options(format!("this machine's name: {error}; give the worker one by --name"))
-            })?,
-    };
+            .map_err(|error| Failure::Options(format!("this machine's name: {error}; give the worker one by --name"))),
+    }
+}
+
+fn config(coordinator: Destination, options: &MachineOptions) -> Result<WorkerConfig, Failure> {
+    let machine = Machine::detect();
     Ok(WorkerConfig {
-        coordinator: address.clone(),
-        name,
+        coordinator,
+        name: name(options)?,
         roots: Roots::parse(&options.roots).map_err(|error| Failure::Options(error.to_string()))?,
         threads: options.cpus.map_or_else(|| options::threads(&machine), Into::into),
         memory_limit: options.memory.unwrap_or_else(|| default_memory_limit(&machine)),

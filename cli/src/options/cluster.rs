@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
+use trc2npy_certs::JoinToken;
 use trc2npy_common::convert::Io;
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::Address;
@@ -19,8 +20,16 @@ pub(crate) struct CoordinatorOptions {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
     pub(crate) listen: Address,
 
+    /// Folder of this coordinator's certificate: workers and clients show theirs, and all is encrypted
+    #[arg(long, value_name = "DIR", env = "TRC2NPY_CERTS", hide_env = true)]
+    pub(crate) certs: Option<PathBuf>,
+
+    /// Folder of the lab's CA, to give a certificate to whoever has a join token
+    #[arg(long, value_name = "DIR", requires = "certs")]
+    pub(crate) ca: Option<PathBuf>,
+
     /// Listen also where others than this machine can reach it, without encryption: whoever can, may submit jobs
-    #[arg(long)]
+    #[arg(long, conflicts_with = "certs")]
     pub(crate) insecure: bool,
 
     /// A storage place that all machines share, and where it is on this one, as data=D:\lab; several are allowed
@@ -80,8 +89,25 @@ pub(crate) struct CoordinatorAddress {
     )]
     pub(crate) coordinator: Address,
 
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+}
+
+/// How the coordinator is trusted.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TrustOptions {
+    /// Folder of this machine's certificate, for a coordinator that asks for one
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TRC2NPY_CERTS",
+        hide_env = true,
+        help_heading = "Coordinator"
+    )]
+    pub(crate) certs: Option<PathBuf>,
+
     /// Speak with a coordinator on another machine without encryption
-    #[arg(long, help_heading = "Coordinator")]
+    #[arg(long, conflicts_with = "certs", help_heading = "Coordinator")]
     pub(crate) insecure: bool,
 }
 
@@ -91,6 +117,10 @@ pub(crate) struct CoordinatorAddress {
 pub(crate) struct WorkerOptions {
     #[command(flatten)]
     pub(crate) address: CoordinatorAddress,
+
+    /// Fetch the certificate into --certs first, with a token of trc2npy certs join-token; not used where there is one
+    #[arg(long, value_name = "TOKEN", requires = "certs", help_heading = "Coordinator")]
+    pub(crate) join: Option<JoinToken>,
 
     #[command(flatten)]
     pub(crate) machine: MachineOptions,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use trc2npy_proto::link::Address;
 
+use super::cluster::TrustOptions;
+
 /// The options of `doctor`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -12,7 +14,7 @@ Exit codes: 0 nothing is bad, 1 something is, 2 wrong usage
 
 Examples:
   trc2npy doctor out --for run/r005
-  trc2npy doctor D:\\npy --coordinator pc1:7070 --insecure")]
+  trc2npy doctor D:\\npy --coordinator pc1:7070 --certs C:\\lab-cert")]
 pub(crate) struct DoctorOptions {
     /// Folder that arrays are to be written to; it need not exist yet
     #[arg(value_name = "DIR", default_value = ".")]
@@ -36,7 +38,6 @@ pub(crate) struct DoctorOptions {
     )]
     pub(crate) coordinator: Option<Address>,
 
-    /// Speak with a coordinator on another machine without encryption
-    #[arg(long, help_heading = "Coordinator")]
-    pub(crate) insecure: bool,
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
 }

@@ -1,6 +1,7 @@
 //! What a user can ask for: the command line, and below it the environment and `trc2npy.toml`.
 
 mod batch;
+mod certs;
 mod chosen;
 mod cluster;
 mod convert;
@@ -26,10 +27,11 @@ use clap::builder::Str;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use batch::BatchOptions;
+pub(crate) use certs::{CertsAction, CertsOptions, InitOptions, IssueOptions, JoinTokenOptions, ShowOptions};
 pub(crate) use chosen::{settings, shown, threads};
 pub(crate) use cluster::{
     CoordinatorAction, CoordinatorAddress, CoordinatorOptions, DrainOptions, JobOptions, JournalAction, ListOptions,
-    MachineOptions, OneJobOptions, Patience, SubmitOptions, WorkerAction, WorkerOptions,
+    MachineOptions, OneJobOptions, Patience, SubmitOptions, TrustOptions, WorkerAction, WorkerOptions,
 };
 pub(crate) use convert::{
     BadInputOptions, ComfortOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, ValueOptions,
@@ -103,6 +105,8 @@ enum Asked {
     Workers(ListOptions),
     /// Let a worker finish what it has and give it no more
     Drain(DrainOptions),
+    /// Make the lab's certificates, with which coordinator, workers and clients know each other
+    Certs(Box<CertsOptions>),
     /// Say whether a long run will go well on this machine
     Doctor(Box<DoctorOptions>),
     /// Write .trc files to try things with
@@ -178,6 +182,7 @@ pub(crate) enum Request {
     Explain(OneJobOptions),
     Workers(ListOptions),
     Drain(DrainOptions),
+    Certs(Box<CertsOptions>),
     Doctor(Box<DoctorOptions>),
     Synth(Box<SynthOptions>),
     Demo(DemoOptions),
@@ -216,6 +221,7 @@ pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Fai
         Asked::Explain(options) => Request::Explain(options),
         Asked::Workers(options) => Request::Workers(options),
         Asked::Drain(options) => Request::Drain(options),
+        Asked::Certs(options) => Request::Certs(options),
         Asked::Doctor(options) => Request::Doctor(options),
         Asked::Synth(options) => Request::Synth(options),
         Asked::Demo(options) => Request::Demo(options),

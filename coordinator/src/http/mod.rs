@@ -40,6 +40,7 @@ use looks::Looks;
 use server::Came;
 use snapshot::{Chronicle, Status};
 
+use crate::guard::Guard;
 use crate::owner::Inbox;
 
 /// How the status page is served.
@@ -103,7 +104,13 @@ pub(crate) struct Bound {
 
 impl Bound {
     /// Answers from now on, on a thread of its own.
-    pub(crate) fn serve(self, inbox: Inbox, chronicle: Chronicle, roots: Roots) -> std::io::Result<Served> {
+    pub(crate) fn serve(
+        self,
+        inbox: Inbox,
+        chronicle: Chronicle,
+        roots: Roots,
+        guard: Option<Arc<Guard>>,
+    ) -> std::io::Result<Served> {
         let page = Arc::new(Page {
             inbox,
             chronicle,
@@ -116,7 +123,7 @@ impl Bound {
         thread::Builder::new().name("page".to_owned()).spawn(move || {
             runtime.block_on(async {
                 crate::server::start("broadcast", events::broadcast(Arc::clone(&page)));
-                server::serve(listeners, router(page), stopped).await;
+                server::serve(listeners, router(page), guard, stopped).await;
             });
             runtime.shutdown_background();
         })?;

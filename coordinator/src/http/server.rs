@@ -2,10 +2,9 @@
 //!
 //! Connections are few and bounded, each has a bounded time, and whoever reads too slowly is cut off.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::{Extension, Router};
@@ -15,7 +14,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
+use tokio_util::either::Either;
 
+use crate::callers::Callers;
+use crate::guard::Guard;
 use crate::server::start;
 
 /// Connections at a time; more wait until one ends.
@@ -64,79 +66,66 @@ pub(super) struct Came {
     pub(super) leash: Leash,
 }
 
-/// How many connections each address has.
-#[derive(Clone, Debug, Default)]
-struct Callers(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One connection of an address; ends with it.
-struct Caller {
-    callers: Callers,
-    address: IpAddr,
-}
-
-impl Callers {
-    /// None where the address has as many as it may have.
-    fn let_in(&self, address: IpAddr) -> Option<Caller> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let its = all.entry(address).or_default();
-        if *its >= OF_ONE {
-            return None;
-        }
-        *its += 1;
-        Some(Caller {
-            callers: self.clone(),
-            address,
-        })
-    }
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        let mut all = self.callers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(its) = all.get_mut(&self.address) {
-            *its -= 1;
-            if *its == 0 {
-                all.remove(&self.address);
-            }
-        }
-    }
-}
-
 /// Answers on all of these, until `stop`.
-pub(super) async fn serve(listeners: Vec<TcpListener>, router: Router, stop: oneshot::Receiver<()>) {
+pub(super) async fn serve(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    guard: Option<Arc<Guard>>,
+    stop: oneshot::Receiver<()>,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let callers = Callers::default();
     for listener in listeners {
         start(
             "page",
-            listen(listener, router.clone(), Arc::clone(&room), callers.clone()),
+            listen(
+                listener,
+                router.clone(),
+                guard.clone(),
+                Arc::clone(&room),
+                callers.clone(),
+            ),
         );
     }
     // Dropped or sent: both mean the end.
     let _ = stop.await;
 }
 
-async fn listen(listener: TcpListener, router: Router, room: Arc<Semaphore>, callers: Callers) {
+async fn listen(
+    listener: TcpListener,
+    router: Router,
+    guard: Option<Arc<Guard>>,
+    room: Arc<Semaphore>,
+    callers: Callers,
+) {
     while let Ok(place) = Arc::clone(&room).acquire_owned().await {
         let Ok((stream, from)) = listener.accept().await else {
             // Too many files are open, or the other one has gone: the next may be taken.
             sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Some(caller) = callers.let_in(from.ip().to_canonical()) else {
+        let Some(caller) = callers.let_in(from.ip().to_canonical(), OF_ONE) else {
             continue;
         };
-        let router = router.clone();
+        let (router, guard) = (router.clone(), guard.clone());
         start("browser", async move {
-            answer(stream, router).await;
+            answer(stream, router, guard).await;
             drop((caller, place));
         });
     }
 }
 
 /// One connection, to its end.
-async fn answer(stream: TcpStream, router: Router) {
+async fn answer(stream: TcpStream, router: Router, guard: Option<Arc<Guard>>) {
     let Ok(at) = stream.local_addr() else { return };
+    let wire = match guard {
+        None => Either::Left(stream),
+        Some(guard) => match timeout(PATIENCE, guard.page().accept(stream)).await {
+            Ok(Ok(sealed)) => Either::Right(sealed),
+            // Browsers ask once and go away where they do not know the certificate.
+            Ok(Err(_)) | Err(_) => return,
+        },
+    };
     let leash = Leash::default();
     let came = Came {
         at,
@@ -146,7 +135,7 @@ async fn answer(stream: TcpStream, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(wire), TowerToHyperService::new(router));
     tokio::pin!(connection);
     let mut ending = false;
     loop {

@@ -1,14 +1,19 @@
 //! The clients' calls about workers.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 use trc2npy_proto::v1::fleet_server::Fleet;
 use trc2npy_proto::v1::{DrainReply, DrainRequest, ListWorkersReply, ListWorkersRequest};
 
+use super::caller;
+use crate::audit::Audit;
 use crate::clock::wall_ms;
 use crate::owner::Inbox;
 
 pub(crate) struct Service {
     pub(crate) inbox: Inbox,
+    pub(crate) audit: Arc<Audit>,
 }
 
 #[tonic::async_trait]
@@ -22,7 +27,9 @@ impl Fleet for Service {
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        let caller = caller(&request)?;
         let name = request.into_inner().worker;
+        let of = name.clone();
         let drained = self.inbox.ask(move |owner| {
             let Some(session) = owner.session_of(&name) else {
                 let known = owner.worker_names();
@@ -37,6 +44,8 @@ impl Fleet for Service {
             owner.drain(session);
             Ok(DrainReply { leases })
         });
-        drained.await?.map(Response::new)
+        let reply = drained.await??;
+        self.audit.note(&caller, "drain", &format!("worker {of}"));
+        Ok(Response::new(reply))
     }
 }

@@ -1,5 +1,6 @@
 //! The clients' calls about jobs.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +16,8 @@ use trc2npy_proto::v1::{
 };
 use trc2npy_telemetry::TRACEPARENT;
 
-use super::start;
+use super::{caller, start};
+use crate::audit::Audit;
 use crate::owner::Inbox;
 use crate::planner;
 
@@ -27,6 +29,7 @@ pub(crate) const BINS: usize = 64;
 pub(crate) struct Service {
     pub(crate) inbox: Inbox,
     pub(crate) planner: std::sync::mpsc::Sender<planner::Submit>,
+    pub(crate) audit: Arc<Audit>,
 }
 
 impl Service {
@@ -47,6 +50,7 @@ impl Jobs for Service {
             .get(TRACEPARENT)
             .and_then(|text| text.to_str().ok()?.parse().ok());
         let came = SystemTime::now();
+        let from = self::caller(&request)?;
         let submission =
             Submission::try_from(request.into_inner()).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
@@ -60,7 +64,10 @@ impl Jobs for Service {
         let ids = answer.await.map_err(|_| gone())??;
         let mut jobs = Vec::with_capacity(ids.len());
         for id in ids {
-            jobs.push(self.look(id).await?);
+            let job = self.look(id).await?;
+            let of = format!("job {}, {} -> {}", job.id, job.run, job.out);
+            self.audit.note(&from, "submit", &of);
+            jobs.push(job);
         }
         let first = jobs.first().map(|job| JobId(job.id));
         let mut reply = Response::new(SubmitReply { jobs });
@@ -121,6 +128,7 @@ impl Jobs for Service {
     }
 
     async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<Job>, Status> {
+        let caller = caller(&request)?;
         let job = JobId(request.into_inner().job);
         let end = self.inbox.ask(move |owner| {
             owner.cancel(job);
@@ -130,7 +138,9 @@ impl Jobs for Service {
             // The folder is free for others then. An end that never comes is told like the coordinator's.
             end.wait_for(|over| *over).await.map_err(|_| gone())?;
         }
-        self.look(job).await.map(Response::new)
+        let ended = self.look(job).await?;
+        self.audit.note(&caller, "cancel", &format!("job {job}"));
+        Ok(Response::new(ended))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {

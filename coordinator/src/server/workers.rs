@@ -14,13 +14,20 @@ use trc2npy_proto::PLAN_PIECE;
 use trc2npy_proto::v1::workers_server::Workers;
 use trc2npy_proto::v1::{FromWorker, GetJobRequest, JobPart, ToWorker, from_worker, job_part};
 
-use super::start;
+use super::rates::{Bucket, Rate};
+use super::{caller, start};
 use crate::owner::{Inbox, Joining, Message, Refused};
 
 /// A worker must say who it is within this time.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// A worker that was killed and started again may be here before the end of its old stream.
 const NAME_FREE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Messages of one worker's stream. One that sends more is read more slowly: it waits, and nothing piles up here.
+const MESSAGES: Rate = Rate {
+    at_once: 20_000.0,
+    a_second: 2_000.0,
+};
 
 pub(crate) struct Service {
     pub(crate) inbox: Inbox,
@@ -32,7 +39,7 @@ impl Workers for Service {
     type GetJobStream = ReceiverStream<Result<JobPart, Status>>;
 
     async fn session(&self, request: Request<Streaming<FromWorker>>) -> Result<Response<Self::SessionStream>, Status> {
-        let from = request.remote_addr();
+        let from = Some(caller(&request)?.address);
         let mut incoming = request.into_inner();
         let (out, outgoing) = mpsc::unbounded_channel();
         let first = timeout(HELLO_WITHIN, incoming.message())
@@ -63,7 +70,11 @@ impl Workers for Service {
         drop(out);
         let inbox = self.inbox.clone();
         start("session", async move {
+            let mut bucket = Bucket::full(MESSAGES, std::time::Instant::now());
             while let Ok(Some(message)) = incoming.message().await {
+                while let Err(wait) = bucket.take(MESSAGES, std::time::Instant::now()) {
+                    sleep(wait).await;
+                }
                 inbox.post(Message::FromWorker(session, message));
             }
             inbox.post(Message::StreamEnded(session));
