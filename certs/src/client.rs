@@ -193,7 +193,7 @@ impl fmt::Display for Trouble {
             Self::OtherName(names) => write!(
                 f,
                 "its certificate is for {}: use one of these names, or issue one with --host for this address",
-                names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+                shown(names)
             ),
             Self::NoCoordinator => f.write_str(
                 "its certificate is not a coordinator's: issue it one with trc2npy certs issue --role coordinator",
@@ -210,6 +210,15 @@ impl fmt::Display for Trouble {
             Self::Other(why) => f.write_str(why),
         }
     }
+}
+
+/// The hosts among the names: roles stand there, too.
+fn shown(names: &[String]) -> String {
+    let hosts = names
+        .iter()
+        .map(|name| plain(name))
+        .filter(|name| Role::from_uri(name).is_none());
+    hosts.collect::<Vec<_>>().join(", ")
 }
 
 /// `DnsName("pc1")`, as rustls writes it, as people write it.

@@ -71,7 +71,7 @@ pub enum CertsError {
         ca: PathBuf,
     },
     /// The certificate is for something else.
-    #[error("{}: this certificate ({name}) is for {has}, and {needs} is needed here: trc2npy certs issue {name} --role {needs}", path.display())]
+    #[error("{}: this certificate ({name}) is for {has}, and {needs} is needed here: trc2npy certs issue {name} {}", path.display(), has.with(*needs).as_options())]
     OtherRole {
         /// Its file.
         path: PathBuf,

@@ -169,9 +169,8 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, CertsError> {
 fn is_issued_by(chain: &[CertificateDer<'static>], roots: &Arc<RootCertStore>) -> bool {
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider()).build();
     let Ok(verifier) = verifier else { return false };
-    let verified = verifier.verify_client_cert(&chain[0], &chain[1..], UnixTime::now());
     !matches!(
-        verified,
+        verifier.verify_client_cert(&chain[0], &chain[1..], UnixTime::now()),
         Err(rustls::Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::BadSignature | CertificateError::BadEncoding
         ))

@@ -70,6 +70,18 @@ impl Roles {
         self.0.contains(&role) || (role == Role::Client && self.0.contains(&Role::Coordinator))
     }
 
+    /// With one more.
+    #[must_use]
+    pub fn with(&self, role: Role) -> Self {
+        self.iter().chain([role]).collect()
+    }
+
+    /// As `certs issue` is told them.
+    pub fn as_options(&self) -> String {
+        let options: Vec<String> = self.iter().map(|role| format!("--role {role}")).collect();
+        options.join(" ")
+    }
+
     /// Each of them once, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = Role> {
         self.0.iter().copied()

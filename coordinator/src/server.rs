@@ -1,6 +1,7 @@
 //! The services: each call becomes a question to the owner. Nothing here decides.
 
 mod certificates;
+mod connection;
 mod door;
 mod fleet;
 mod jobs;

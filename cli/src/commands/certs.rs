@@ -155,7 +155,7 @@ fn facts(identity: &Identity) -> String {
     if !identity.hosts.is_empty() {
         facts.insert(2, ("reached by", identity.hosts.join(", ")));
     }
-    screen::fitted_facts(facts.into_iter(), screen::width())
+    screen::fitted_facts(facts, screen::width())
 }
 
 fn told(identity: &Identity, folder: &Path) -> String {

@@ -75,7 +75,9 @@ fn warn(address: &CoordinatorAddress) {
     let tell = Tell::new(screen::line);
     if let Some(folder) = &address.trust.certs {
         let warnings = Folder::read(folder).map_or_else(|_| Vec::new(), |folder| folder.warnings());
-        warnings.iter().for_each(|warning| tell.warn(warning));
+        for warning in warnings {
+            tell.warn(&warning);
+        }
     } else if address.trust.insecure && !address.coordinator.is_loopback() {
         tell.warn(
             "--insecure: nothing is encrypted, and whoever answers there is believed; trc2npy certs makes certificates",

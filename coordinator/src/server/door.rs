@@ -5,20 +5,18 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsStream;
-use tonic::transport::server::Connected;
 use trc2npy_certs::{Identity, why_refused};
 use trc2npy_proto::link::Wire;
 
+use super::connection::{Connection, PREFACE};
 use super::pass::Complaints;
 use super::start;
 use crate::callers::{Callers, Place};
@@ -30,8 +28,10 @@ const CONNECTIONS: usize = 4096;
 const OF_ONE: usize = 512;
 /// Until a caller has shown its certificate, and until it has begun to speak.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// What a caller must have said then: `PRI * HTTP/2.0` and two empty lines.
-const PREFACE: usize = 24;
+/// Callers without a certificate where one is asked for: they may join, one after the other.
+const STRANGERS: usize = 32;
+/// And not for long.
+const STAY: Duration = Duration::from_secs(30);
 
 /// Who has opened a connection.
 #[derive(Clone, Debug)]
@@ -53,74 +53,12 @@ impl fmt::Display for Caller {
     }
 }
 
-/// One that may be answered.
-pub(crate) struct Connection {
-    wire: Wire,
-    caller: Caller,
-    /// Until the caller has begun to speak: how much is missing, and when it is too late.
-    silent: Option<(usize, Pin<Box<Sleep>>)>,
-    _place: (OwnedSemaphorePermit, Place),
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        if let Some((_, late)) = &mut self.silent
-            && late.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        ready!(Pin::new(&mut self.wire).poll_read(cx, buffer))?;
-        let came = buffer.filled().len() - before;
-        if let Some((missing, _)) = &mut self.silent {
-            *missing = missing.saturating_sub(came);
-            if *missing == 0 {
-                self.silent = None;
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.wire.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(cx)
-    }
-}
-
 /// Lets callers in.
 pub(crate) struct Door {
     guard: Option<Arc<Guard>>,
     complaints: Complaints,
     room: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     callers: Callers,
 }
 
@@ -131,6 +69,7 @@ impl Door {
             guard,
             complaints,
             room: Arc::new(Semaphore::new(CONNECTIONS)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
             callers: Callers::default(),
         })
     }
@@ -178,49 +117,62 @@ impl Door {
             is_sealed: false,
             identity: None,
         };
-        let wire = match &self.guard {
-            None => Wire::Left(stream),
-            Some(guard) => {
-                let mut first = [0];
-                if stream.peek(&mut first).await.map_err(broke)? == 1 && first == *b"P" {
-                    // What happens to it is of no interest.
-                    let _ = refuse_openly(&mut stream).await;
-                    return Err("it speaks without a certificate".to_owned());
-                }
-                let sealed = guard.services().accept(stream).await.map_err(broke)?;
-                let shown = sealed.get_ref().1.peer_certificates();
-                caller.is_sealed = true;
-                caller.identity = shown.and_then(|chain| Identity::of(chain.first()?)).map(Arc::new);
-                Wire::Right(Box::new(TlsStream::from(sealed)))
+        let Some(guard) = &self.guard else {
+            // Before anything is set up for it: a preface costs its few bytes alone.
+            let mut said = [0; PREFACE.len()];
+            stream.read_exact(&mut said).await.map_err(broke)?;
+            if said == *PREFACE {
+                return Ok(Connection::new(Wire::Left(stream), caller, place).that_has_said(said));
             }
+            if said[0] == HANDSHAKE_RECORD {
+                // What happens to it is of no interest.
+                let _ = last_word(&mut stream, &SETTINGS).await;
+                return Err("it wants certificates, and this coordinator was started without --certs".to_owned());
+            }
+            return Err("it does not speak HTTP/2".to_owned());
         };
-        Ok(Connection {
-            wire,
-            caller,
-            silent: Some((PREFACE, Box::pin(sleep(HANDSHAKE)))),
-            _place: place,
+        let mut first = [0];
+        if stream.peek(&mut first).await.map_err(broke)? == 1 && first[0] == PREFACE[0] {
+            let _ = last_word(&mut stream, &[&SETTINGS[..], &GOAWAY].concat()).await;
+            return Err("it speaks without a certificate".to_owned());
+        }
+        let sealed = guard.services().accept(stream).await.map_err(broke)?;
+        let shown = sealed.get_ref().1.peer_certificates();
+        caller.is_sealed = true;
+        caller.identity = shown.and_then(|chain| Identity::of(chain.first()?)).map(Arc::new);
+        let stranger = match &caller.identity {
+            Some(_) => None,
+            None => Some(Arc::clone(&self.strangers).try_acquire_owned()),
+        };
+        let stranger = stranger
+            .transpose()
+            .map_err(|_| "too many are here without a certificate".to_owned())?;
+        let wire = Wire::Right(Box::new(TlsStream::from(sealed)));
+        let connection = Connection::new(wire, caller, place).that_must_speak_within(HANDSHAKE);
+        Ok(match stranger {
+            Some(permit) => connection.that_ends_after(STAY, permit),
+            None => connection,
         })
     }
 }
 
-/// Tells a caller who speaks HTTP/2 openly that this is not enough: an empty SETTINGS, and GOAWAY with the reason
-/// INADEQUATE_SECURITY (RFC 9113, 6.8 and 7).
-async fn refuse_openly(stream: &mut TcpStream) -> io::Result<()> {
-    const LAST_WORD: [u8; 9 + 9 + 8] = [
-        0, 0, 0, 4, 0, 0, 0, 0, 0, // SETTINGS
-        0, 0, 8, 7, 0, 0, 0, 0, 0, // GOAWAY, 8 bytes
-        0, 0, 0, 0, 0, 0, 0, 0xc, // no stream was looked at; INADEQUATE_SECURITY
-    ];
-    stream.write_all(&LAST_WORD).await?;
+/// The first byte of TLS.
+const HANDSHAKE_RECORD: u8 = 0x16;
+/// An empty SETTINGS: what a server says first (RFC 9113, 3.4).
+const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+/// GOAWAY with the reason INADEQUATE_SECURITY, no stream was looked at (RFC 9113, 6.8 and 7).
+const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc];
+
+/// Tells a caller why it is not let in, in what it speaks.
+async fn last_word(stream: &mut TcpStream, word: &[u8]) -> io::Result<()> {
+    stream.write_all(word).await?;
     stream.shutdown().await?;
     // A connection that is closed with unread bytes is reset, and the last word lost.
     let mut rest = [0; 1024];
     for _ in 0..16 {
-        if timeout(Duration::from_secs(1), stream.read(&mut rest))
-            .await
-            .map_or(true, |read| !matches!(read, Ok(1..)))
-        {
-            break;
+        match timeout(Duration::from_secs(1), stream.read(&mut rest)).await {
+            Ok(Ok(1..)) => {}
+            _ => break,
         }
     }
     Ok(())

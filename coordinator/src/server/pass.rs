@@ -96,11 +96,14 @@ impl Pass {
         };
         match identity {
             None => Err(Status::unauthenticated(format!(
-                "this needs a certificate for a {needs}: see trc2npy certs issue, and --certs"
+                "this needs a certificate for {needs}: see trc2npy certs issue, and --certs"
             ))),
             Some(identity) if !identity.roles.allow(needs) => Err(Status::permission_denied(format!(
-                "the certificate of {} is for {}, and this needs one for a {needs}: trc2npy certs issue {} --role {needs}",
-                identity.name, identity.roles, identity.name
+                "the certificate of {} is for {}, and this needs one for {needs}: trc2npy certs issue {} {}",
+                identity.name,
+                identity.roles,
+                identity.name,
+                identity.roles.with(needs).as_options()
             ))),
             Some(_) => Ok(()),
         }
