@@ -93,8 +93,9 @@ fn is_as_before(lab: &Sealed, coordinator: &Running, before: &Held, trusted: &dy
     let now = Held::by(coordinator);
     let grown = now.memory.saturating_sub(before.memory);
     assert!(grown < 48 << 10, "{grown} KiB more than before");
+    // A job's plan is read, and sent, by threads that stay for a while.
     assert!(
-        now.threads <= before.threads + 1,
+        now.threads <= before.threads + 4,
         "{} threads, {} before",
         now.threads,
         before.threads
