@@ -159,7 +159,7 @@ fn what_others_could_reach_needs_a_token_or_a_word() {
         .must_end_with(2)
         .must_say(&["--http <HOST:PORT>"]);
     std::fs::write(token, TOKEN).unwrap();
-    for more in [&["--insecure"][..], &["--http-token-file", token]] {
+    for more in [&["--insecure"][..], &["--insecure", "--http-token-file", token]] {
         let mut coordinator = call(&[&open[..], more].concat()).start();
         let page = page_of(&mut coordinator);
         let port = page.rsplit_once(':').unwrap().1;
