@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 use time::OffsetDateTime;
 use trc2npy_common::fs::{StorageError, write_file};
+use trc2npy_common::roots::is_file_name;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 use crate::error::CertsError;
 use crate::folder::{CA_FILE, CERT_FILE, Folder, KEY_FILE, certificates, provider};
@@ -75,8 +79,14 @@ pub struct Authority {
 impl Authority {
     /// Makes a new one. `lab`: its name in certificates.
     pub fn create(path: &Path, lab: &str) -> Result<Self, CertsError> {
-        if path.join(CA_KEY).exists() || path.join(CA_FILE).exists() {
+        if half(path)?.is_none() {
             return Err(CertsError::CaExists(path.to_owned()));
+        }
+        if Folder::is_there(path) || path.join(CERT_FILE).exists() {
+            return Err(CertsError::Holds {
+                path: path.to_owned(),
+                holds: "a machine's certificate".to_owned(),
+            });
         }
         private::make_folder(path).map_err(|error| StorageError::new("create", path, error))?;
         let key = KeyPair::generate()?;
@@ -93,7 +103,7 @@ impl Authority {
     /// Opens one that was made.
     pub fn open(path: &Path) -> Result<Self, CertsError> {
         let (key_path, cert_path) = (path.join(CA_KEY), path.join(CA_FILE));
-        if !key_path.exists() || !cert_path.exists() {
+        if half(path)?.is_some() {
             return Err(CertsError::NoCa(path.to_owned()));
         }
         let key = fs::read_to_string(&key_path).map_err(CertsError::read(&key_path))?;
@@ -115,6 +125,13 @@ impl Authority {
                 path: cert_path,
                 name: identity.name,
                 since: day(identity.not_after),
+                now: day(Timestamp::now()),
+            });
+        }
+        if let Some(why) = unfit(&certificate, &key) {
+            return Err(CertsError::NotCa {
+                path: path.to_owned(),
+                why,
             });
         }
         let not_after = OffsetDateTime::from_unix_timestamp(identity.not_after.as_second());
@@ -128,13 +145,37 @@ impl Authority {
         })
     }
 
+    /// What its owner should know: whether others can read its key.
+    pub fn warning(&self) -> Option<String> {
+        let key = self.path.join(CA_KEY);
+        let warning = || {
+            format!(
+                "{}: others on this machine can read this private key, and with it issue certificates: chmod 600 it",
+                key.display()
+            )
+        };
+        private::is_open_to_others(&key).then(warning)
+    }
+
+    /// Where the folder of a machine is written unless another one is named.
+    pub fn folder_of(&self, name: &str) -> PathBuf {
+        self.path.join(MACHINES).join(name)
+    }
+
     /// Issues a certificate and writes the folder that its machine needs: `out`, or one below the authority's.
     pub fn issue(&self, asked: &Asked, out: Option<&Path>) -> Result<Issued, CertsError> {
         let params = self.params(asked)?;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        let folder = out.map_or_else(|| self.path.join(MACHINES).join(&asked.name), Path::to_owned);
-        let is_renewed = Folder::is_there(&folder);
+        let folder = out.map_or_else(|| self.folder_of(&asked.name), Path::to_owned);
+        let before = holds(&folder)?;
+        if let Some(other) = before.as_ref().filter(|before| before.name != asked.name) {
+            return Err(CertsError::Holds {
+                path: folder,
+                holds: format!("the certificate of {}", other.name),
+            });
+        }
+        let is_renewed = before.is_some();
         let identity = self.note(certificate.der(), "issue")?;
         install(&folder, &self.pem, &certificate.pem(), &key.serialize_pem())?;
         Ok(Issued {
@@ -169,10 +210,30 @@ impl Authority {
         // Only its key counts, and that it has signed with it: what it may do stands in the token.
         let bad = |error: rcgen::Error| CertsError::Request(error.to_string());
         let mut request = CertificateSigningRequestParams::from_der(&request.into()).map_err(bad)?;
-        let record = token::take(&self.path.join(TOKENS), token, name)?;
+        let claim = token::take(&self.path.join(TOKENS), token, name)?;
+        match self.join_with(&claim.record, name, &mut request) {
+            Ok(joined) => Ok(joined),
+            Err(error) => {
+                // Who came with it comes again once that is mended.
+                claim.give_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn join_with(
+        &self,
+        record: &Record,
+        name: &str,
+        request: &mut CertificateSigningRequestParams,
+    ) -> Result<(String, String, Identity), CertsError> {
+        // A token for whoever comes is no way to become somebody else.
+        if record.name.is_none() && self.has_issued_to(name) {
+            return Err(CertsError::NameTaken(name.to_owned()));
+        }
         request.params = self.params(&Asked {
             name: name.to_owned(),
-            roles: record.roles,
+            roles: record.roles.clone(),
             hosts: Vec::new(),
             days: DEFAULT_DAYS,
         })?;
@@ -181,14 +242,25 @@ impl Authority {
         Ok((certificate.pem(), self.pem.clone(), identity))
     }
 
+    fn has_issued_to(&self, name: &str) -> bool {
+        let issued = fs::read_to_string(self.path.join(ISSUED)).unwrap_or_default();
+        issued.lines().any(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+            line["name"]
+                .as_str()
+                .is_some_and(|known| known.eq_ignore_ascii_case(name))
+        })
+    }
+
     fn params(&self, asked: &Asked) -> Result<CertificateParams, CertsError> {
         check_name(&asked.name)?;
         let mut params = params(&asked.name, asked.days, Some(self.not_after))?;
         let mut names = Vec::new();
         for host in &asked.hosts {
+            let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
             names.push(match host.parse() {
                 Ok(address) => SanType::IpAddress(address),
-                Err(_) if is_host(host) => SanType::DnsName(host.to_ascii_lowercase().try_into()?),
+                Err(_) if is_host(&host) => SanType::DnsName(host.to_ascii_lowercase().try_into()?),
                 Err(_) => return Err(CertsError::Host(host.clone())),
             });
         }
@@ -253,7 +325,7 @@ fn params(name: &str, days: u32, until: Option<OffsetDateTime>) -> Result<Certif
 fn check_name(name: &str) -> Result<(), CertsError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let first = name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-    if first && name.len() <= 64 && name.chars().all(plain) && !name.ends_with('.') {
+    if first && name.len() <= 64 && name.chars().all(plain) && is_file_name(name) {
         Ok(())
     } else {
         Err(CertsError::Name(name.to_owned()))
@@ -265,6 +337,51 @@ fn is_host(host: &str) -> bool {
     rustls::pki_types::DnsName::try_from(host).is_ok()
 }
 
+/// None where a folder holds both files of an authority, what is missing where it holds neither.
+fn half(path: &Path) -> Result<Option<()>, CertsError> {
+    let half = |missing| CertsError::HalfCa {
+        path: path.to_owned(),
+        missing,
+    };
+    match (path.join(CA_KEY).exists(), path.join(CA_FILE).exists()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(())),
+        (true, false) => Err(half(CA_FILE)),
+        // A machine's folder has its authority's certificate, and never the key.
+        (false, true) if path.join(CERT_FILE).exists() => Ok(Some(())),
+        (false, true) => Err(half(CA_KEY)),
+    }
+}
+
+/// Why a certificate and a key are no authority.
+fn unfit(certificate: &CertificateDer<'_>, key: &KeyPair) -> Option<&'static str> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Some("its certificate cannot be read");
+    };
+    if parsed.public_key().raw != key.subject_public_key_info() {
+        return Some("ca.key is not the key of ca.crt; copy both from the same folder");
+    }
+    let may_issue = parsed
+        .basic_constraints()
+        .ok()
+        .flatten()
+        .is_some_and(|basic| basic.value.ca);
+    (!may_issue).then_some("its certificate is a machine's, which may not issue others")
+}
+
+/// Whose certificate a folder holds. An error where it is an authority's.
+fn holds(folder: &Path) -> Result<Option<Identity>, CertsError> {
+    if folder.join(CA_KEY).exists() {
+        return Err(CertsError::Holds {
+            path: folder.to_owned(),
+            holds: "a lab CA".to_owned(),
+        });
+    }
+    // What cannot be read is of no use to anybody.
+    let held = certificates(&folder.join(CERT_FILE)).ok();
+    Ok(held.and_then(|held| Identity::of(held.first()?)))
+}
+
 /// Writes a machine's folder. The key last but one: until the certificate is there too, the former pair is not replaced.
 fn install(folder: &Path, ca: &str, certificate: &str, key: &str) -> Result<(), CertsError> {
     private::make_folder(folder).map_err(|error| StorageError::new("create", folder, error))?;
@@ -274,29 +391,60 @@ fn install(folder: &Path, ca: &str, certificate: &str, key: &str) -> Result<(), 
     Ok(())
 }
 
+/// Whether a folder holds a certificate that works now and is of the lab that made the token.
+pub fn is_of_use(folder: &Path, token: &JoinToken) -> bool {
+    Folder::read_settled(folder).is_ok_and(|held| {
+        held.identity.days_left() >= 0 && held.authorities.iter().any(|authority| token.is_of(*authority))
+    })
+}
+
 /// A machine that asks for its certificate: its key never leaves it.
 #[derive(Debug)]
 pub struct KeyRequest {
     key: KeyPair,
+    token: JoinToken,
     /// The request to send (PKCS #10, DER).
     pub request: Vec<u8>,
 }
 
 impl KeyRequest {
-    /// Makes a key and asks for a certificate of it.
-    pub fn new(name: &str) -> Result<Self, CertsError> {
+    /// Makes a key and asks for a certificate of it, which is to be written into `folder`. An error where that could not be
+    /// done, or where something else would be lost: the token is used up by then.
+    pub fn new(name: &str, folder: &Path, token: &JoinToken) -> Result<Self, CertsError> {
         check_name(name)?;
+        if let Some(held) = holds(folder)?
+            && is_of_use(folder, token)
+        {
+            return Err(CertsError::Holds {
+                path: folder.to_owned(),
+                holds: format!("the certificate of {} ({})", held.name, held.roles),
+            });
+        }
+        private::make_folder(folder).map_err(|error| StorageError::new("create", folder, error))?;
+        let trial = folder.join("trial");
+        private::write(&trial, "")?;
+        trc2npy_common::fs::remove_file(&trial)?;
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, name);
         params.distinguished_name = subject;
         let request = params.serialize_request(&key)?.der().to_vec();
-        Ok(Self { key, request })
+        Ok(Self {
+            key,
+            request,
+            token: token.clone(),
+        })
     }
 
     /// Writes the machine's folder from what the authority has answered.
     pub fn install(&self, folder: &Path, certificate: &str, ca: &str) -> Result<Folder, CertsError> {
+        let made = CertificateDer::from_pem_slice(ca.as_bytes());
+        if !made.is_ok_and(|made| self.token.is_of(Fingerprint::of(&made))) {
+            return Err(CertsError::Made(
+                "the coordinator has answered with another CA than the token's".to_owned(),
+            ));
+        }
         install(folder, ca, certificate, &self.key.serialize_pem())?;
         Folder::read(folder)
     }

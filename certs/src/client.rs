@@ -31,12 +31,16 @@ pub struct Client {
 impl Client {
     /// Reads the folder; an error where it cannot be used now, for this.
     pub fn open(path: &Path, role: Role) -> Result<Self, CertsError> {
-        let folder = Folder::read(path)?;
+        let folder = Folder::read_settled(path)?;
         folder.check(role)?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&folder.roots), provider())
+            .build()
+            .map_err(|error| CertsError::Made(error.to_string()))?;
         let config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .expect("the primitives have TLS 1.3")
-            .with_root_certificates(Arc::clone(&folder.roots))
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Coordinators::new(Trusted::Roots(verifier))))
             .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&folder.key))));
         Ok(Self {
             config: finish(config),
@@ -50,7 +54,7 @@ impl Client {
             .with_protocol_versions(&[&TLS13])
             .expect("the primitives have TLS 1.3")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pinned(token.clone())))
+            .with_custom_certificate_verifier(Arc::new(Coordinators::new(Trusted::Token(token.clone()))))
             .with_no_client_auth();
         Self {
             config: finish(config),
@@ -66,11 +70,38 @@ fn finish(mut config: ClientConfig) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// Trusts certificates of the one authority whose fingerprint a token carries: the other side sends it along.
+/// Whose word counts.
 #[derive(Debug)]
-pub struct Pinned(JoinToken);
+enum Trusted {
+    /// These authorities'.
+    Roots(Arc<WebPkiServerVerifier>),
+    /// The one's whose fingerprint a token carries: the other side sends it along.
+    Token(JoinToken),
+}
 
-impl ServerCertVerifier for Pinned {
+/// Trusts coordinators: certificates that authorities have issued for this role. Another server of theirs is none.
+#[derive(Debug)]
+struct Coordinators(Trusted);
+
+impl Coordinators {
+    const fn new(trusted: Trusted) -> Self {
+        Self(trusted)
+    }
+}
+
+fn by_token(token: &JoinToken, sent: &[CertificateDer<'_>]) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
+    let authority = sent
+        .iter()
+        .find(|certificate| token.is_of(Fingerprint::of(certificate)))
+        .ok_or(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.clone().into_owned())?;
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))
+}
+
+impl ServerCertVerifier for Coordinators {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -79,16 +110,17 @@ impl ServerCertVerifier for Pinned {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let authority = intermediates
-            .iter()
-            .find(|certificate| self.0.is_of(Fingerprint::of(certificate)))
-            .ok_or(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.clone().into_owned())?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
-            .build()
-            .map_err(|error| rustls::Error::General(error.to_string()))?;
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verifier = match &self.0 {
+            Trusted::Roots(verifier) => Arc::clone(verifier),
+            Trusted::Token(token) => by_token(token, intermediates)?,
+        };
+        let known = verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+        let leads = Identity::of(end_entity).is_some_and(|identity| identity.roles.allow(Role::Coordinator));
+        if leads {
+            Ok(known)
+        } else {
+            Err(rustls::Error::InvalidCertificate(CertificateError::InvalidPurpose))
+        }
     }
 
     fn verify_tls12_signature(
@@ -170,7 +202,8 @@ impl fmt::Display for Trouble {
         let now = || day(jiff::Timestamp::now());
         match self {
             Self::Open => f.write_str(
-                "it speaks without certificates: start it with --certs, or leave --certs out here and say --insecure",
+                "it speaks without certificates: start it with --certs (or speak openly, without --certs, and with --insecure \
+                 where it is another machine)",
             ),
             Self::OtherCa => f.write_str(
                 "its certificate comes from another lab CA than the one that is trusted here: is it the right coordinator, \

@@ -39,7 +39,7 @@ pub enum CertsError {
         cert: PathBuf,
     },
     /// The certificate has ended.
-    #[error("{}: this certificate ({name}) has expired on {since}: issue a new one (trc2npy certs issue {name})", path.display())]
+    #[error("{}: this certificate ({name}) has expired on {since} (this machine's clock says {now}): issue a new one (trc2npy certs issue {name})", path.display())]
     Expired {
         /// Its file.
         path: PathBuf,
@@ -47,6 +47,8 @@ pub enum CertsError {
         name: String,
         /// When it ended.
         since: String,
+        /// What the clock says.
+        now: String,
     },
     /// The certificate has not begun.
     #[error("{}: this certificate ({name}) is valid from {from} on, and this machine's clock says {now}: is the clock right?", path.display())]
@@ -61,7 +63,7 @@ pub enum CertsError {
         now: String,
     },
     /// The certificate comes from another authority than the one beside it.
-    #[error("{}: this certificate ({name}) was issued by another lab CA than {}: copy both from the same folder", path.display(), ca.display())]
+    #[error("{}: this certificate ({name}) was issued by another lab CA than {}, or by one between that is missing in it: copy both from the same folder", path.display(), ca.display())]
     OtherCa {
         /// Its file.
         path: PathBuf,
@@ -82,6 +84,45 @@ pub enum CertsError {
         /// What it should be for.
         needs: Role,
     },
+    /// Nobody would accept the certificate.
+    #[error("{}: this certificate ({name}) cannot be used as {role}: {why}", path.display())]
+    Unusable {
+        /// Its file.
+        path: PathBuf,
+        /// Whose.
+        name: String,
+        /// What for.
+        role: Role,
+        /// What is wrong.
+        why: String,
+    },
+    /// The folder holds something else that would be lost.
+    #[error("{}: holds {holds}; choose another folder, or move that away", path.display())]
+    Holds {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        holds: String,
+    },
+    /// Two files that belong together, and one of them.
+    #[error("{}: half of a lab CA: {missing} is missing; bring it back from where you keep it, or remove the folder and begin anew", path.display())]
+    HalfCa {
+        /// The folder.
+        path: PathBuf,
+        /// What is not there.
+        missing: &'static str,
+    },
+    /// The key of another authority, or none at all.
+    #[error("{}: this is no lab CA: {why}", path.display())]
+    NotCa {
+        /// The folder.
+        path: PathBuf,
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// A coordinator would issue certificates that it does not accept.
+    #[error("{}: this lab CA is another one than that of the coordinator's certificate: --ca and --certs must be of one lab", .0.display())]
+    OtherAuthority(PathBuf),
     /// There is an authority already.
     #[error("{}: there is a lab CA already; all certificates of a lab come from one: use it, or choose another folder (--ca)", .0.display())]
     CaExists(PathBuf),
@@ -90,7 +131,7 @@ pub enum CertsError {
     NoCa(PathBuf),
     /// A name that is none.
     #[error(
-        "{0:?}: a certificate's name is 1 to 64 letters, digits, '-', '_' or '.', and begins with a letter or digit"
+        "{0:?}: a certificate's name is 1 to 64 letters, digits, '-', '_' or '.', and begins with a letter or digit; no name that Windows keeps for devices; a worker's is given by --name"
     )]
     Name(String),
     /// A host that is none.
@@ -115,6 +156,11 @@ pub enum CertsError {
         /// Who came.
         found: String,
     },
+    /// A name that somebody has already.
+    #[error(
+        "a certificate was issued to {0} before: whoever joins under this name again needs a token for it (trc2npy certs join-token --name {0})"
+    )]
+    NameTaken(String),
     /// The request for a certificate cannot be read.
     #[error("the request for a certificate is damaged: {0}")]
     Request(String),

@@ -1,18 +1,25 @@
 //! A machine's certificate: a folder with the authority's certificate, its own, and its key.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, RootCertStore};
+use rustls::{CertificateError, InconsistentKeys, RootCertStore};
 
 use crate::error::CertsError;
-use crate::identity::{Identity, day};
+use crate::identity::{Fingerprint, Identity, day};
 use crate::private;
 use crate::role::Role;
 
@@ -22,6 +29,11 @@ pub const CA_FILE: &str = "ca.crt";
 pub const CERT_FILE: &str = "tls.crt";
 /// Its private key.
 pub const KEY_FILE: &str = "tls.key";
+
+/// No file of a certificate is longer.
+const LONGEST: u64 = 1 << 20;
+/// While a certificate is renewed, its files are replaced one after the other.
+const RENEWAL: Duration = Duration::from_millis(100);
 
 /// A certificate that is soon to end is told of this many days before.
 const SOON: i64 = 30;
@@ -34,6 +46,8 @@ pub struct Folder {
     pub identity: Identity,
     pub(crate) roots: Arc<RootCertStore>,
     pub(crate) key: Arc<CertifiedKey>,
+    /// The authorities that it trusts.
+    pub authorities: Vec<Fingerprint>,
 }
 
 /// The primitives that everything here uses.
@@ -68,17 +82,37 @@ impl Folder {
         }
         let key = key(&file(KEY_FILE))?;
         // With the authority's at the end: who joins knows the authority by its fingerprint alone.
+        let authorities = ca.iter().map(Fingerprint::of).collect();
         let chain = own.into_iter().chain(ca).collect();
-        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|_| CertsError::OtherKey {
-            key: file(KEY_FILE),
-            cert: file(CERT_FILE),
+        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => CertsError::OtherKey {
+                key: file(KEY_FILE),
+                cert: file(CERT_FILE),
+            },
+            other => CertsError::Content {
+                path: file(KEY_FILE),
+                expected: "a private key (ECDSA P-256 or P-384, Ed25519, or RSA)",
+                found: format!("another one ({other})"),
+            },
         })?;
         Ok(Self {
             path: path.to_owned(),
             identity,
             roots,
             key: Arc::new(key),
+            authorities,
         })
+    }
+
+    /// The same, where a moment later another certificate may lie there.
+    pub fn read_settled(path: &Path) -> Result<Self, CertsError> {
+        for _ in 0..3 {
+            match Self::read(path) {
+                Err(CertsError::OtherKey { .. } | CertsError::OtherCa { .. }) => thread::sleep(RENEWAL),
+                other => return other,
+            }
+        }
+        Self::read(path)
     }
 
     /// Whether all three files are there.
@@ -97,8 +131,8 @@ impl Folder {
             return Err(CertsError::NotYet { path, name, from, now });
         }
         if now > self.identity.not_after {
-            let since = day(self.identity.not_after);
-            return Err(CertsError::Expired { path, name, since });
+            let (since, now) = (day(self.identity.not_after), day(now));
+            return Err(CertsError::Expired { path, name, since, now });
         }
         if !self.identity.roles.allow(role) {
             let has = self.identity.roles.clone();
@@ -109,14 +143,50 @@ impl Folder {
                 needs: role,
             });
         }
-        Ok(())
+        self.others_accept(role)
+            .map_err(|why| CertsError::Unusable { path, name, role, why })
+    }
+
+    /// Whether who is connected to can accept it.
+    fn others_accept(&self, role: Role) -> Result<(), String> {
+        let told = |error: rustls::Error| match error {
+            rustls::Error::InvalidCertificate(
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+            ) => "it lacks the purpose (extended key usage) that this needs".to_owned(),
+            other => other.to_string(),
+        };
+        let chain = &self.key.cert;
+        let (own, rest) = (&chain[0], &chain[1..]);
+        let as_client = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider()).build();
+        let as_client = as_client.map_err(|error| error.to_string())?;
+        // A coordinator is connected to, and its owner submits with the same certificate.
+        as_client.verify_client_cert(own, rest, UnixTime::now()).map_err(told)?;
+        if role != Role::Coordinator {
+            return Ok(());
+        }
+        let host = self
+            .identity
+            .hosts
+            .first()
+            .ok_or("it has no host's name or address in it")?;
+        let host = ServerName::try_from(host.trim_start_matches("*.").to_owned()).map_err(|error| error.to_string())?;
+        let as_server = WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), provider()).build();
+        let as_server = as_server.map_err(|error| error.to_string())?;
+        match as_server.verify_server_cert(own, rest, &host, &[], UnixTime::now()) {
+            // One with a wildcard is for names below this one.
+            Ok(_)
+            | Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(()),
+            Err(error) => Err(told(error)),
+        }
     }
 
     /// What its owner should know although it can be used: that it ends soon, or that its key lies open.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let left = self.identity.days_left();
-        if left < SOON {
+        if (0..SOON).contains(&left) {
             warnings.push(format!(
                 "{}: this certificate ({name}) ends on {}, in {left} days: issue a new one in time (trc2npy certs issue \
                  {name}); it is taken without a restart",
@@ -138,7 +208,7 @@ impl Folder {
 
 /// The certificates in a PEM file: one or more.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertsError> {
-    let text = std::fs::read(path).map_err(CertsError::read(path))?;
+    let text = read(path)?;
     let content = |found: String| CertsError::Content {
         path: path.to_owned(),
         expected: "a certificate",
@@ -146,7 +216,7 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     };
     let all: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
-        .map_err(|error| content(error.to_string()))?;
+        .map_err(|error| content(found(&error, &text)))?;
     if all.is_empty() {
         return Err(content(format!("{} bytes of something else", text.len())));
     }
@@ -154,15 +224,40 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, CertsError> {
-    let text = std::fs::read(path).map_err(CertsError::read(path))?;
+    let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| CertsError::Content {
         path: path.to_owned(),
         expected: "a private key",
-        found: match error {
-            PemError::NoItemsFound => format!("{} bytes of something else", text.len()),
-            other => other.to_string(),
-        },
+        found: found(&error, &text),
     })
+}
+
+/// A file's bytes, without the mark that some editors put in front.
+fn read(path: &Path) -> Result<Vec<u8>, CertsError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+    let read = read.and_then(|length| {
+        if length as u64 > LONGEST {
+            return Err(io::Error::other("it is longer than any certificate"));
+        }
+        Ok(())
+    });
+    read.map_err(CertsError::read(path))?;
+    Ok(bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes))
+}
+
+/// What a file holds that should have been read.
+fn found(error: &PemError, text: &[u8]) -> String {
+    let is_encrypted = text.windows(9).any(|word| word == b"ENCRYPTED");
+    match error {
+        PemError::NoItemsFound if is_encrypted => {
+            "an encrypted one: nobody is there to type its password; decrypt it (openssl pkey -in OLD -out tls.key)"
+                .to_owned()
+        }
+        PemError::NoItemsFound => format!("{} bytes of something else", text.len()),
+        PemError::MissingSectionEnd { .. } => "one that is cut off".to_owned(),
+        other => format!("a damaged one ({other})"),
+    }
 }
 
 /// Whether the chain leads to one of the roots; whether it can be used now is another question.

@@ -69,24 +69,33 @@ impl Identity {
         };
         let mut hosts = Vec::new();
         let mut roles = Vec::new();
+        let mut other = None;
+        let fingerprint = Fingerprint::of(certificate);
         let names = parsed.subject_alternative_name().ok().flatten();
         for name in names.iter().flat_map(|names| &names.value.general_names) {
             match name {
                 GeneralName::DNSName(name) => hosts.push((*name).to_owned()),
                 GeneralName::IPAddress(bytes) => hosts.extend(address(bytes)),
-                GeneralName::URI(uri) => roles.extend(Role::from_uri(uri)),
+                GeneralName::URI(uri) => match Role::from_uri(uri) {
+                    Some(role) => roles.push(role),
+                    None => other = other.or_else(|| Some((*uri).to_owned())),
+                },
                 _ => {}
             }
         }
         let time = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
         Some(Self {
-            name: common(parsed.subject())?,
+            // Not every CA gives a common name.
+            name: common(parsed.subject())
+                .or_else(|| hosts.first().cloned())
+                .or(other)
+                .unwrap_or_else(|| fingerprint.to_string()[..16].to_owned()),
             roles: roles.into_iter().collect(),
             hosts,
-            issuer: common(parsed.issuer()).unwrap_or_default(),
+            issuer: common(parsed.issuer()).unwrap_or_else(|| parsed.issuer().to_string()),
             not_before: time(parsed.validity().not_before)?,
             not_after: time(parsed.validity().not_after)?,
-            fingerprint: Fingerprint::of(certificate),
+            fingerprint,
         })
     }
 

@@ -15,8 +15,8 @@ mod role;
 mod server;
 mod token;
 
-pub use authority::{Asked, Authority, DEFAULT_DAYS, Issued, KeyRequest};
-pub use client::{Client, Pinned, Trouble};
+pub use authority::{Asked, Authority, DEFAULT_DAYS, Issued, KeyRequest, is_of_use};
+pub use client::{Client, Trouble};
 pub use error::CertsError;
 pub use folder::{CA_FILE, CERT_FILE, Folder, KEY_FILE};
 pub use identity::{Fingerprint, Identity, day};

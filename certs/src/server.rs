@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
@@ -12,9 +12,6 @@ use rustls::{AlertDescription, CertificateError, ServerConfig};
 use crate::error::CertsError;
 use crate::folder::{CA_FILE, CERT_FILE, Folder, KEY_FILE, provider};
 use crate::role::Role;
-
-/// How often the files are looked at, at most.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A coordinator's certificate.
 #[derive(Debug)]
@@ -29,7 +26,6 @@ struct Current {
     /// What browsers are answered with: they have no certificates.
     page: Arc<ServerConfig>,
     files: Files,
-    looked: Instant,
 }
 
 /// When the files were written, and how long they are.
@@ -42,12 +38,7 @@ impl Server {
         let folder = Folder::read(path)?;
         folder.check(Role::Coordinator)?;
         let (config, page) = configs(&folder)?;
-        let now = Mutex::new(Current {
-            config,
-            page,
-            files,
-            looked: Instant::now(),
-        });
+        let now = Mutex::new(Current { config, page, files });
         Ok((
             Self {
                 path: path.to_owned(),
@@ -57,29 +48,29 @@ impl Server {
         ))
     }
 
-    /// How the next connection is answered: (by the services, by the page). The files are read again where they have
-    /// changed; `tell` is told that, or why they cannot be used, in which case the former ones are.
-    pub fn configs(&self, tell: impl FnOnce(Result<&Folder, &CertsError>)) -> (Arc<ServerConfig>, Arc<ServerConfig>) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.looked.elapsed() >= LOOK {
-            now.looked = Instant::now();
-            let files = files(&self.path);
-            if files != now.files {
-                now.files = files;
-                let read = Folder::read(&self.path).and_then(|folder| {
-                    folder.check(Role::Coordinator)?;
-                    Ok((configs(&folder)?, folder))
-                });
-                match read {
-                    Ok(((config, page), folder)) => {
-                        (now.config, now.page) = (config, page);
-                        tell(Ok(&folder));
-                    }
-                    Err(error) => tell(Err(&error)),
-                }
-            }
-        }
+    /// How the next connection is answered: (by the services, by the page).
+    pub fn configs(&self) -> (Arc<ServerConfig>, Arc<ServerConfig>) {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         (Arc::clone(&now.config), Arc::clone(&now.page))
+    }
+
+    /// Reads the files again where they have changed; where they cannot be used, the former ones stay in use. It waits for
+    /// the disk. None where nothing has changed.
+    pub fn look(&self) -> Option<Result<Folder, CertsError>> {
+        let files = files(&self.path);
+        if files == self.now.lock().unwrap_or_else(PoisonError::into_inner).files {
+            return None;
+        }
+        let read = Folder::read_settled(&self.path).and_then(|folder| {
+            folder.check(Role::Coordinator)?;
+            Ok((configs(&folder)?, folder))
+        });
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.files = files;
+        Some(read.map(|((config, page), folder)| {
+            (now.config, now.page) = (config, page);
+            folder
+        }))
     }
 }
 

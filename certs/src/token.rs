@@ -106,8 +106,24 @@ pub(crate) fn remember(folder: &Path, token: &JoinToken, record: &Record) -> Res
     Ok(private::write(&token.record(folder), &text)?)
 }
 
+/// A token that nobody else can take any more.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) record: Record,
+    path: PathBuf,
+    aside: PathBuf,
+}
+
+impl Taken {
+    /// It was of no use.
+    pub(crate) fn give_back(self) {
+        // Where that fails it stays used up.
+        let _ = fs::rename(&self.aside, &self.path);
+    }
+}
+
 /// Takes a token: it is known, has not ended, and nobody can take it again.
-pub(crate) fn take(folder: &Path, token: &JoinToken, name: &str) -> Result<Record, CertsError> {
+pub(crate) fn take(folder: &Path, token: &JoinToken, name: &str) -> Result<Taken, CertsError> {
     let path = token.record(folder);
     let text = fs::read_to_string(&path).map_err(|_| CertsError::TokenUnknown)?;
     let record: Record = serde_json::from_str(&text).map_err(|error| CertsError::Content {
@@ -127,9 +143,10 @@ pub(crate) fn take(folder: &Path, token: &JoinToken, name: &str) -> Result<Recor
             found: name.to_owned(),
         });
     }
-    // Of two who come at once one removes it.
-    fs::remove_file(&path).map_err(|_| CertsError::TokenUnknown)?;
-    Ok(record)
+    // Of two who come at once one has it.
+    let aside = path.with_extension("used");
+    fs::rename(&path, &aside).map_err(|_| CertsError::TokenUnknown)?;
+    Ok(Taken { record, path, aside })
 }
 
 fn forget_ended(folder: &Path) {
@@ -187,7 +204,7 @@ mod tests {
             take(dir.path(), &good, "pc2"),
             Err(CertsError::TokenName { .. })
         ));
-        assert!(take(dir.path(), &good, "pc1").unwrap().roles.allow(Role::Worker));
+        assert!(take(dir.path(), &good, "pc1").unwrap().record.roles.allow(Role::Worker));
         assert!(matches!(take(dir.path(), &good, "pc1"), Err(CertsError::TokenUnknown)));
         let old = token();
         remember(dir.path(), &old, &record(None, 1)).unwrap();

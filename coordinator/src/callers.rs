@@ -17,6 +17,7 @@ pub(crate) struct Place {
 impl Callers {
     /// None where the address has `most` of them already.
     pub(crate) fn let_in(&self, address: IpAddr, most: usize) -> Option<Place> {
+        let address = network(address);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let its = all.entry(address).or_default();
         if *its >= most {
@@ -27,6 +28,17 @@ impl Callers {
             callers: self.clone(),
             address,
         })
+    }
+}
+
+/// Whoever has one address of IPv6 has all of its network.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => {
+            let bits = u128::from(v6) >> 64 << 64;
+            IpAddr::V6(bits.into())
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use std::thread::{self, JoinHandle};
 
 use prometheus::proto::MetricFamily;
 use tokio::sync::oneshot;
-use trc2npy_certs::{Authority, CertsError};
+use trc2npy_certs::CertsError;
 use trc2npy_common::roots::Roots;
 use trc2npy_common::units::counted;
 use trc2npy_coordinator_core::JobId;
@@ -151,10 +151,8 @@ impl Coordinator {
         trc2npy_common::resources::allow_many_files();
         // One thread is enough: the server only passes messages on.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let guard = certs.map(|path| Guard::open(&path, tell.clone())).transpose()?;
-        if let Some(path) = &authority {
-            Authority::open(path)?;
-        }
+        let guard = certs.map(|path| Guard::open(&path, authority.as_deref(), tell.clone()));
+        let guard = guard.transpose()?;
         // First of all, so that a port in use changes nothing in the state.
         let listeners = runtime
             .block_on(server::bind(&listen))

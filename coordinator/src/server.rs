@@ -98,7 +98,7 @@ pub(crate) async fn serve(
     let certificates = CertificatesServer::new(certificates::Service {
         authority,
         audit,
-        complaints: complaints.clone(),
+        complaints: complaints.apart(),
     })
     .max_decoding_message_size(LARGEST_MESSAGE);
     let router = Server::builder()
@@ -106,12 +106,15 @@ pub(crate) async fn serve(
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
-        .add_service(health_service)
+        .add_service(InterceptedService::new(health_service, pass.of_others()))
         .add_service(InterceptedService::new(workers, pass.with(Role::Worker)))
         .add_service(InterceptedService::new(jobs, pass.with(Role::Client)))
         .add_service(InterceptedService::new(fleet, pass.with(Role::Client)))
         .add_service(InterceptedService::new(certificates, pass));
     let (connections, incoming) = mpsc::channel(16);
+    if let Some(guard) = &guard {
+        start("certificate", Arc::clone(guard).watch());
+    }
     let door = Door::new(guard, complaints);
     for listener in listeners {
         start("listen", Arc::clone(&door).watch(listener, connections.clone()));
@@ -126,6 +129,20 @@ pub(crate) async fn serve(
         served = router.serve_with_incoming(ReceiverStream::new(incoming)) => served,
         () = ended => Ok(()),
     }
+}
+
+/// Does what a call asks for to its end, whether or not the caller waits for it.
+async fn outlive<T: Send + 'static>(
+    call: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    let (reply, answer) = oneshot::channel();
+    start("call", async move {
+        // Whoever asked may be gone.
+        let _ = reply.send(call.await);
+    });
+    answer
+        .await
+        .map_err(|_| Status::unavailable("the coordinator is shutting down"))?
 }
 
 /// Who makes a call.

@@ -187,7 +187,13 @@ impl Destination {
         if let Some(trouble) = chain(error).find_map(|error| Trouble::of(error.downcast_ref()?)) {
             return Unreachable::Distrust { address, trouble };
         }
-        let why = chain(error).last().map_or_else(String::new, ToString::to_string);
+        let closed = chain(error).find_map(|error| error.downcast_ref::<io::Error>());
+        let why = match closed.map(io::Error::kind) {
+            Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
+                "it has closed the connection: too many may be there at the moment, try again".to_owned()
+            }
+            _ => chain(error).last().map_or_else(String::new, ToString::to_string),
+        };
         Unreachable::Away { address, why }
     }
 }

@@ -46,7 +46,21 @@ fn init(options: &InitOptions) -> Result<ExitCode, Failure> {
 }
 
 fn issue(options: &IssueOptions) -> Result<ExitCode, Failure> {
-    let leads = options.roles.contains(&Role::Coordinator);
+    let authority = open(&options.ca.ca)?;
+    let folder = options
+        .out
+        .clone()
+        .unwrap_or_else(|| authority.folder_of(&options.name));
+    // A renewed certificate is for what it was for. One of somebody else is refused below.
+    let before = Folder::read(&folder).ok().map(|folder| folder.identity);
+    let mut roles = options.roles.clone();
+    if roles.is_empty() {
+        match &before {
+            Some(before) => roles.extend(before.roles.iter()),
+            None => roles.push(Role::Worker),
+        }
+    }
+    let leads = roles.contains(&Role::Coordinator);
     if !leads && !options.hosts.is_empty() {
         return Err(Failure::Options(
             "--host: only a coordinator is reached by others: add --role coordinator, or leave --host out".to_owned(),
@@ -55,24 +69,37 @@ fn issue(options: &IssueOptions) -> Result<ExitCode, Failure> {
     let mut hosts = options.hosts.clone();
     if leads {
         if hosts.is_empty() {
+            hosts = before.map_or_else(Vec::new, |before| before.hosts);
+        }
+        if hosts.is_empty() {
             hosts.push(options.name.clone());
         }
-        let itself = ITSELF.iter().map(|host| (*host).to_owned());
-        hosts.extend(itself.filter(|host| !options.hosts.contains(host)));
+        for itself in ITSELF {
+            if !hosts.iter().any(|host| host == itself) {
+                hosts.push(itself.to_owned());
+            }
+        }
     }
     let asked = Asked {
         name: options.name.clone(),
-        roles: options.roles.iter().copied().collect(),
+        roles: roles.into_iter().collect(),
         hosts,
         days: options.days,
     };
-    let authority = Authority::open(&options.ca.ca).map_err(failed)?;
-    let issued = authority.issue(&asked, options.out.as_deref()).map_err(failed)?;
+    let issued = authority.issue(&asked, Some(&folder)).map_err(failed)?;
     screen::tell(&told(&issued.identity, &issued.folder))?;
     if issued.is_renewed {
         screen::tell("it replaces the one that was there; that stays valid until its own end")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn open(ca: &Path) -> Result<Authority, Failure> {
+    let authority = Authority::open(ca).map_err(failed)?;
+    if let Some(warning) = authority.warning() {
+        screen::remark(&format!("warning: {warning}"));
+    }
+    Ok(authority)
 }
 
 fn join_token(options: &JoinTokenOptions) -> Result<ExitCode, Failure> {
@@ -82,7 +109,7 @@ fn join_token(options: &JoinTokenOptions) -> Result<ExitCode, Failure> {
                 .to_owned(),
         ));
     }
-    let authority = Authority::open(&options.ca.ca).map_err(failed)?;
+    let authority = open(&options.ca.ca)?;
     let token = authority.token(options.roles.iter().copied().collect(), options.name.clone());
     // Alone on its line, so that scripts can take it.
     screen::show(&token.map_err(failed)?.to_string())?;
@@ -94,7 +121,7 @@ fn join_token(options: &JoinTokenOptions) -> Result<ExitCode, Failure> {
 
 /// Fetches this machine's certificate into `folder`.
 pub(crate) fn join(address: &Address, token: &JoinToken, name: &str, folder: &Path) -> Result<Folder, Failure> {
-    let asked = KeyRequest::new(name).map_err(failed)?;
+    let asked = KeyRequest::new(name, folder, token).map_err(failed)?;
     let client = Client::connect_to(&Destination {
         address: address.clone(),
         trust: Trust::Token(token.clone()),
@@ -114,8 +141,12 @@ pub(crate) fn join(address: &Address, token: &JoinToken, name: &str, folder: &Pa
 fn show(options: &ShowOptions) -> Result<ExitCode, Failure> {
     let folder = Folder::read(&options.dir).map_err(failed)?;
     let identity = &folder.identity;
-    let trouble = identity.roles.iter().next().map(|role| folder.check(role));
-    let trouble = trouble.and_then(Result::err);
+    let mut troubles = identity.roles.iter().filter_map(|role| folder.check(role).err());
+    let trouble = match troubles.next() {
+        // One without a role lets nobody do anything.
+        None if identity.roles.iter().next().is_none() => folder.check(Role::Worker).err(),
+        trouble => trouble,
+    };
     if options.json {
         screen::show_json(&json!({
             "name": identity.name,

@@ -24,6 +24,8 @@ use crate::options::{CoordinatorAddress, TrustOptions};
 
 /// A coordinator may have been started by the line above this one in somebody's script.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A certificate that does not fit may be renewed within this time.
+const DISTRUST: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(100);
 /// The coordinator plans within this time, or is asked once more.
 const PLANNING: Duration = Duration::from_hours(1);
@@ -110,7 +112,7 @@ impl Client {
                     Err(status) => return Err(failure(&status)),
                 }
                 tell(&told_away(&self.coordinator));
-                channel = reconnect(&self.coordinator, &mut backoff).await;
+                channel = reconnect(&self.coordinator, &mut backoff, tell).await?;
                 tell(BACK);
             }
         })
@@ -201,7 +203,7 @@ impl Following<'_> {
                 self.away = true;
                 (self.tell)(&told_away(coordinator));
             }
-            channel = reconnect(coordinator, &mut self.backoff).await;
+            channel = reconnect(coordinator, &mut self.backoff, self.tell).await?;
         }
     }
 
@@ -247,11 +249,23 @@ fn told_away(coordinator: &Destination) -> String {
     format!("the coordinator at {coordinator} is away; trying again until it is back")
 }
 
-async fn reconnect(coordinator: &Destination, backoff: &mut Backoff) -> Channel {
+/// Comes back, however long that takes. Where the coordinator is there and one does not trust the other, that is told, and
+/// waited for only as long as it takes to renew a certificate.
+async fn reconnect(coordinator: &Destination, backoff: &mut Backoff, tell: &dyn Fn(&str)) -> Result<Channel, Failure> {
+    let mut distrusted: Option<Instant> = None;
     loop {
         sleep(backoff.wait()).await;
-        if let Ok(channel) = coordinator.connect().await {
-            return channel;
+        match coordinator.connect().await {
+            Ok(channel) => return Ok(channel),
+            Err(error) if error.may_pass() => distrusted = None,
+            Err(error) => match distrusted {
+                None => {
+                    tell(&error.to_string());
+                    distrusted = Some(Instant::now());
+                }
+                Some(since) if since.elapsed() > DISTRUST => return Err(Failure::work(1, &error)),
+                Some(_) => {}
+            },
         }
     }
 }
@@ -319,6 +333,7 @@ fn progress(job: &Job, (rows_before, bytes_before): (u64, u64)) -> Progress {
 
 /// How the coordinator there is spoken to by whoever is going to do what `role` may.
 pub(crate) fn destination(address: &Address, trust: &TrustOptions, role: Role) -> Result<Destination, Failure> {
+    one_way(trust.insecure, trust.certs.is_some())?;
     let trust = match &trust.certs {
         None => {
             allow(address, trust.insecure)?;
@@ -337,6 +352,18 @@ pub(crate) fn destination(address: &Address, trust: &TrustOptions, role: Role) -
         address: address.clone(),
         trust,
     })
+}
+
+/// Refuses what contradicts itself.
+pub(crate) fn one_way(insecure: bool, certs: bool) -> Result<(), Failure> {
+    if insecure && certs {
+        return Err(Failure::Options(
+            "--insecure and --certs contradict each other: leave one out (--certs may stand in the environment, as \
+             TRC2NPY_CERTS)"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses to speak openly over a network, unless that was said aloud.

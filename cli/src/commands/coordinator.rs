@@ -9,7 +9,7 @@ use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, Http
 
 use trc2npy_telemetry::Tell;
 
-use super::client::allow;
+use super::client::{allow, one_way};
 use crate::failure::Failure;
 use crate::options::{CoordinatorAction, CoordinatorOptions, JournalAction};
 use crate::{screen, telemetry};
@@ -27,6 +27,7 @@ pub(crate) fn run(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
 
 fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     let state = options.state.clone().expect("clap asks for it");
+    one_way(options.insecure, options.certs.is_some())?;
     let is_sealed = options.certs.is_some();
     allow(&options.listen, options.insecure || is_sealed).map_err(|_| {
         Failure::Options(format!(

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::{env, io};
 
 use serde_json::json;
-use trc2npy_certs::{Folder, JoinToken, Role};
+use trc2npy_certs::{Folder, JoinToken, Role, is_of_use};
 use trc2npy_common::hang_up;
 use trc2npy_common::resources::{self, Machine, default_memory_limit};
 use trc2npy_common::roots::Roots;
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
 
 /// Fetches this machine's certificate, unless it has one: the same command line may be run at each start.
 fn join_once(address: &Address, token: &JoinToken, name: &str, folder: &Path) -> Result<(), Failure> {
-    if Folder::is_there(folder) {
+    if is_of_use(folder, token) {
         log(&format!(
             "{}: there is a certificate already; --join is not needed",
             folder.display()

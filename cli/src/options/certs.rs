@@ -60,11 +60,13 @@ pub(crate) struct IssueOptions {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
-    /// What it is for: worker, client or coordinator (which may do what a client may); several are allowed
-    #[arg(long = "role", value_name = "ROLE", action = ArgAction::Append, default_value = "worker")]
+    /// What it is for: worker, client or coordinator (which may do what a client may); several are allowed [default: worker;
+    /// of one that is renewed, what it was for]
+    #[arg(long = "role", value_name = "ROLE", action = ArgAction::Append)]
     pub(crate) roles: Vec<Role>,
 
-    /// Name or address by which others reach the coordinator; several are allowed [default: NAME, and this machine itself]
+    /// Name or address by which others reach the coordinator; several are allowed, localhost is always added [default: NAME;
+    /// of one that is renewed, those that it had]
     #[arg(long = "host", value_name = "HOST", action = ArgAction::Append)]
     pub(crate) hosts: Vec<String>,
 

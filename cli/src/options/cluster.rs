@@ -29,7 +29,7 @@ pub(crate) struct CoordinatorOptions {
     pub(crate) ca: Option<PathBuf>,
 
     /// Listen also where others than this machine can reach it, without encryption: whoever can, may submit jobs
-    #[arg(long, conflicts_with = "certs")]
+    #[arg(long)]
     pub(crate) insecure: bool,
 
     /// A storage place that all machines share, and where it is on this one, as data=D:\lab; several are allowed
@@ -107,7 +107,7 @@ pub(crate) struct TrustOptions {
     pub(crate) certs: Option<PathBuf>,
 
     /// Speak with a coordinator on another machine without encryption
-    #[arg(long, conflicts_with = "certs", help_heading = "Coordinator")]
+    #[arg(long, help_heading = "Coordinator")]
     pub(crate) insecure: bool,
 }
 

@@ -79,6 +79,8 @@ pub(super) struct Gate {
     token: Option<Token>,
     /// The addresses that are listened on.
     addresses: Vec<SocketAddr>,
+    /// Whether all of it is encrypted: browsers then send the token nowhere else.
+    is_sealed: bool,
 }
 
 /// What becomes of a request.
@@ -95,8 +97,12 @@ pub(super) enum Verdict {
 }
 
 impl Gate {
-    pub(super) fn new(token: Option<Token>, addresses: Vec<SocketAddr>) -> Self {
-        Self { token, addresses }
+    pub(super) fn new(token: Option<Token>, addresses: Vec<SocketAddr>, is_sealed: bool) -> Self {
+        Self {
+            token,
+            addresses,
+            is_sealed,
+        }
     }
 
     /// Judges a request that came to `at`.
@@ -127,7 +133,8 @@ impl Gate {
         if !asked.is_some_and(|found| token.is(found)) {
             return Verdict::Unknown;
         }
-        let remember = format!("{name}={}; Path=/; HttpOnly; SameSite=Strict", token.0);
+        let secure = if self.is_sealed { "; Secure" } else { "" };
+        let remember = format!("{name}={}; Path=/; HttpOnly; SameSite=Strict{secure}", token.0);
         HeaderValue::try_from(remember).map_or(Verdict::In, Verdict::Remember)
     }
 
@@ -166,7 +173,7 @@ mod tests {
 
     fn judged(token: bool, at: &str, uri: &str, headers: &[(&'static str, &str)]) -> Verdict {
         let at: SocketAddr = at.parse().unwrap();
-        let gate = Gate::new(token.then(|| Token::parse(SECRET).unwrap()), vec![at]);
+        let gate = Gate::new(token.then(|| Token::parse(SECRET).unwrap()), vec![at], false);
         let headers = headers
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));

@@ -114,7 +114,7 @@ impl Bound {
         let page = Arc::new(Page {
             inbox,
             chronicle,
-            gate: Gate::new(self.token, self.addresses),
+            gate: Gate::new(self.token, self.addresses, guard.is_some()),
             hub: Hub::default(),
             looks: Looks::new(roots),
         });

@@ -24,6 +24,8 @@ pub(super) type Outgoing = UnboundedSender<Result<v1::ToWorker, Status>>;
 pub(crate) struct Joining {
     pub(crate) hello: v1::Hello,
     pub(crate) from: Option<SocketAddr>,
+    /// Whose certificate it has shown.
+    pub(crate) certificate: Option<String>,
     pub(crate) out: Outgoing,
     pub(crate) reply: oneshot::Sender<Result<SessionId, Refused>>,
 }
@@ -65,6 +67,7 @@ impl Owner {
         let Joining {
             hello: wire,
             from,
+            certificate,
             out,
             reply,
         } = joining;
@@ -107,8 +110,15 @@ impl Owner {
         } else {
             format!(", with {}, which only workers see", others.join(", "))
         };
+        // Several workers of a machine share its certificate.
+        let shown = certificate
+            .filter(|certificate| *certificate != hello.name)
+            .map_or_else(String::new, |certificate| {
+                format!(" with the certificate of {certificate}")
+            });
+        let (name, whence) = (&hello.name, whence(from));
         self.tell
-            .info(&format!("worker {} has come{}{others}", hello.name, whence(from)));
+            .info(&format!("worker {name} has come{whence}{shown}{others}"));
         self.sessions.insert(
             session,
             WorkerSession {

@@ -9,7 +9,7 @@ use trc2npy_proto::v1::certificates_server::Certificates;
 use trc2npy_proto::v1::{JoinReply, JoinRequest};
 
 use super::pass::Complaints;
-use super::{Caller, caller};
+use super::{Caller, caller, outlive};
 use crate::audit::Audit;
 
 pub(crate) struct Service {
@@ -35,26 +35,29 @@ impl Certificates for Service {
         };
         let JoinRequest { token, name, request } = request.into_inner();
         let token: JoinToken = token.parse().map_err(|error| refused(&error))?;
-        let joined = tokio::task::spawn_blocking(move || {
-            let (certificate, authority, identity) = Authority::open(&path)?.join(&token, &name, &request)?;
-            Ok((JoinReply { certificate, authority }, identity))
+        let (audit, complaints) = (Arc::clone(&self.audit), self.complaints.clone());
+        let reply = outlive(async move {
+            let joined = tokio::task::spawn_blocking(move || {
+                let (certificate, authority, identity) = Authority::open(&path)?.join(&token, &name, &request)?;
+                Ok((JoinReply { certificate, authority }, identity))
+            });
+            let joined = joined.await.map_err(|error| Status::internal(error.to_string()))?;
+            let (reply, identity) = joined.map_err(|error: CertsError| {
+                let from = caller.address.ip().to_canonical();
+                complaints.tell(from, &format!("no certificate is issued: {error}"));
+                refused(&error)
+            })?;
+            let of = format!(
+                "{} ({}), valid until {}, {}",
+                identity.name,
+                identity.roles,
+                day(identity.not_after),
+                identity.fingerprint
+            );
+            audit.note(&caller, "certificate", &of);
+            Ok(reply)
         });
-        let joined = joined.await.map_err(|error| Status::internal(error.to_string()))?;
-        let (reply, identity) = joined.map_err(|error: CertsError| {
-            let from = caller.address.ip().to_canonical();
-            self.complaints
-                .tell(from, &format!("no certificate is issued: {error}"));
-            refused(&error)
-        })?;
-        let of = format!(
-            "{} ({}), valid until {}, {}",
-            identity.name,
-            identity.roles,
-            day(identity.not_after),
-            identity.fingerprint
-        );
-        self.audit.note(&caller, "certificate", &of);
-        Ok(Response::new(reply))
+        Ok(Response::new(reply.await?))
     }
 }
 
@@ -63,9 +66,10 @@ fn refused(error: &CertsError) -> Status {
         CertsError::TokenForm | CertsError::Name(_) | CertsError::Request(_) => {
             Status::invalid_argument(error.to_string())
         }
-        CertsError::TokenUnknown | CertsError::TokenExpired(_) | CertsError::TokenName { .. } => {
-            Status::permission_denied(error.to_string())
-        }
+        CertsError::TokenUnknown
+        | CertsError::TokenExpired(_)
+        | CertsError::TokenName { .. }
+        | CertsError::NameTaken(_) => Status::permission_denied(error.to_string()),
         // What is wrong with the authority's files is for its owner.
         _ => Status::failed_precondition(format!("the coordinator cannot issue certificates: {error}")),
     }

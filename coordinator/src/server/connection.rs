@@ -20,6 +20,9 @@ pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const STUCK: Duration = Duration::from_secs(30);
 
 type Alarm = Pin<Box<Sleep>>;
+type End = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What it takes as long as it lives: of all connections, of those of its address, and as one of those without a certificate.
+pub(super) type Places = (OwnedSemaphorePermit, Place, Option<Place>);
 
 /// A connection of a caller who is known as far as it has to be.
 pub(crate) struct Connection {
@@ -31,13 +34,13 @@ pub(crate) struct Connection {
     silent: Option<(usize, Alarm)>,
     /// While it does not take what is sent: when that is too long.
     stuck: Option<Alarm>,
-    /// When it ends in any case, and the place that it takes until then.
-    ends: Option<(Alarm, OwnedSemaphorePermit)>,
-    _place: (OwnedSemaphorePermit, Place),
+    /// When it ends in any case.
+    ends: Option<End>,
+    _places: Places,
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, caller: Caller, place: (OwnedSemaphorePermit, Place)) -> Self {
+    pub(super) fn new(wire: Wire, caller: Caller, places: Places) -> Self {
         Self {
             wire,
             caller,
@@ -45,7 +48,7 @@ impl Connection {
             silent: None,
             stuck: None,
             ends: None,
-            _place: place,
+            _places: places,
         }
     }
 
@@ -60,8 +63,8 @@ impl Connection {
         self
     }
 
-    pub(super) fn that_ends_after(mut self, time: Duration, place: OwnedSemaphorePermit) -> Self {
-        self.ends = Some((Box::pin(sleep(time)), place));
+    pub(super) fn that_ends_with(mut self, end: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.ends = Some(Box::pin(end));
         self
     }
 
@@ -89,7 +92,7 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let is_late = |alarm: &mut Alarm, cx: &mut Context<'_>| alarm.as_mut().poll(cx).is_ready();
         if self.silent.as_mut().is_some_and(|(_, late)| is_late(late, cx))
-            || self.ends.as_mut().is_some_and(|(end, _)| is_late(end, cx))
+            || self.ends.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready())
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

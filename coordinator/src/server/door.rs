@@ -4,10 +4,11 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -28,8 +29,8 @@ const CONNECTIONS: usize = 4096;
 const OF_ONE: usize = 512;
 /// Until a caller has shown its certificate, and until it has begun to speak.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Callers without a certificate where one is asked for: they may join, one after the other.
-const STRANGERS: usize = 32;
+/// Callers of one address without a certificate where one is asked for: they may join, a few at a time.
+const STRANGERS: usize = 16;
 /// And not for long.
 const STAY: Duration = Duration::from_secs(30);
 
@@ -58,7 +59,7 @@ pub(crate) struct Door {
     guard: Option<Arc<Guard>>,
     complaints: Complaints,
     room: Arc<Semaphore>,
-    strangers: Arc<Semaphore>,
+    strangers: Callers,
     callers: Callers,
 }
 
@@ -69,7 +70,7 @@ impl Door {
             guard,
             complaints,
             room: Arc::new(Semaphore::new(CONNECTIONS)),
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            strangers: Callers::default(),
             callers: Callers::default(),
         })
     }
@@ -80,10 +81,16 @@ impl Door {
             if out.is_closed() {
                 return;
             }
-            let Ok((stream, address)) = listener.accept().await else {
-                // Too many files are open, or the other one has gone: the next may be taken.
-                sleep(Duration::from_millis(100)).await;
-                continue;
+            let (stream, address) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Too many files are open, or the other one has gone: the next may be taken.
+                    let here = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+                    self.complaints
+                        .tell(here, &format!("a connection cannot be taken: {error}"));
+                    sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
             };
             let from = address.ip().to_canonical();
             let Some(place) = self.callers.let_in(from, OF_ONE) else {
@@ -122,7 +129,8 @@ impl Door {
             let mut said = [0; PREFACE.len()];
             stream.read_exact(&mut said).await.map_err(broke)?;
             if said == *PREFACE {
-                return Ok(Connection::new(Wire::Left(stream), caller, place).that_has_said(said));
+                let places = (place.0, place.1, None);
+                return Ok(Connection::new(Wire::Left(stream), caller, places).that_has_said(said));
             }
             if said[0] == HANDSHAKE_RECORD {
                 // What happens to it is of no interest.
@@ -140,20 +148,32 @@ impl Door {
         let shown = sealed.get_ref().1.peer_certificates();
         caller.is_sealed = true;
         caller.identity = shown.and_then(|chain| Identity::of(chain.first()?)).map(Arc::new);
-        let stranger = match &caller.identity {
-            Some(_) => None,
-            None => Some(Arc::clone(&self.strangers).try_acquire_owned()),
+        let from = address.ip().to_canonical();
+        let identity = caller.identity.clone();
+        let mut places = (place.0, place.1, None);
+        if identity.is_none() {
+            let stranger = self.strangers.let_in(from, STRANGERS);
+            places.2 =
+                Some(stranger.ok_or_else(|| "too many of its address are here without a certificate".to_owned())?);
+        }
+        let changed = guard.changed();
+        let end = async move {
+            let expires = identity.map_or(STAY, |identity| time_left(&identity));
+            tokio::select! {
+                () = sleep(expires) => {}
+                () = changed => {}
+            }
         };
-        let stranger = stranger
-            .transpose()
-            .map_err(|_| "too many are here without a certificate".to_owned())?;
         let wire = Wire::Right(Box::new(TlsStream::from(sealed)));
-        let connection = Connection::new(wire, caller, place).that_must_speak_within(HANDSHAKE);
-        Ok(match stranger {
-            Some(permit) => connection.that_ends_after(STAY, permit),
-            None => connection,
-        })
+        let connection = Connection::new(wire, caller, places);
+        Ok(connection.that_must_speak_within(HANDSHAKE).that_ends_with(end))
     }
+}
+
+/// Until a caller's certificate ends.
+fn time_left(identity: &Identity) -> Duration {
+    let left = identity.not_after.duration_since(Timestamp::now());
+    Duration::try_from(left).unwrap_or_default()
 }
 
 /// The first byte of TLS.

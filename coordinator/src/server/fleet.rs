@@ -6,10 +6,10 @@ use tonic::{Request, Response, Status};
 use trc2npy_proto::v1::fleet_server::Fleet;
 use trc2npy_proto::v1::{DrainReply, DrainRequest, ListWorkersReply, ListWorkersRequest};
 
-use super::caller;
+use super::{caller, outlive};
 use crate::audit::Audit;
 use crate::clock::wall_ms;
-use crate::owner::Inbox;
+use crate::owner::{Inbox, Owner};
 
 pub(crate) struct Service {
     pub(crate) inbox: Inbox,
@@ -30,7 +30,8 @@ impl Fleet for Service {
         let caller = caller(&request)?;
         let name = request.into_inner().worker;
         let of = name.clone();
-        let drained = self.inbox.ask(move |owner| {
+        let (inbox, audit) = (self.inbox.clone(), Arc::clone(&self.audit));
+        let drain = move |owner: &mut Owner| {
             let Some(session) = owner.session_of(&name) else {
                 let known = owner.worker_names();
                 let known = if known.is_empty() {
@@ -43,9 +44,12 @@ impl Fleet for Service {
             let leases = owner.leases_of(session);
             owner.drain(session);
             Ok(DrainReply { leases })
+        };
+        let reply = outlive(async move {
+            let reply = inbox.ask(drain).await??;
+            audit.note(&caller, "drain", &format!("worker {of}"));
+            Ok(reply)
         });
-        let reply = drained.await??;
-        self.audit.note(&caller, "drain", &format!("worker {of}"));
-        Ok(Response::new(reply))
+        Ok(Response::new(reply.await?))
     }
 }

@@ -16,7 +16,7 @@ use trc2npy_proto::v1::{
 };
 use trc2npy_telemetry::TRACEPARENT;
 
-use super::{caller, start};
+use super::{Caller, caller, outlive, start};
 use crate::audit::Audit;
 use crate::owner::Inbox;
 use crate::planner;
@@ -26,6 +26,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Parts of a channel's rows in a progress bar.
 pub(crate) const BINS: usize = 64;
 
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) inbox: Inbox,
     pub(crate) planner: std::sync::mpsc::Sender<planner::Submit>,
@@ -37,6 +38,35 @@ impl Service {
         self.inbox
             .ask(move |owner| owner.job_view(job, BINS).ok_or_else(|| owner.no_such_job(job)))
             .await?
+    }
+}
+
+impl Service {
+    /// Notes who has submitted these, and what they are.
+    async fn accepted(&self, caller: &Caller, ids: Vec<JobId>) -> Result<Vec<Job>, Status> {
+        let mut jobs = Vec::with_capacity(ids.len());
+        for id in ids {
+            let job = self.look(id).await?;
+            let of = format!("job {}, {} -> {}", job.id, job.run, job.out);
+            self.audit.note(caller, "submit", &of);
+            jobs.push(job);
+        }
+        Ok(jobs)
+    }
+
+    /// Ends a job, and notes who has asked for that.
+    async fn end(&self, caller: &Caller, job: JobId) -> Result<Job, Status> {
+        let end = self.inbox.ask(move |owner| {
+            owner.cancel(job);
+            owner.end_of(job)
+        });
+        if let Some(mut end) = end.await? {
+            // The folder is free for others then. An end that never comes is told like the coordinator's.
+            end.wait_for(|over| *over).await.map_err(|_| gone())?;
+        }
+        let ended = self.look(job).await?;
+        self.audit.note(caller, "cancel", &format!("job {job}"));
+        Ok(ended)
     }
 }
 
@@ -61,14 +91,12 @@ impl Jobs for Service {
             reply,
         };
         self.planner.send(task).map_err(|_| gone())?;
-        let ids = answer.await.map_err(|_| gone())??;
-        let mut jobs = Vec::with_capacity(ids.len());
-        for id in ids {
-            let job = self.look(id).await?;
-            let of = format!("job {}, {} -> {}", job.id, job.run, job.out);
-            self.audit.note(&from, "submit", &of);
-            jobs.push(job);
-        }
+        let service = self.clone();
+        let jobs = outlive(async move {
+            let ids = answer.await.map_err(|_| gone())??;
+            service.accepted(&from, ids).await
+        });
+        let jobs = jobs.await?;
         let first = jobs.first().map(|job| JobId(job.id));
         let mut reply = Response::new(SubmitReply { jobs });
         if let Some(first) = first
@@ -130,17 +158,9 @@ impl Jobs for Service {
     async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<Job>, Status> {
         let caller = caller(&request)?;
         let job = JobId(request.into_inner().job);
-        let end = self.inbox.ask(move |owner| {
-            owner.cancel(job);
-            owner.end_of(job)
-        });
-        if let Some(mut end) = end.await? {
-            // The folder is free for others then. An end that never comes is told like the coordinator's.
-            end.wait_for(|over| *over).await.map_err(|_| gone())?;
-        }
-        let ended = self.look(job).await?;
-        self.audit.note(&caller, "cancel", &format!("job {job}"));
-        Ok(Response::new(ended))
+        let service = self.clone();
+        let ended = outlive(async move { service.end(&caller, job).await });
+        Ok(Response::new(ended.await?))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {

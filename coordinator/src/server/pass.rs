@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
@@ -27,19 +28,33 @@ const SENTENCES: Rate = Rate {
 #[derive(Clone, Debug)]
 pub(crate) struct Complaints {
     of: Arc<Buckets<IpAddr>>,
+    /// What was not told, of all.
+    untold: Arc<AtomicU64>,
     tell: Tell,
 }
 
 impl Complaints {
     pub(crate) fn new(tell: Tell) -> Self {
         let of = Arc::new(Buckets::new(SENTENCES));
-        Self { of, tell }
+        let untold = Arc::default();
+        Self { of, untold, tell }
+    }
+
+    /// The same about something else, which is counted for itself.
+    pub(crate) fn apart(&self) -> Self {
+        Self::new(self.tell.clone())
     }
 
     pub(crate) fn tell(&self, from: IpAddr, why: &str) {
-        if self.of.take(from) {
-            self.tell.warn(&format!("{why} (from {from})"));
+        if !self.of.take(from) {
+            self.untold.fetch_add(1, Ordering::Relaxed);
+            return;
         }
+        let untold = match self.untold.swap(0, Ordering::Relaxed) {
+            0 => String::new(),
+            untold => format!("; {untold} more were not told"),
+        };
+        self.tell.warn(&format!("{why} (from {from}{untold})"));
     }
 }
 
@@ -48,6 +63,8 @@ impl Complaints {
 pub(crate) struct Pass {
     /// What the caller's certificate must be for; none: nothing, not even a certificate is needed.
     needs: Option<Role>,
+    /// Whether the caller must speak our protocol.
+    ours: bool,
     calls: Arc<Buckets<Who>>,
     complaints: Complaints,
 }
@@ -63,6 +80,7 @@ impl Pass {
     pub(crate) fn new(complaints: Complaints) -> Self {
         Self {
             needs: None,
+            ours: true,
             calls: Arc::new(Buckets::new(CALLS)),
             complaints,
         }
@@ -72,6 +90,14 @@ impl Pass {
     pub(crate) fn with(&self, needs: Role) -> Self {
         Self {
             needs: Some(needs),
+            ..self.clone()
+        }
+    }
+
+    /// The same for a service that is not ours.
+    pub(crate) fn of_others(&self) -> Self {
+        Self {
+            ours: false,
             ..self.clone()
         }
     }
@@ -88,9 +114,10 @@ impl Pass {
                 CALLS.a_second
             )));
         }
-        Protocol::ours()
-            .check(request.metadata())
-            .map_err(|mismatch| Status::failed_precondition(mismatch.to_string()))?;
+        if self.ours {
+            let checked = Protocol::ours().check(request.metadata());
+            checked.map_err(|mismatch| Status::failed_precondition(mismatch.to_string()))?;
+        }
         let Some(needs) = self.needs.filter(|_| caller.is_sealed) else {
             return Ok(());
         };

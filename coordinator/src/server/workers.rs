@@ -39,7 +39,8 @@ impl Workers for Service {
     type GetJobStream = ReceiverStream<Result<JobPart, Status>>;
 
     async fn session(&self, request: Request<Streaming<FromWorker>>) -> Result<Response<Self::SessionStream>, Status> {
-        let from = Some(caller(&request)?.address);
+        let caller = caller(&request)?;
+        let from = Some(caller.address);
         let mut incoming = request.into_inner();
         let (out, outgoing) = mpsc::unbounded_channel();
         let first = timeout(HELLO_WITHIN, incoming.message())
@@ -56,6 +57,7 @@ impl Workers for Service {
             self.inbox.post(Message::Join(Joining {
                 hello: hello.clone(),
                 from,
+                certificate: caller.identity.as_ref().map(|identity| identity.name.clone()),
                 out: out.clone(),
                 reply,
             }));

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Call, must_equal};
+use trc2npy_tests::{Call, must_equal, poll};
 
 use crate::common::Sealed;
 
@@ -216,4 +216,101 @@ fn private_keys_are_their_owners_alone() {
         .must_say(&["tls.key: everyone on this machine can read this private key"]);
     let mut coordinator = lab.start_coordinator();
     coordinator.says("everyone on this machine can read this private key");
+}
+
+#[test]
+fn nothing_that_is_there_is_lost() {
+    let lab = Sealed::new(&RunSpec::new(1, 500));
+    let mut coordinator = lab.start_coordinator();
+    let address = lab.cluster.address();
+    let join = |token: &str, name: &str, folder: &std::path::Path| {
+        let call = Call::of("certs").args(["join", token, "--coordinator", &address, "--name", name, "--certs"]);
+        call.args([folder]).run()
+    };
+    let token = lab.token(&[]);
+    let own = lab.of_coordinator();
+    let before = fs::read(own.join("tls.crt")).unwrap();
+    join(&token, "pc2", &own)
+        .must_end_with(1)
+        .must_say(&["holds the certificate of pc1 (coordinator)"]);
+    join(&token, "pc2", &lab.path("ca"))
+        .must_end_with(1)
+        .must_say(&["holds a lab CA"]);
+    let file = lab.path("file");
+    fs::write(&file, "mine").unwrap();
+    join(&token, "pc2", &file).must_end_with(1).must_say(&["file: "]);
+    // Nobody becomes somebody else by a token for whoever comes.
+    join(&token, "pc1", &lab.path("pc1")).must_end_with(1).must_say(&[
+        "a certificate was issued to pc1 before",
+        "trc2npy certs join-token --name pc1",
+    ]);
+    // Where the CA cannot write, the token stays good.
+    let issued = lab.path("ca").join("issued.jsonl");
+    fs::rename(&issued, lab.path("aside")).unwrap();
+    fs::create_dir(&issued).unwrap();
+    join(&token, "pc2", &lab.path("pc2"))
+        .must_end_with(1)
+        .must_say(&["the coordinator cannot issue certificates"]);
+    fs::remove_dir(&issued).unwrap();
+    fs::rename(lab.path("aside"), &issued).unwrap();
+    join(&token, "pc2", &lab.path("pc2")).must_succeed();
+    assert_eq!(fs::read(own.join("tls.crt")).unwrap(), before);
+    coordinator.says("no certificate is issued");
+
+    lab.init("other");
+    let other = lab.path("other");
+    let issue = |args: &[&str], out: &std::path::Path| {
+        Call::of("certs")
+            .args(["issue", "--ca"])
+            .args([lab.path("ca")])
+            .args(args)
+            .args(["--out"])
+            .args([out])
+            .run()
+    };
+    issue(&["pc3"], &other).must_end_with(1).must_say(&["holds a lab CA"]);
+    issue(&["pc3"], &lab.path("pc2"))
+        .must_end_with(1)
+        .must_say(&["holds the certificate of pc2"]);
+    // Half of a CA, and a CA's certificate with another one's key.
+    fs::copy(other.join("ca.crt"), lab.path("ca").join("ca.crt")).unwrap();
+    lab.certs("ca", "issue", &["pc4"])
+        .must_end_with(1)
+        .must_say(&["ca.key is not the key of ca.crt"]);
+    fs::remove_file(lab.path("ca").join("ca.crt")).unwrap();
+    for action in [&["init"][..], &["issue", "pc4"]] {
+        lab.certs("ca", action[0], &action[1..])
+            .must_end_with(1)
+            .must_say(&["half of a lab CA: ca.crt is missing"]);
+    }
+}
+
+/// Whoever asks and goes away has asked all the same.
+#[test]
+fn who_does_not_wait_for_the_answer_is_noted() {
+    let lab = Sealed::new(&RunSpec::new(3_000, 500));
+    let coordinator = lab.start_coordinator();
+    let anna = lab.issue("ca", "anna", &["--role", "client"]);
+    let submits = 4;
+    for number in 0..submits {
+        let out = format!("data:npy-{number}");
+        let mut submit = lab
+            .client("submit", &anna)
+            .args(["data:run", "--out", &out, "--probe", "all"])
+            .start();
+        poll("the coordinator to plan", || {
+            // Whatever it is at: the call has come, or is about to.
+            let jobs = lab.client("jobs", &anna).args(["--json"]).run();
+            (jobs.status.code() == Some(0)).then_some(())
+        });
+        submit.kill_now();
+    }
+    poll("a line for each job", || {
+        let jobs = lab.client("jobs", &anna).args(["--json"]).run();
+        let jobs: Vec<Value> = serde_json::from_str(&jobs.stdout).unwrap();
+        let audit = fs::read_to_string(lab.cluster.state().join("audit.jsonl")).unwrap_or_default();
+        let noted = audit.lines().filter(|line| line.contains("\"submit\"")).count();
+        (noted == jobs.len()).then_some(())
+    });
+    drop(coordinator);
 }

@@ -100,3 +100,74 @@ fn a_certificate_that_ends_meanwhile_is_told_by_who_calls() {
         (lab.client("jobs", &anna).run().status.code() == Some(0)).then_some(())
     });
 }
+
+/// A key was stolen: a new CA is made, and the coordinator gets a certificate of it.
+#[test]
+fn who_was_let_in_by_a_ca_that_counts_no_more_is_cut_off() {
+    let lab = Sealed::new(&RunSpec::new(4, 500));
+    let mut coordinator = lab.start_coordinator();
+    let stolen = lab.issue("ca", "pc2", &[]);
+    let mut thief = lab.start_worker("pc2", &stolen);
+    lab.init("new");
+    let fresh = lab.issue("new", "pc1", &["--role", "coordinator"]);
+    for name in ["ca.crt", "tls.key", "tls.crt"] {
+        fs::copy(fresh.join(name), lab.of_coordinator().join(name)).unwrap();
+    }
+    coordinator.says("another lab CA counts now");
+    thief.says("its certificate comes from another lab CA");
+    let boss = lab.issue("new", "boss", &["--role", "client"]);
+    let workers = poll("the thief to be gone", || {
+        let workers = lab.client("workers", &boss).args(["--json"]).run();
+        let known: serde_json::Value = serde_json::from_str(&workers.stdout).unwrap();
+        let works = known.as_array().unwrap().iter().any(|worker| worker["state"] == "idle");
+        (!works).then_some(known)
+    });
+    println!("{workers}");
+    drop(thief);
+}
+
+#[test]
+fn a_connection_ends_with_its_certificate() {
+    let lab = Sealed::new(&RunSpec::new(4, 500));
+    let coordinator = lab.start_coordinator();
+    let brief = lab.odd(
+        "brief",
+        &Odd {
+            role: "worker",
+            until: time::Duration::seconds(4),
+            ..Odd::default()
+        },
+    );
+    let mut worker = lab.cluster.worker("brief").args(["--certs"]).args([&brief]).start();
+    worker.says("connected to");
+    worker.says("this certificate (brief) has expired on");
+    drop(coordinator);
+}
+
+#[test]
+fn a_renewed_certificate_is_for_what_it_was_for() {
+    let lab = Sealed::new(&RunSpec::new(1, 500));
+    lab.issue("ca", "pc1", &["--role", "coordinator", "--host", "pc1.lab"]);
+    let show = || {
+        let told = trc2npy_tests::Call::of("certs")
+            .args(["show", "--json"])
+            .args([lab.of_coordinator()])
+            .run();
+        told.must_succeed();
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+        (
+            told["roles"].clone(),
+            told["hosts"].clone(),
+            told["fingerprint"].clone(),
+        )
+    };
+    let before = show();
+    assert_eq!(
+        before.1,
+        serde_json::json!(["pc1.lab", "localhost", "127.0.0.1", "::1"])
+    );
+    lab.issue("ca", "pc1", &[]);
+    let after = show();
+    assert_eq!((&before.0, &before.1), (&after.0, &after.1));
+    assert_ne!(before.2, after.2);
+}

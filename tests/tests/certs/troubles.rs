@@ -120,12 +120,10 @@ fn a_coordinator_that_is_none_or_is_called_by_another_name_is_not_believed() {
             ..Odd::default()
         },
     );
-    let mut coordinator = lab.cluster.coordinator().args(["--certs"]).args([&forged]).start();
-    coordinator.says("listening on");
-    lab.client("jobs", &anna)
-        .run()
+    let leads = lab.cluster.coordinator().args(["--certs"]).args([&forged]).run();
+    leads
         .must_end_with(1)
-        .must_say(&["its certificate is not a coordinator's"]);
+        .must_say(&["cannot be used as coordinator: it lacks the purpose"]);
 }
 
 #[test]
@@ -223,4 +221,88 @@ with urllib.request.urlopen(page + 'api/status', context=context) as answer:
         .unwrap();
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
     assert!(!asked.stdout.is_empty());
+}
+
+#[test]
+fn certificates_that_others_would_refuse_are_told_before() {
+    let lab = lab();
+    let show = |folder: &Path| Call::of("certs").args(["show"]).args([folder]).run();
+    let none = lab.odd(
+        "none",
+        &Odd {
+            role: "emperor",
+            ..Odd::default()
+        },
+    );
+    show(&none)
+        .must_end_with(1)
+        .must_say(&["this certificate (none) is for no role"]);
+    let nowhere = lab.odd(
+        "nowhere",
+        &Odd {
+            hosts: &[],
+            ..Odd::default()
+        },
+    );
+    show(&nowhere)
+        .must_end_with(1)
+        .must_say(&["cannot be used as coordinator: it has no host's name or address in it"]);
+    let forged = lab.odd(
+        "purpose",
+        &Odd {
+            may_serve: false,
+            ..Odd::default()
+        },
+    );
+    show(&forged)
+        .must_end_with(1)
+        .must_say(&["it lacks the purpose (extended key usage)"]);
+    lab.init("other");
+    let two = lab.cluster.coordinator().args(["--certs"]).args([lab.of_coordinator()]);
+    let two = two.args(["--ca"]).args([lab.path("other")]).run();
+    two.must_end_with(1)
+        .must_say(&["this lab CA is another one than that of the coordinator's certificate"]);
+}
+
+/// A web server of the same CA, say.
+#[test]
+fn another_server_of_the_same_ca_is_no_coordinator() {
+    const SCRIPT: &str = "
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + '/tls.crt', sys.argv[1] + '/tls.key')
+context.set_alpn_protocols(['h2'])
+listener = socket.create_server(('127.0.0.1', int(sys.argv[2])))
+print('listening', flush=True)
+while True:
+    try:
+        context.wrap_socket(listener.accept()[0], server_side=True).recv(1)
+    except OSError:
+        pass
+";
+    let lab = lab();
+    let anna = lab.issue("ca", "anna", &["--role", "client"]);
+    let web = lab.odd(
+        "web",
+        &Odd {
+            role: "worker",
+            ..Odd::default()
+        },
+    );
+    let port = lab.cluster.address().rsplit_once(':').unwrap().1.to_owned();
+    let mut server = std::process::Command::new(python())
+        .args(["-c", SCRIPT])
+        .arg(&web)
+        .arg(&port)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut line).unwrap();
+    let asked = lab.client("jobs", &anna).run();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    asked
+        .must_end_with(1)
+        .must_say(&["its certificate is not a coordinator's"]);
 }
