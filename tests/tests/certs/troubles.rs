@@ -182,7 +182,7 @@ fn nothing_is_said_openly_over_a_network_unless_that_was_asked_for() {
         .args([lab.of_coordinator()])
         .run();
     both.must_end_with(2)
-        .must_say(&["'--insecure' cannot be used with '--certs <DIR>'"]);
+        .must_say(&["--insecure and --certs contradict each other"]);
     let mut open = at("0.0.0.0:0").args(["--insecure"]).start();
     open.says("warning: --insecure: nothing is encrypted");
     open.says("listening on");
