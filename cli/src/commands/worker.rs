@@ -16,8 +16,8 @@ use trc2npy_worker::{Control, Ended, Probe, WorkerConfig};
 use super::client::allow;
 use super::coordinator::log;
 use crate::failure::{Failure, INTERRUPTED};
-use crate::options::{self, MachineOptions, WorkerAction, WorkerOptions};
-use crate::{screen, telemetry};
+use crate::options::{self, CoordinatorAddress, MachineOptions, WorkerAction, WorkerOptions};
+use crate::{screen, service, telemetry};
 
 /// Works, or shows what would be reported.
 pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
@@ -36,21 +36,24 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
             let config = config(&probe.address.coordinator, &probe.machine)?;
             show(&trc2npy_worker::probe(&config), &config, probe.json)
         }
+        Some(WorkerAction::Service(action)) => service::act(action),
         None => {
-            let address = &options.address.coordinator;
-            allow(address, options.address.insecure)?;
-            work(&config(address, &options.machine)?, options.machine.nice)
+            let config = judge(&options.address, &options.machine)?;
+            let control = Control::new();
+            obey_signals(&control);
+            work(&config, options.machine.nice, &control)
         }
     }
 }
 
-fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
-    if nice && let Err(error) = resources::give_way() {
-        screen::remark(&format!(
-            "warning: --nice: the system refuses it ({error}); going on without"
-        ));
-    }
-    let control = Control::new();
+/// The settings, where a worker with them may work.
+pub(crate) fn judge(address: &CoordinatorAddress, machine: &MachineOptions) -> Result<WorkerConfig, Failure> {
+    allow(&address.coordinator, address.insecure)?;
+    config(&address.coordinator, machine)
+}
+
+/// The first signal drains, the next one stops.
+fn obey_signals(control: &Control) {
     let asked = control.clone();
     let handler = move || {
         if asked.signal() {
@@ -61,12 +64,21 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     };
     // Without it a signal ends the program at once: others make its rows then.
     let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+}
+
+/// Works until there is an end.
+pub(crate) fn work(config: &WorkerConfig, nice: bool, control: &Control) -> Result<ExitCode, Failure> {
+    if nice && let Err(error) = resources::give_way() {
+        screen::remark(&format!(
+            "warning: --nice: the system refuses it ({error}); going on without"
+        ));
+    }
     log(&format!(
         "worker {}, {} at a time",
         config.name,
         screen::counted(config.threads as u64, "lease")
     ));
-    match trc2npy_worker::run(config, &control) {
+    match trc2npy_worker::run(config, control) {
         Ok(Ended::Drained) => log("ended: what was in hand is done"),
         Ok(Ended::Dismissed) => log("ended: the coordinator has drained this worker"),
         Ok(Ended::Stopped) => {
