@@ -9,8 +9,8 @@ use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::Address;
 
 use super::convert::{BadInputOptions, DisplayOptions, InputOptions, OutputOptions, SelectionOptions, ValueOptions};
-use super::service::ServiceAction;
 use super::parsers::{choice, job, share, threads, worker_memory, worker_name};
+use super::service::ServiceAction;
 
 /// The options of `coordinator`.
 #[derive(Args, Clone, Debug)]

@@ -83,7 +83,11 @@ fn written(arg: &Arg, install: &ArgMatches) -> Vec<OsString> {
     let id = arg.get_id().as_str();
     // Help and version are asked for, not set.
     let is_set = matches!(
-        install.try_get_raw(id).is_ok().then(|| install.value_source(id)).flatten(),
+        install
+            .try_get_raw(id)
+            .is_ok()
+            .then(|| install.value_source(id))
+            .flatten(),
         Some(ValueSource::CommandLine | ValueSource::EnvVariable)
     );
     let Some(name) = arg.get_long().filter(|_| is_set) else {

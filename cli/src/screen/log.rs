@@ -127,7 +127,9 @@ pub(super) fn is_shown(level: Level) -> bool {
 
 /// Writes a line to where lines go.
 pub(crate) fn record(level: Level, text: &str, place: Option<&Place>) {
-    if level == Level::Error && let Some(tell) = ERRORS.get() {
+    if level == Level::Error
+        && let Some(tell) = ERRORS.get()
+    {
         tell(text);
     }
     if LOG.get().is_none_or(|log| level > log.least) {

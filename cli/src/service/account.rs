@@ -59,7 +59,11 @@ mod tests {
         for (asked, name, has_password) in [
             (None, LOCAL_SERVICE, false),
             (Some("LocalService"), LOCAL_SERVICE, false),
-            (Some(r"nt authority\networkservice"), r"NT AUTHORITY\NetworkService", false),
+            (
+                Some(r"nt authority\networkservice"),
+                r"NT AUTHORITY\NetworkService",
+                false,
+            ),
             (Some("LOCALSYSTEM"), "LocalSystem", false),
             (Some("lab"), r".\lab", true),
             (Some(r"LAB\daq"), r"LAB\daq", true),

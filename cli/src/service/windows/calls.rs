@@ -91,7 +91,9 @@ fn connection(letter: char) -> Option<String> {
     let mut length = LONGEST;
     // SAFETY: the string is null-terminated; `buffer` has the `length` units that are told.
     let result = unsafe { WNetGetConnectionW(name.as_ptr(), buffer.as_mut_ptr(), &raw mut length) };
-    (result == ERROR_SUCCESS).then(|| narrow(&buffer)).filter(|share| share.starts_with(r"\\"))
+    (result == ERROR_SUCCESS)
+        .then(|| narrow(&buffer))
+        .filter(|share| share.starts_with(r"\\"))
 }
 
 /// The share that a letter of this person is connected to whenever he logs on.

@@ -4,10 +4,10 @@ use std::io;
 
 use windows_service::Error;
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_DUPLICATE_SERVICE_NAME, ERROR_FAILED_SERVICE_CONTROLLER_CONNECT,
-    ERROR_FILE_NOT_FOUND, ERROR_INVALID_SERVICE_ACCOUNT, ERROR_PATH_NOT_FOUND, ERROR_SERVICE_CANNOT_ACCEPT_CTRL,
-    ERROR_SERVICE_DISABLED, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS, ERROR_SERVICE_LOGON_FAILED,
-    ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_REQUEST_TIMEOUT,
+    ERROR_ACCESS_DENIED, ERROR_DUPLICATE_SERVICE_NAME, ERROR_FAILED_SERVICE_CONTROLLER_CONNECT, ERROR_FILE_NOT_FOUND,
+    ERROR_INVALID_SERVICE_ACCOUNT, ERROR_PATH_NOT_FOUND, ERROR_SERVICE_CANNOT_ACCEPT_CTRL, ERROR_SERVICE_DISABLED,
+    ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS, ERROR_SERVICE_LOGON_FAILED, ERROR_SERVICE_MARKED_FOR_DELETE,
+    ERROR_SERVICE_REQUEST_TIMEOUT,
 };
 
 use super::NAME;
@@ -123,7 +123,11 @@ impl From<Refused> for Failure {
         let Refused { doing, code, says } = refused;
         let advice = ADVICE.iter().find(|(known, _)| *known == code);
         let what = advice.map_or(says.as_str(), |(_, advice)| *advice);
-        let number = if code == 0 { String::new() } else { format!(" (Windows' error {code})") };
+        let number = if code == 0 {
+            String::new()
+        } else {
+            format!(" (Windows' error {code})")
+        };
         Self::Work {
             code: 1,
             message: format!("cannot {doing} the service {NAME}: {what}{number}"),

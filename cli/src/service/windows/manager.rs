@@ -14,8 +14,8 @@ use windows_service::service::{
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_sys::Win32::Foundation::{
-    ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS, ERROR_SERVICE_MARKED_FOR_DELETE,
-    ERROR_SERVICE_NOT_ACTIVE,
+    ERROR_INVALID_LEVEL, ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS,
+    ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOT_ACTIVE,
 };
 
 use super::failure::{self, Refused};
@@ -30,8 +30,7 @@ use crate::service::account::Account;
 use crate::service::drive;
 
 const SHOWN: &str = "trc2npy worker";
-const DESCRIPTION: &str =
-    "Converts LeCroy .trc files into NPY arrays for a coordinator (trc2npy worker). Stopping it finishes what is in hand.";
+const DESCRIPTION: &str = "Converts LeCroy .trc files into NPY arrays for a coordinator (trc2npy worker). Stopping it finishes what is in hand.";
 
 /// When the system starts it again after it has failed: the last of these from then on.
 const AGAIN: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(5)];
@@ -76,7 +75,10 @@ pub(super) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
         account_password: password,
     };
 
-    let manager = manager("install", ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE)?;
+    let manager = manager(
+        "install",
+        ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE,
+    )?;
     let source = source::register()?;
     let installed = register(&manager, &info);
     if installed.is_err() && source == Was::Missing {
@@ -91,8 +93,12 @@ pub(super) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
         );
     }
     screen::chat(match was {
-        Was::Missing => "the service trc2npy-worker is installed; Windows starts it with the machine, and now: trc2npy worker service start",
-        Was::There => "the service trc2npy-worker was installed already; it has these settings from its next start on: trc2npy worker service stop, then start",
+        Was::Missing => {
+            "the service trc2npy-worker is installed; Windows starts it with the machine, and now: trc2npy worker service start"
+        }
+        Was::There => {
+            "the service trc2npy-worker was installed already; it has these settings from its next start on: trc2npy worker service stop, then start"
+        }
     });
     Ok(ExitCode::SUCCESS)
 }
@@ -106,8 +112,8 @@ fn refuse_drives(options: &InstallOptions, program: &Path) -> Result<(), Failure
     for (what, path) in roots.chain([("this program".to_owned(), program)]) {
         // A path without a letter begins in this folder, which has one.
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let refusal = drive::letter(&whole)
-            .and_then(|letter| drive::refusal(&what, &whole, letter, &calls::letter(letter)));
+        let refusal =
+            drive::letter(&whole).and_then(|letter| drive::refusal(&what, &whole, letter, &calls::letter(letter)));
         if let Some(sentence) = refusal {
             return Err(Failure::Options(sentence));
         }
@@ -171,27 +177,57 @@ fn register(manager: &ServiceManager, info: &ServiceInfo) -> Result<Was, Refused
     }
 }
 
-/// What creating a service cannot say.
+/// What creating a service cannot say. A system that is almost Windows may lack some of it: the service works without, and
+/// whoever installs it is told.
 fn settle(service: &Service) -> Result<(), windows_service::Error> {
-    service.set_description(DESCRIPTION)?;
-    // Shares are there later than the machine.
-    service.set_delayed_auto_start(true)?;
-    service.update_failure_actions(ServiceFailureActions {
+    let failures = ServiceFailureActions {
         reset_period: ServiceFailureResetPeriod::After(FORGIVEN),
         reboot_msg: None,
         command: None,
-        actions: Some(AGAIN.map(|delay| ServiceAction { action_type: ServiceActionType::Restart, delay }).into()),
-    })?;
-    // An end with an error counts as one without a word.
-    service.set_failure_actions_on_non_crash_failures(true)?;
-    service.set_preshutdown_timeout(DRAINING + GIVING_BACK)
+        actions: Some(
+            AGAIN
+                .map(|delay| ServiceAction {
+                    action_type: ServiceActionType::Restart,
+                    delay,
+                })
+                .into(),
+        ),
+    };
+    for (what, set) in [
+        ("a description", service.set_description(DESCRIPTION)),
+        // Shares are there later than the machine.
+        ("a later start than others have", service.set_delayed_auto_start(true)),
+        ("a start after a failure", service.update_failure_actions(failures)),
+        // An end with an error counts as one without a word.
+        (
+            "a start after an error",
+            service.set_failure_actions_on_non_crash_failures(true),
+        ),
+        (
+            "time when the machine is shut down",
+            service.set_preshutdown_timeout(DRAINING + GIVING_BACK),
+        ),
+    ] {
+        match set {
+            Err(windows_service::Error::Winapi(error))
+                if error.raw_os_error().map(i32::cast_unsigned) == Some(ERROR_INVALID_LEVEL) =>
+            {
+                screen::remark(&format!("warning: this system knows no services with {what}"));
+            }
+            set => set?,
+        }
+    }
+    Ok(())
 }
 
 /// Starts it, and waits until it works.
 pub(super) fn start() -> Result<ExitCode, Failure> {
     const DOING: &str = "start";
     let service = open(DOING, ServiceAccess::START | ServiceAccess::QUERY_STATUS)?;
-    match service.start::<&OsStr>(&[]).map_err(|error| Refused::new(DOING, &error)) {
+    match service
+        .start::<&OsStr>(&[])
+        .map_err(|error| Refused::new(DOING, &error))
+    {
         Ok(()) => {}
         Err(error) if error.is(ERROR_SERVICE_ALREADY_RUNNING) => {
             let status = wait(&service, DOING, STARTING, |state| state != ServiceState::StartPending)?;
@@ -253,7 +289,9 @@ fn end(service: &Service, doing: &'static str) -> Result<bool, Failure> {
             Err(error) => return Err(error.into()),
         },
     }
-    wait(service, doing, DRAINING + 2 * GIVING_BACK, |state| state == ServiceState::Stopped)?;
+    wait(service, doing, DRAINING + 2 * GIVING_BACK, |state| {
+        state == ServiceState::Stopped
+    })?;
     Ok(true)
 }
 

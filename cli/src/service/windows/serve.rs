@@ -138,7 +138,11 @@ fn watch(told: &mut Told, control: &Control, hear: &Receiver<Heard>) -> Result<(
                     ServiceControlAccept::STOP | ServiceControlAccept::PRESHUTDOWN,
                     ServiceExitCode::NO_ERROR,
                 );
-                source::note(concat!("The worker has begun (trc2npy ", env!("CARGO_PKG_VERSION"), ")."));
+                source::note(concat!(
+                    "The worker has begun (trc2npy ",
+                    env!("CARGO_PKG_VERSION"),
+                    ")."
+                ));
             }
             Ok(Heard::End(why)) => {
                 if ending.is_none() {
@@ -158,9 +162,10 @@ fn watch(told: &mut Told, control: &Control, hear: &Receiver<Heard>) -> Result<(
                 if now >= until + GIVING_BACK {
                     return Err(Failure::Work {
                         code: 1,
-                        message: "a thread of the worker does not let go of what it has in hand; the process ends without, \
+                        message:
+                            "a thread of the worker does not let go of what it has in hand; the process ends without, \
                                   and others make its rows"
-                            .to_owned(),
+                                .to_owned(),
                     });
                 }
                 if now >= until {
