@@ -20,7 +20,7 @@ use windows_sys::Win32::Foundation::{
 
 use super::failure::{self, Refused};
 use super::source::{self, Was};
-use super::{DRAINING, GIVING_BACK, NAME, calls};
+use super::{DRAINING, GIVING_BACK, NAME, calls, right};
 use crate::commands::worker;
 use crate::failure::Failure;
 use crate::options::{InstallOptions, SERVICE_PASSWORD};
@@ -86,6 +86,15 @@ pub(super) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
         let _ = source::remove();
     }
     let was = installed?;
+    if account.has_password
+        && let Err(error) = right::grant(&account.name)
+    {
+        screen::remark(&format!(
+            "warning: {} could not be given the right \"Log on as a service\" ({error}); where the start fails for that, enter \
+             account and password once more in services.msc (the service's properties, Log On)",
+            account.name
+        ));
+    }
     if account.is_nobody_elsewhere() && options.machine.roots.iter().any(|root| root.contains(r"=\\")) {
         screen::remark(
             "warning: the service runs as LocalService, whom other machines know as nobody: a share lets it in only where it \

@@ -1,10 +1,12 @@
 //! The service manager of Windows: what `worker service` asks it to do.
 //!
-//! `manager` registers, starts, stops and removes; `serve` is the service itself; `source` its name in the event log.
+//! `manager` registers, starts, stops and removes; `serve` is the service itself; `source` its name in the event log; `right` is
+//! what its account needs. Unsafe code is in `calls` and `right` alone.
 
 mod calls;
 mod failure;
 mod manager;
+mod right;
 mod serve;
 mod source;
 
