@@ -14,8 +14,9 @@ mod wine;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use trc2npy_tests::{Call, Cluster, must_equal, outputs, poll, scratch};
+use trc2npy_tests::{Call, Cluster, must_equal, outputs, poll, python, scratch, workspace};
 use wine::Wine;
 
 #[test]
@@ -122,6 +123,41 @@ fn a_service_works_ends_as_the_console_program_does_and_leaves_nothing_behind() 
     for action in ["start", "stop"] {
         wine.service(folder.path(), &[action])
             .fails(1, "it is not installed; `trc2npy worker service install");
+    }
+}
+
+#[test]
+fn the_scripts_for_windows_are_powershell_5() {
+    let here = workspace().join("tests/tests/windows_service/check_powershell.py");
+    let parser = |script: &Path| Command::new(python()).arg(&here).arg(script).output().unwrap();
+    let ready = Command::new(python())
+        .args(["-c", "import tree_sitter, tree_sitter_powershell"])
+        .output();
+    if !ready.unwrap().status.success() {
+        eprintln!(
+            "left out: this Python has no tree-sitter-powershell (pip install tree-sitter tree-sitter-powershell)"
+        );
+        return;
+    }
+    // What the parser must not let pass.
+    let folder = scratch();
+    for newer in [
+        "$a = $b ? 1 : 2",
+        "$a = $b ?? 2",
+        "Get-Item a && Get-Item b",
+        "if ($a {",
+    ] {
+        let script = folder.path().join("newer.ps1");
+        fs::write(&script, newer).unwrap();
+        assert_eq!(parser(&script).status.code(), Some(1), "{newer}");
+    }
+    for name in ["install.ps1", "uninstall.ps1"] {
+        let script = workspace().join("deploy/windows").join(name);
+        let parsed = parser(&script);
+        assert!(parsed.status.success(), "{}", String::from_utf8_lossy(&parsed.stdout));
+        let text = fs::read_to_string(script).unwrap();
+        // Windows PowerShell reads a file without a mark in the machine's own code page.
+        assert!(text.is_ascii(), "{name}");
     }
 }
 
