@@ -241,6 +241,11 @@ function Save-Note {
     ConvertTo-Json -InputObject @{ Exclusions = $all } | Set-Content -LiteralPath $Notes -Encoding UTF8
 }
 
+# Before anything is changed. (A default is not validated above.)
+if (-not (Test-Path -LiteralPath $Binary -PathType Leaf)) {
+    throw "$Binary is not there: put trc2npy.exe beside this script, or name it by -Binary"
+}
+
 try {
     $exclusions = @()
     if ($PSCmdlet.ShouldProcess($Program, 'Copy the program')) {

@@ -127,3 +127,38 @@ fn anywhere(arg: &Arg, value: &OsStr) -> OsString {
     }
     value.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::command;
+
+    #[test]
+    fn a_service_is_started_with_all_that_was_set_and_nothing_else() {
+        let words = "trc2npy --log-file here/log worker service install --root data=lab --root out=/mnt/out --coordinator pc1:7070 \
+                     --insecure --cpus 2 --memory 1GiB --account daq --quiet";
+        let matches = command().try_get_matches_from(words.split_whitespace()).unwrap();
+        let install = installs(&matches).unwrap();
+        let here = std::env::current_dir().unwrap();
+        let whole = |path: &str| std::path::absolute(path).unwrap().display().to_string();
+        let expected = [
+            "--coordinator=pc1:7070".to_owned(),
+            "--insecure".to_owned(),
+            format!("--root=data={}", here.join("lab").display()),
+            format!("--root=out={}", whole("/mnt/out")),
+            "--cpus=2".to_owned(),
+            "--memory=1GiB".to_owned(),
+            "--quiet".to_owned(),
+            format!("--log-file={}", here.join("here").join("log").display()),
+        ];
+        let found = arguments(&command(), install);
+        assert_eq!(found, expected.map(OsString::from));
+
+        // The service understands them.
+        let started = ["trc2npy", "worker", "service", "run"].map(OsString::from);
+        let matches = command()
+            .try_get_matches_from(started.into_iter().chain(found))
+            .unwrap();
+        assert!(installs(&matches).is_none());
+    }
+}
