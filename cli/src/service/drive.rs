@@ -1,6 +1,6 @@
 //! Drive letters that only the person has who is logged on. A service has none of them: they belong to a session.
 
-use std::path::{Component, Path, PathBuf, Prefix};
+use std::path::{Path, PathBuf};
 
 /// What a drive letter is to this session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,9 @@ pub(super) enum Letter {
 }
 
 /// The letter that a path begins with.
+#[cfg(windows)]
 pub(super) fn letter(path: &Path) -> Option<char> {
+    use std::path::{Component, Prefix};
     match path.components().next()? {
         Component::Prefix(prefix) => match prefix.kind() {
             Prefix::Disk(letter) | Prefix::VerbatimDisk(letter) => Some(char::from(letter).to_ascii_uppercase()),

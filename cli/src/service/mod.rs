@@ -21,5 +21,5 @@ pub(crate) use system::{act, instead};
 
 /// The words before the options of a worker that is a service. The system starts it with these alone in front, so that
 /// it is known before anything else is looked at.
-#[cfg(any(windows, test))]
+#[cfg(windows)]
 const LAUNCH: [&str; 3] = ["worker", "service", "run"];
