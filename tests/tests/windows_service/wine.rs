@@ -26,7 +26,7 @@ FAILS(PdhCloseQuery, void *a)
 pub(crate) struct Wine {
     /// Starts the program for Windows.
     program: Vec<PathBuf>,
-    wine: PathBuf,
+    loader: PathBuf,
     /// Keeps Wine's services running between the calls.
     alive: Child,
 }
@@ -63,7 +63,11 @@ impl Wine {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let ready = Self { program, wine, alive };
+        let ready = Self {
+            program,
+            loader: wine,
+            alive,
+        };
         ready.mend(&prefix)?;
         // What a test that was killed has left.
         ready.service(Path::new("/"), &["remove"]);
@@ -109,7 +113,7 @@ impl Wine {
     /// A program of Wine's own.
     pub(crate) fn run(&self, folder: &Path, words: &[&str]) -> Ended {
         let mut command = Command::new("timeout");
-        ended(command.arg(LIMIT).arg(&self.wine).args(words).current_dir(folder))
+        ended(command.arg(LIMIT).arg(&self.loader).args(words).current_dir(folder))
     }
 }
 
