@@ -4,6 +4,7 @@ mod commands;
 mod failure;
 mod options;
 mod screen;
+mod service;
 mod telemetry;
 
 use std::ffi::OsString;
@@ -16,6 +17,9 @@ fn main() -> ExitCode {
     trc2npy_common::hang_up::outlive_large_files();
     failure::guarded(|| {
         let argv: Vec<_> = std::env::args_os().collect();
+        if let Some(ended) = service::instead(&argv) {
+            return ended;
+        }
         let (request, telemetry) = options::read(&argv)?;
         telemetry::begin(&telemetry, &request)?;
         let ended = run(request, &argv);

@@ -9,7 +9,7 @@ use trc2npy_common::resources;
 use trc2npy_telemetry::{Collector, EndedRange, Kind, Level, Place, Ranges, Sending, Span, Spans, Tell};
 
 use crate::failure::Failure;
-use crate::options::{Request, TelemetryOptions};
+use crate::options::{Request, ServiceAction, TelemetryOptions, WorkerAction};
 use crate::screen;
 
 /// Of this process; not set where nobody hears them.
@@ -43,6 +43,10 @@ pub(crate) fn begin(options: &TelemetryOptions, request: &Request) -> Result<(),
         Request::TesAna(_) => ("tes-ana", None),
         Request::Coordinator(options) if options.action.is_none() => ("coordinator", None),
         Request::Worker(options) if options.action.is_none() => ("worker", options.machine.name.clone()),
+        Request::Worker(options) => match &options.action {
+            Some(WorkerAction::Service(ServiceAction::Run(service))) => ("worker", service.machine.name.clone()),
+            _ => return Ok(()),
+        },
         Request::Submit(..) => ("submit", None),
         _ => return Ok(()),
     };

@@ -290,7 +290,9 @@ impl<'c> Session<'c> {
                 // The stream ends once the message is on its way.
                 let (closed, _) = mpsc::unbounded_channel();
                 link.out = closed;
-                let _ = tokio::time::timeout(Duration::from_secs(2), incoming.message()).await;
+                // What the coordinator says meanwhile is nobody's any more: were it taken for the end, the goodbye could stay here.
+                let is_open = async { while let Ok(Some(_)) = incoming.message().await {} };
+                let _ = tokio::time::timeout(Duration::from_secs(2), is_open).await;
                 return Broken::Over(Ok(ended));
             }
         }

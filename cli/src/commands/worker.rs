@@ -20,7 +20,7 @@ use super::client::destination;
 use super::coordinator::log;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::options::{self, CoordinatorAddress, MachineOptions, WorkerAction, WorkerOptions};
-use crate::{screen, telemetry};
+use crate::{screen, service, telemetry};
 
 /// Works, or shows what would be reported.
 pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
@@ -39,15 +39,12 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
             let config = config(Destination::open(probe.address.coordinator.clone()), &probe.machine)?;
             show(&trc2npy_worker::probe(&config), &config, probe.json)
         }
+        Some(WorkerAction::Service(action)) => service::act(action),
         None => {
-            let address = &options.address;
-            let name = name(&options.machine)?;
-            if let (Some(token), Some(folder)) = (&options.join, &address.trust.certs) {
-                join_once(&address.coordinator, token, &name, folder)?;
-            }
-            let destination = destination(&address.coordinator, &address.trust, Role::Worker)?;
-            warn(address);
-            work(&config(destination, &options.machine)?, options.machine.nice)
+            let config = judge(&options.address, options.join.as_ref(), &options.machine)?;
+            let control = Control::new();
+            obey_signals(&control);
+            work(&config, options.machine.nice, &control)
         }
     }
 }
@@ -85,13 +82,22 @@ fn warn(address: &CoordinatorAddress) {
     }
 }
 
-fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
-    if nice && let Err(error) = resources::give_way() {
-        screen::remark(&format!(
-            "warning: --nice: the system refuses it ({error}); going on without"
-        ));
+/// The settings, where a worker with them may work. `join`: what this machine's certificate is fetched with, where it has none.
+pub(crate) fn judge(
+    address: &CoordinatorAddress,
+    join: Option<&JoinToken>,
+    machine: &MachineOptions,
+) -> Result<WorkerConfig, Failure> {
+    if let (Some(token), Some(folder)) = (join, &address.trust.certs) {
+        join_once(&address.coordinator, token, &name(machine)?, folder)?;
     }
-    let control = Control::new();
+    let destination = destination(&address.coordinator, &address.trust, Role::Worker)?;
+    warn(address);
+    config(destination, machine)
+}
+
+/// The first signal drains, the next one stops.
+fn obey_signals(control: &Control) {
     let asked = control.clone();
     let handler = move || {
         if asked.signal() {
@@ -102,12 +108,21 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     };
     // Without it a signal ends the program at once: others make its rows then.
     let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+}
+
+/// Works until there is an end.
+pub(crate) fn work(config: &WorkerConfig, nice: bool, control: &Control) -> Result<ExitCode, Failure> {
+    if nice && let Err(error) = resources::give_way() {
+        screen::remark(&format!(
+            "warning: --nice: the system refuses it ({error}); going on without"
+        ));
+    }
     log(&format!(
         "worker {}, {} at a time",
         config.name,
         screen::counted(config.threads as u64, "lease")
     ));
-    match trc2npy_worker::run(config, &control) {
+    match trc2npy_worker::run(config, control) {
         Ok(Ended::Drained) => log("ended: what was in hand is done"),
         Ok(Ended::Dismissed) => log("ended: the coordinator has drained this worker"),
         Ok(Ended::Stopped) => {

@@ -11,6 +11,7 @@ use trc2npy_proto::link::Address;
 
 use super::convert::{BadInputOptions, DisplayOptions, InputOptions, OutputOptions, SelectionOptions, ValueOptions};
 use super::parsers::{choice, job, share, threads, worker_memory, worker_name};
+use super::service::ServiceAction;
 
 /// The options of `coordinator`.
 #[derive(Args, Clone, Debug)]
@@ -165,6 +166,9 @@ pub(crate) struct MachineOptions {
 pub(crate) enum WorkerAction {
     /// Show what a worker with these options would report to its coordinator, without asking that
     Probe(ProbeOptions),
+    /// Have Windows start this worker with the machine
+    #[command(subcommand, hide = cfg!(not(windows)))]
+    Service(ServiceAction),
     /// Work on the one lease that stands on the input; a worker starts this by itself
     #[command(hide = true)]
     Apart,

@@ -40,8 +40,16 @@ const INPUT: &str = "input";
 
 /// What the environment variable of every option begins with.
 const PREFIX: &str = "TRC2NPY_";
-/// Variables of that prefix that are no options: the option file, and what tests and benchmarks are told.
-const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "REAL_FILES", "YARDSTICKS"];
+/// Variables of that prefix that are no options: the option file, what a service's account is opened with,
+/// and what tests and benchmarks are told.
+const OTHER_VARIABLES: [&str; 6] = [
+    "CONFIG",
+    "BIN",
+    "PYTHON",
+    "REAL_FILES",
+    "SERVICE_PASSWORD",
+    "YARDSTICKS",
+];
 
 /// What the variables begin with that the command of `--on-finish` is given: no options either.
 pub(crate) const FINISH: &str = "TRC2NPY_FINISH_";

@@ -13,6 +13,7 @@ mod mistakes;
 mod parsers;
 mod preview;
 mod report;
+mod service;
 mod shell;
 mod synth;
 mod talk;
@@ -42,6 +43,9 @@ pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use log::LogOptions;
 pub(crate) use preview::{PictureFormat, PreviewOptions};
 pub(crate) use report::ReportOptions;
+pub(crate) use service::ServiceAction;
+#[cfg(windows)]
+pub(crate) use service::{InstallOptions, SERVICE_PASSWORD};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use synth::SynthOptions;
 pub(crate) use telemetry::TelemetryOptions;
@@ -66,6 +70,19 @@ struct Cli {
     telemetry: TelemetryOptions,
     #[command(flatten)]
     log: LogOptions,
+}
+
+impl Cli {
+    /// It is registered with these arguments, and the log's file is its own from now on: a file of today that belongs to an
+    /// administrator would not let it write.
+    fn becomes_a_service(&mut self, arguments: Vec<OsString>) {
+        self.log.file = None;
+        if let Asked::Worker(worker) = &mut self.command
+            && let Some(WorkerAction::Service(ServiceAction::Install(install))) = &mut worker.action
+        {
+            install.arguments = arguments;
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -194,7 +211,10 @@ pub(crate) enum Request {
 pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Failure> {
     talk::settle_colors(argv);
     let read = layers::read(argv).and_then(|(matches, settled)| {
-        let asked = Cli::from_arg_matches(&matches).map_err(Failure::Usage)?;
+        let mut asked = Cli::from_arg_matches(&matches).map_err(Failure::Usage)?;
+        if let Some(install) = service::installs(&matches) {
+            asked.becomes_a_service(service::arguments(&command(), install));
+        }
         Ok((asked, settled))
     });
     if read.is_err() && log::asks_for_json(argv) {

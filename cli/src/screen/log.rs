@@ -42,6 +42,15 @@ struct Log {
 
 static LOG: OnceLock<Log> = OnceLock::new();
 
+/// Also told of every error.
+static ERRORS: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Has errors told elsewhere, too: to the system's own log, which is there where this one cannot be.
+#[cfg(windows)]
+pub(crate) fn errors_also(to: fn(&str)) {
+    let _ = ERRORS.set(to);
+}
+
 /// Settles it for this call of the program.
 pub(crate) fn begin(format: Format, least: Level, file: Option<&Path>) -> io::Result<()> {
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
@@ -118,6 +127,11 @@ pub(super) fn is_shown(level: Level) -> bool {
 
 /// Writes a line to where lines go.
 pub(crate) fn record(level: Level, text: &str, place: Option<&Place>) {
+    if level == Level::Error
+        && let Some(tell) = ERRORS.get()
+    {
+        tell(text);
+    }
     if LOG.get().is_none_or(|log| level > log.least) {
         return;
     }
