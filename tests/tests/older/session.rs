@@ -11,8 +11,8 @@ use tonic::{Request, Status, Streaming};
 use crate::recorded::FILE_BYTES;
 use crate::v0_1::workers_client::WorkersClient;
 use crate::v0_1::{
-    Beat, Delivered, Failed, Fault, FromWorker, GetJobRequest, Goodbye, Grant, Hello, JobHead, LeaseProgress, Step, Terms,
-    ToWorker, Welcome, Work, from_worker, job_part, to_worker,
+    Beat, Delivered, Failed, Fault, FromWorker, GetJobRequest, Goodbye, Grant, Hello, JobHead, LeaseProgress, Step,
+    Terms, ToWorker, Welcome, Work, from_worker, job_part, to_worker,
 };
 
 /// The headers of 0.1's calls.
@@ -94,7 +94,11 @@ impl Worker {
         let lease = grant.lease.unwrap();
         assert_eq!((lease.epoch, grant.job), (1, 1), "{grant:?}");
         assert!(lease.attempt > 0 && grant.channel < 2, "{grant:?}");
-        assert_eq!((grant.row_start < 3, grant.row_end), (true, grant.row_start + 1), "{grant:?}");
+        assert_eq!(
+            (grant.row_start < 3, grant.row_end),
+            (true, grant.row_start + 1),
+            "{grant:?}"
+        );
         let ordinary = Terms::default();
         assert_eq!(grant.terms, Some(ordinary), "{grant:?}");
         grant
@@ -194,5 +198,8 @@ pub(crate) fn must_be_as_told(listed: &[crate::v0_1::Worker]) {
     assert_eq!((worker.cores, worker.slots, worker.leases), (CORES, 1, 1), "{worker:?}");
     assert_eq!((worker.memory_total, worker.memory_available), (MEMORY, AVAILABLE));
     assert!((worker.cpu_used - 0.25).abs() < 1e-9, "{worker:?}");
-    assert_eq!((&worker.roots[..], worker.disk_free), (&["data".to_owned()][..], DISK_FREE));
+    assert_eq!(
+        (&worker.roots[..], worker.disk_free),
+        (&["data".to_owned()][..], DISK_FREE)
+    );
 }

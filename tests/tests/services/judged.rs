@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use trc2npy_tests::{scratch, usable};
+use trc2npy_tests::{scratch, usable, workspace};
 
 use super::unit::{self, NAMES, Unit};
 
@@ -16,20 +16,32 @@ fn systemd_finds_no_fault_in_the_units() {
     if !unit::has_tools() {
         return;
     }
-    let folder = scratch();
-    let binary = unit::public_binary(folder.path());
-    let verify = |name: &str, text: &str| {
+    let binaries = scratch();
+    let binary = unit::public_binary(binaries.path());
+    // Its manual page is installed with the package, whose test looks for it.
+    let verify = |name: &str, text: &str, drop_in: &str| {
+        let folder = scratch();
         let path = folder.path().join(format!("trc2npy-{name}.service"));
         fs::write(&path, text).unwrap();
-        // Its manual page is installed with the package, whose test looks for it.
+        let more = path.with_extension("service.d");
+        fs::create_dir(&more).unwrap();
+        fs::write(more.join("roots.conf"), drop_in).unwrap();
         let mut command = Command::new("systemd-analyze");
         said(&command.args(["verify", "--man=no"]).arg(path).output().unwrap())
     };
+    // As docs/services.md tells to write it.
+    let page = fs::read_to_string(workspace().join("docs/services.md")).unwrap();
+    let (_, drop_in) = page.split_once("```text\n[Unit]").unwrap();
+    let drop_in = format!("[Unit]{}", drop_in.split_once("```").unwrap().0);
+    assert!(drop_in.contains("\nReadWritePaths=/mnt/lab\n"), "{drop_in}");
     for name in NAMES {
         let text = Unit::of(name).text_with(&binary);
-        assert_eq!(verify(name, &text), "");
-        let wrong = verify(name, &text.replace("Restart=on-failure", "Restart=sometimes"));
-        assert!(wrong.contains("sometimes"), "a wrong unit is found: {wrong}");
+        assert_eq!(verify(name, &text, &drop_in), "");
+        // What is wrong would be found.
+        let wrong = verify(name, &text.replace("Restart=on-failure", "Restart=sometimes"), &drop_in);
+        assert!(wrong.contains("sometimes"), "{wrong}");
+        let wrong = verify(name, &text, &drop_in.replace("ReadWritePaths=/", "ReadWritePaths="));
+        assert!(wrong.contains("mnt/lab"), "{wrong}");
     }
 }
 

@@ -32,7 +32,12 @@ impl Service {
         let arguments = unit.arguments(&[("STATE_DIRECTORY", state.to_str().unwrap()), (&variable, options)]);
         let mut launcher: Vec<String> = Vec::new();
         if getuid().is_root() {
-            let rights = ["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
+            let rights = [
+                "--clear-groups",
+                "--no-new-privs",
+                "--bounding-set=-all",
+                "--inh-caps=-all",
+            ];
             launcher.extend([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
             launcher.extend(rights.map(str::to_owned));
         } else {
@@ -49,7 +54,10 @@ impl Service {
         }
         launcher.push(binary.to_str().unwrap().to_owned());
         let (subcommand, rest) = arguments.split_first().unwrap();
-        let running = Call::by(Path::new("setpriv"), &launcher, subcommand).args(rest).from(Path::new("/")).start();
+        let running = Call::by(Path::new("setpriv"), &launcher, subcommand)
+            .args(rest)
+            .from(Path::new("/"))
+            .start();
         Self { running, traced, unit }
     }
 
@@ -65,7 +73,11 @@ impl Service {
         let called: BTreeSet<&str> = text.lines().filter_map(call_of).collect();
         assert!(called.contains("execve") && called.contains("openat"), "{called:?}");
         let refused: Vec<_> = called.iter().filter(|call| !allowed.contains(**call)).collect();
-        assert!(refused.is_empty(), "{} would refuse {refused:?}", self.unit.path.display());
+        assert!(
+            refused.is_empty(),
+            "{} would refuse {refused:?}",
+            self.unit.path.display()
+        );
     }
 }
 
@@ -73,7 +85,10 @@ impl Service {
 fn call_of(line: &str) -> Option<&str> {
     let (_, call) = line.split_once(' ')?;
     let (name, _) = call.trim_start().split_once('(')?;
-    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     is_name.then_some(name)
 }
 
@@ -128,7 +143,11 @@ fn a_job_runs_through_as_an_account_without_rights() {
     Call::of("submit").args(submit).run().must_succeed();
     let verified = Call::of("verify").args([root.join("npy")]).args(["--sources"]).run();
     verified.must_succeed();
-    assert!(!worker.running.stderr().contains("--nice"), "{}", worker.running.stderr());
+    assert!(
+        !worker.running.stderr().contains("--nice"),
+        "{}",
+        worker.running.stderr()
+    );
     worker.stop("ended: what was in hand is done", &binary);
     coordinator.stop("ended; the same command goes on with its jobs", &binary);
 
@@ -142,7 +161,10 @@ fn a_job_runs_through_as_an_account_without_rights() {
 fn a_service_without_options_says_what_it_needs() {
     for name in unit::NAMES {
         let env_file = fs::read_to_string(unit::folder().join(format!("{name}.env"))).unwrap();
-        assert!(env_file.lines().all(|line| line.is_empty() || line.starts_with('#')), "{env_file}");
+        assert!(
+            env_file.lines().all(|line| line.is_empty() || line.starts_with('#')),
+            "{env_file}"
+        );
         let unit = Unit::of(name);
         assert_eq!(unit.one("EnvironmentFile"), format!("/etc/trc2npy/{name}.env"));
         let arguments = unit.arguments(&[("STATE_DIRECTORY", "/nowhere")]);
@@ -151,10 +173,13 @@ fn a_service_without_options_says_what_it_needs() {
         ended.must_end_with(2).must_say(&["--root <NAME=PATH>"]);
 
         // The example in the file, with everything that it says: it is understood.
-        let (_, example) = env_file.split_once("\n#").map(|(_, rest)| rest.rsplit_once('#').unwrap_or(("", rest))).unwrap();
+        let (_, example) = env_file
+            .split_once("\n#")
+            .map(|(_, rest)| rest.rsplit_once('#').unwrap_or(("", rest)))
+            .unwrap();
         let (variable, options) = example.trim().split_once('=').unwrap();
         assert_eq!(variable, format!("{}_OPTIONS", name.to_uppercase()));
-        let arguments = unit.arguments(&[(variable, options.trim_matches('"'))]);
+        let arguments = unit.arguments(&[("STATE_DIRECTORY", "/nowhere"), (variable, options.trim_matches('"'))]);
         assert!(arguments.iter().any(|word| word.starts_with("data=/")), "{arguments:?}");
         let (subcommand, rest) = arguments.split_first().unwrap();
         // `--help` behind it: all options before it are known.

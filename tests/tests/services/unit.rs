@@ -31,7 +31,10 @@ impl Unit {
     /// All values of a key, in their order.
     pub(crate) fn all(&self, key: &str) -> Vec<&str> {
         let settings = self.text.lines().filter_map(|line| line.split_once('='));
-        settings.filter(|(name, _)| *name == key).map(|(_, value)| value).collect()
+        settings
+            .filter(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+            .collect()
     }
 
     /// The value of a key that stands there once.
@@ -48,7 +51,8 @@ impl Unit {
     pub(crate) fn text_with(&self, binary: &Path) -> String {
         let installed = "ExecStart=/usr/bin/trc2npy ";
         assert!(self.text.contains(installed), "{}", self.text);
-        self.text.replace(installed, &format!("ExecStart={} ", binary.display()))
+        self.text
+            .replace(installed, &format!("ExecStart={} ", binary.display()))
     }
 
     /// The arguments of what it starts, with this environment: `${NAME}` is one word, `$NAME` as many as it holds.
@@ -122,7 +126,10 @@ fn calls_of(name: &str) -> BTreeSet<String> {
     if !name.starts_with('@') {
         return [name.to_owned()].into();
     }
-    let output = Command::new("systemd-analyze").args(["syscall-filter", name]).output().unwrap();
+    let output = Command::new("systemd-analyze")
+        .args(["syscall-filter", name])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{name}: {output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let lines = text.lines().skip(1).map(str::trim);
