@@ -48,7 +48,7 @@ async fn a_worker_of_0_1_does_a_job_of_todays_coordinator() {
         .must_succeed();
 
     let channel = connect(&cluster.address()).await;
-    let mut worker = Worker::start(channel.clone(), vec![]).await;
+    let mut worker = Worker::start(channel.clone(), vec![], 1).await;
     coordinator.says("worker old has come");
 
     // It gives the first lease back, and works on the second while its connection breaks: it comes with it again.
@@ -63,7 +63,7 @@ async fn a_worker_of_0_1_does_a_job_of_todays_coordinator() {
     );
     worker.works_on(&second, Step::Converting).await;
     drop(worker);
-    let mut worker = Worker::start(channel.clone(), vec![second]).await;
+    let mut worker = Worker::start(channel.clone(), vec![second], 0).await;
 
     let listed = FleetClient::with_interceptor(channel.clone(), speaking)
         .list(Request::new(ListWorkersRequest {}))

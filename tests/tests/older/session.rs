@@ -50,8 +50,8 @@ const AVAILABLE: u64 = 4 << 30;
 const DISK_FREE: u64 = 1 << 40;
 
 impl Worker {
-    /// Connects, with these leases in hand.
-    pub(crate) async fn start(channel: Channel, in_hand: Vec<Grant>) -> Self {
+    /// Connects, with these leases in hand and room for so many.
+    pub(crate) async fn start(channel: Channel, in_hand: Vec<Grant>, slots: u32) -> Self {
         let mut client = WorkersClient::with_interceptor(channel, speaking as Speaking);
         let (out, outgoing) = mpsc::unbounded_channel();
         let hello = Hello {
@@ -61,7 +61,7 @@ impl Worker {
             system: "linux".to_owned(),
             cores: CORES,
             memory_total: MEMORY,
-            slots: 1,
+            slots,
             roots: vec!["data".to_owned()],
             in_hand,
         };
@@ -76,7 +76,7 @@ impl Worker {
             panic!("the first word is the welcome");
         };
         must_be_usable(&welcome);
-        worker.beat(None);
+        worker.beat(slots, None);
         worker
     }
 
@@ -120,9 +120,9 @@ impl Worker {
         Job { head, plan }
     }
 
-    fn beat(&self, progress: Option<LeaseProgress>) {
+    fn beat(&self, slots: u32, progress: Option<LeaseProgress>) {
         let beat = Beat {
-            slots: 1,
+            slots,
             memory_pressure: false,
             disk_free: Some(DISK_FREE),
             draining: false,
@@ -135,11 +135,14 @@ impl Worker {
     }
 
     pub(crate) async fn works_on(&mut self, grant: &Grant, step: Step) {
-        self.beat(Some(LeaseProgress {
-            lease: grant.lease,
-            bytes: FILE_BYTES,
-            step: step.into(),
-        }));
+        self.beat(
+            1,
+            Some(LeaseProgress {
+                lease: grant.lease,
+                bytes: FILE_BYTES,
+                step: step.into(),
+            }),
+        );
     }
 
     pub(crate) async fn give_back(&mut self, grant: &Grant) {
@@ -188,14 +191,15 @@ fn must_be_usable(welcome: &Welcome) {
     assert!(!welcome.version.is_empty());
 }
 
-/// The worker as the coordinator tells clients of it: all that it said of itself has arrived.
+/// The worker as the coordinator tells clients of it: all that it said of itself has arrived, the lease in its hand
+/// included. It has no room, so that this is no new one.
 pub(crate) fn must_be_as_told(listed: &[crate::v0_1::Worker]) {
     let [worker] = listed else { panic!("{listed:?}") };
     assert_eq!(
         (worker.name.as_str(), worker.version.as_str(), worker.system.as_str()),
         ("old", "0.1.0", "linux")
     );
-    assert_eq!((worker.cores, worker.slots, worker.leases), (CORES, 1, 1), "{worker:?}");
+    assert_eq!((worker.cores, worker.slots, worker.leases), (CORES, 0, 1), "{worker:?}");
     assert_eq!((worker.memory_total, worker.memory_available), (MEMORY, AVAILABLE));
     assert!((worker.cpu_used - 0.25).abs() < 1e-9, "{worker:?}");
     assert_eq!(
