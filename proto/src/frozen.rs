@@ -130,6 +130,19 @@ fn all_that_the_last_minor_version_says_is_still_understood() {
     assert_eq!(broken(&frozen, &today), [""; 0]);
 }
 
+fn message<'s>(set: &'s mut FileDescriptorSet, name: &str) -> &'s mut DescriptorProto {
+    let mut all = set.file.iter_mut().flat_map(|file| &mut file.message_type);
+    all.find(|message| message.name() == name).unwrap()
+}
+
+fn field<'s>(set: &'s mut FileDescriptorSet, of: &str, name: &str) -> &'s mut FieldDescriptorProto {
+    message(set, of)
+        .field
+        .iter_mut()
+        .find(|field| field.name() == name)
+        .unwrap()
+}
+
 #[test]
 fn whatever_an_older_program_would_not_understand_is_found() {
     use prost_types::field_descriptor_proto::Type;
@@ -139,18 +152,6 @@ fn whatever_an_older_program_would_not_understand_is_found() {
         change(&mut today);
         broken(&facts(FROZEN), &facts(&today.encode_to_vec()))
     };
-    fn message<'s>(set: &'s mut FileDescriptorSet, name: &str) -> &'s mut DescriptorProto {
-        let mut all = set.file.iter_mut().flat_map(|file| &mut file.message_type);
-        all.find(|message| message.name() == name).unwrap()
-    }
-    fn field<'s>(set: &'s mut FileDescriptorSet, of: &str, name: &str) -> &'s mut FieldDescriptorProto {
-        message(set, of)
-            .field
-            .iter_mut()
-            .find(|field| field.name() == name)
-            .unwrap()
-    }
-
     assert_eq!(changed(&|_| {}), [""; 0]);
     // More than there was breaks nobody.
     let added = FieldDescriptorProto {
@@ -170,7 +171,7 @@ fn whatever_an_older_program_would_not_understand_is_found() {
             &|set| field(set, "Hello", "process").set_type(Type::Uint64),
         ),
         ("trc2npy.v1.Beat.draining: number 4, Bool; today gone", &|set| {
-            message(set, "Beat").field.retain(|field| field.name() != "draining")
+            message(set, "Beat").field.retain(|field| field.name() != "draining");
         }),
         (
             "trc2npy.v1.Hello.roots: number 8, repeated String; today number 8, String",

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     reason = "clippy knows tests by their attribute, and their helpers have none"
 )]
+#![expect(clippy::print_stderr, reason = "what is left out is said")]
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -149,7 +150,11 @@ fn the_package_is_installed_updated_removed_and_purged() {
             .unwrap_or_else(|| panic!("docs/services.md has no further {beginning}"));
         // apt's packages of other machines have another architecture in their name.
         let command = command.replace("_amd64.deb", &deb_name[deb_name.rfind('_').unwrap()..]);
-        run(&format!("cd {}; {} --yes", folder.path().display(), command.trim()))
+        run(&format!(
+            "cd {}; {} --yes -o DPkg::Lock::Timeout=120",
+            folder.path().display(),
+            command.trim()
+        ))
     };
 
     next("apt install ./trc2npy_");

@@ -55,13 +55,13 @@ async fn a_worker_of_0_1_does_a_job_of_todays_coordinator() {
     let first = worker.granted().await;
     let job = worker.job(first.job).await;
     must_be_todays(&job, &recorded);
-    worker.give_back(&first).await;
+    worker.give_back(&first);
     let second = worker.granted().await;
     assert_ne!(
         second.lease, first.lease,
         "a lease that was given back was granted again"
     );
-    worker.works_on(&second, Step::Converting).await;
+    worker.works_on(&second, Step::Converting);
     drop(worker);
     let mut worker = Worker::start(channel.clone(), vec![second], 0).await;
 
@@ -79,8 +79,8 @@ async fn a_worker_of_0_1_does_a_job_of_todays_coordinator() {
     while settled.len() < 6 {
         if let Some(grant) = next.take() {
             recorded.deliver(&grant, &job.head);
-            worker.works_on(&grant, Step::Delivering).await;
-            worker.delivered(&grant).await;
+            worker.works_on(&grant, Step::Delivering);
+            worker.delivered(&grant);
             let fresh = made.insert((grant.channel, grant.row_start));
             assert!(fresh, "{grant:?} was granted although its rows are there");
         }

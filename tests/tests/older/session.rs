@@ -16,7 +16,7 @@ use crate::v0_1::{
 };
 
 /// The headers of 0.1's calls.
-#[expect(clippy::unnecessary_wraps, clippy::result_large_err, reason = "as tonic has it")]
+#[expect(clippy::unnecessary_wraps, reason = "as tonic has it")]
 pub(crate) fn speaking(mut request: Request<()>) -> Result<Request<()>, Status> {
     let headers = request.metadata_mut();
     headers.insert("trc2npy-protocol", MetadataValue::from_static("1"));
@@ -134,7 +134,7 @@ impl Worker {
         send(&self.out, from_worker::Message::Beat(beat));
     }
 
-    pub(crate) async fn works_on(&mut self, grant: &Grant, step: Step) {
+    pub(crate) fn works_on(&self, grant: &Grant, step: Step) {
         self.beat(
             1,
             Some(LeaseProgress {
@@ -145,7 +145,7 @@ impl Worker {
         );
     }
 
-    pub(crate) async fn give_back(&mut self, grant: &Grant) {
+    pub(crate) fn give_back(&self, grant: &Grant) {
         let failed = Failed {
             lease: grant.lease,
             fault: Fault::Returned.into(),
@@ -155,7 +155,7 @@ impl Worker {
         send(&self.out, from_worker::Message::Failed(failed));
     }
 
-    pub(crate) async fn delivered(&mut self, grant: &Grant) {
+    pub(crate) fn delivered(&self, grant: &Grant) {
         let delivered = Delivered {
             grant: Some(*grant),
             work: Some(Work {
@@ -172,9 +172,8 @@ impl Worker {
     pub(crate) async fn goodbye(mut self) {
         send(&self.out, from_worker::Message::Goodbye(Goodbye {}));
         drop(self.out);
-        while let Some(Ok(more)) = self.incoming.next().await {
-            panic!("nothing is left to say: {more:?}");
-        }
+        let more = self.incoming.next().await;
+        assert!(!matches!(more, Some(Ok(_))), "nothing is left to say: {more:?}");
     }
 }
 

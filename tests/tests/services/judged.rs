@@ -1,6 +1,7 @@
 //! Units, account and folders, by systemd's own tools.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Output};
 
 use trc2npy_tests::{scratch, usable, workspace};
@@ -86,7 +87,6 @@ fn account_and_folder_are_made() {
     // Only root can give a folder to another account.
     if rustix::process::getuid().is_root() {
         made("systemd-tmpfiles", &["--create"], "trc2npy.tmpfiles");
-        use std::os::unix::fs::MetadataExt as _;
         let folder = fs::metadata(scratch.path().join("var/lib/trc2npy")).unwrap();
         let uid = account.split(':').nth(2).unwrap();
         assert_eq!(folder.uid().to_string(), uid);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Signal, getuid};
@@ -25,7 +25,7 @@ struct Service {
 
 impl Service {
     /// Starts what the unit says, with options as they stand in the unit's environment file.
-    fn start(name: &str, folder: &Path, binary: &Path, options: &str, traces: bool) -> Self {
+    fn start(name: &str, folder: &Path, binary: &Path, options: &str, watches: bool) -> Self {
         let unit = Unit::of(name);
         let state = folder.join("state");
         let variable = format!("{}_OPTIONS", name.to_uppercase());
@@ -47,7 +47,7 @@ impl Service {
         launcher.extend(["env", "-i", "LANG=C.UTF-8", "PATH=/usr/bin:/bin"].map(str::to_owned));
         launcher.push(format!("STATE_DIRECTORY={}", state.display()));
         launcher.push(format!("{variable}={options}"));
-        let traced = traces.then(|| folder.join(format!("{name}.strace")));
+        let traced = watches.then(|| folder.join(format!("{name}.strace")));
         if let Some(traced) = &traced {
             launcher.extend(["strace", "-f", "-qq", "-o"].map(str::to_owned));
             launcher.push(traced.to_str().unwrap().to_owned());
@@ -151,7 +151,6 @@ fn a_job_runs_through_as_an_account_without_rights() {
     worker.stop("ended: what was in hand is done", &binary);
     coordinator.stop("ended; the same command goes on with its jobs", &binary);
 
-    use std::os::unix::fs::MetadataExt as _;
     let array = fs::metadata(root.join("npy/C1--Trace.npy")).unwrap();
     assert_eq!(array.uid(), if getuid().is_root() { NOBODY } else { getuid().as_raw() });
 }
