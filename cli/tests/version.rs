@@ -60,7 +60,7 @@ struct Checkout {
 impl Checkout {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let script = folder.path().join("build-script");
+        let script = folder.path().join(format!("script{}", std::env::consts::EXE_SUFFIX));
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs");
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let built = Command::new(rustc)
