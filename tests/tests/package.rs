@@ -253,6 +253,10 @@ fn newer(folder: &Path, deb: &Path) -> PathBuf {
     assert!(text.contains(&version), "{text}");
     fs::write(&control, text.replace(&version, "Version: 99.0.0-1\n")).unwrap();
     let newer = folder.join("newer.deb");
-    run(&format!("dpkg-deb --build {} {}", unpacked.display(), newer.display()));
+    run(&format!(
+        "dpkg-deb -Znone --build {} {}",
+        unpacked.display(),
+        newer.display()
+    ));
     newer
 }
