@@ -5,7 +5,7 @@ use std::io;
 use std::panic;
 use std::process::ExitCode;
 
-use crate::screen;
+use crate::{options, screen};
 
 /// Wrong usage: nothing was begun.
 pub(crate) const USAGE: u8 = 2;
@@ -90,7 +90,7 @@ fn explain_panics() {
             "error: trc2npy {} met a state that must not occur: {what} ({place})\n\
              This is a mistake in trc2npy, not in your files: please report the line above. \
              What is written so far is kept; the same command goes on.",
-            env!("CARGO_PKG_VERSION")
+            options::built::short()
         ));
     }));
 }

@@ -3,6 +3,8 @@
 
 mod backoff;
 mod convert;
+#[cfg(test)]
+mod frozen;
 pub mod link;
 pub mod pipe;
 mod protocol;

@@ -31,6 +31,13 @@ impl Call {
         Self::of_command(command, subcommand)
     }
 
+    /// The same, started by another program whose last argument is the binary's path.
+    pub fn by(program: &Path, args: &[impl AsRef<OsStr>], subcommand: &str) -> Self {
+        let mut command = Command::new(program);
+        command.args(args);
+        Self::of_command(command, subcommand)
+    }
+
     fn of_command(mut command: Command, subcommand: &str) -> Self {
         command.arg(subcommand);
         tools::undisturbed(&mut command);

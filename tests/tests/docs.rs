@@ -25,12 +25,16 @@ use std::process::{Command, Output};
 use trc2npy_tests::{binary, python, workspace};
 
 /// Commands that are not run here, and why.
-const NOT_RUN: [(&str, &str); 7] = [
+const NOT_RUN: [(&str, &str); 8] = [
     ("cargo nextest", "it would build and run these very tests"),
     ("cargo test", "it would build and run these very tests"),
     ("tests/run", "it is what runs this test"),
     ("tests/soak", "it takes hours"),
     ("cargo install", "it would install outside of the build folder"),
+    (
+        "sudo ",
+        "it changes the system; the package's tests run what needs no systemd that leads the machine",
+    ),
     (
         "cargo bench",
         "it takes minutes and proves nothing that can be right or wrong",

@@ -22,7 +22,8 @@ pub(crate) fn completions(asked: &CompletionsOptions) -> Result<ExitCode, Failur
 pub(crate) fn man(asked: &ManOptions) -> Result<ExitCode, Failure> {
     let dir = &asked.dir;
     fs::create_dir_all(dir).map_err(|source| storage("create the folder", dir, source))?;
-    let mut program = options::command().disable_help_subcommand(true);
+    // Of which commit and for which machine it was built is this binary's affair, not the pages'.
+    let mut program = options::command().long_version(None).disable_help_subcommand(true);
     program.build();
     write_page(dir, &program)?;
     for subcommand in program.get_subcommands() {

@@ -1,6 +1,7 @@
 //! What a user can ask for: the command line, and below it the environment and `trc2npy.toml`.
 
 mod batch;
+pub(crate) mod built;
 mod certs;
 mod chosen;
 mod cluster;
@@ -57,7 +58,7 @@ use crate::screen;
 
 /// The command line.
 #[derive(Parser, Debug)]
-#[command(name = "trc2npy", version, about, long_about = None, propagate_version = true)]
+#[command(name = "trc2npy", version, long_version = built::long(), about, long_about = None, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 good, 1 failed, 2 wrong usage, 3 finished with bad rows\nor with differences, 130 interrupted"
 )]

@@ -87,4 +87,17 @@ mod tests {
             assert_eq!(account.is_nobody_elsewhere(), name == LOCAL_SERVICE);
         }
     }
+
+    #[test]
+    fn access_lists_name_the_systems_accounts_in_no_language() {
+        for (asked, trustee) in [
+            (None, "*S-1-5-19"),
+            (Some("NetworkService"), "*S-1-5-20"),
+            (Some("LocalSystem"), "*S-1-5-18"),
+            (Some("daq"), "daq"),
+            (Some(r"LAB\daq"), r"LAB\daq"),
+        ] {
+            assert_eq!(Account::read(asked).trustee(), trustee, "{asked:?}");
+        }
+    }
 }
