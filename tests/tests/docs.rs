@@ -25,11 +25,12 @@ use std::process::{Command, Output};
 use trc2npy_tests::{binary, python, workspace};
 
 /// Commands that are not run here, and why.
-const NOT_RUN: [(&str, &str); 7] = [
+const NOT_RUN: [(&str, &str); 8] = [
     ("cargo nextest", "it would build and run these very tests"),
     ("cargo test", "it would build and run these very tests"),
     ("tests/run", "it is what runs this test"),
     ("tests/soak", "it takes hours"),
+    ("tests/windows", "it builds the program for another system"),
     ("cargo install", "it would install outside of the build folder"),
     (
         "cargo bench",

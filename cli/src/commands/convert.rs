@@ -9,7 +9,6 @@ use serde_json::json;
 use trc2npy_common::convert::{
     self, ConvertError, ConvertRun, Converted, Outcome, RunFailure, Settings, State, Stop, Watch,
 };
-use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{LongBaseline, Out, PlanError, PlanRequest, Severity};
 use trc2npy_common::resources::Machine;
@@ -20,6 +19,7 @@ use crate::options::{
     self, BadInputOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, Settled, ValueOptions,
 };
 use crate::screen::{self, Display, Event, Start, Talk};
+use crate::signals::{self, Asked};
 use crate::telemetry::ConvertTrace;
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
@@ -213,16 +213,15 @@ pub(crate) fn stop_on_ctrl_c(display: &Display) -> Stop {
     let stop = Stop::new();
     let asked = stop.clone();
     let display = display.clone();
-    let handler = move || {
-        if asked.requested() {
+    // Without it Ctrl-C ends the program at once: the next run goes on from the last record all the same.
+    signals::on_end(move |how| {
+        if asked.requested() && how == Asked::ToEnd {
             display.note("stopped; the same command goes on from the last rows that are safely on the disk");
             display.leave(i32::from(INTERRUPTED));
         }
         asked.request();
         display.note("finishing what is in flight; press Ctrl-C again to stop at once");
-    };
-    // Without it Ctrl-C ends the program at once: the next run goes on from the last record all the same.
-    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    });
     stop
 }
 

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::{env, io};
 
 use serde_json::json;
-use trc2npy_common::hang_up;
 use trc2npy_common::resources::{self, Machine, default_memory_limit};
 use trc2npy_common::roots::Roots;
 use trc2npy_proto::link::Address;
@@ -17,6 +16,7 @@ use super::client::allow;
 use super::coordinator::log;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::options::{self, MachineOptions, WorkerAction, WorkerOptions};
+use crate::signals::{self, Asked};
 use crate::{screen, telemetry};
 
 /// Works, or shows what would be reported.
@@ -52,15 +52,15 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     }
     let control = Control::new();
     let asked = control.clone();
-    let handler = move || {
-        if asked.signal() {
+    // Without it a signal ends the program at once: others make its rows then.
+    signals::on_end(move |how| {
+        if how == Asked::ToEnd && asked.signal() {
             log("finishing what is in hand, taking nothing more; press Ctrl-C again to give it back at once");
         } else {
+            asked.stop();
             log("giving back what is in hand");
         }
-    };
-    // Without it a signal ends the program at once: others make its rows then.
-    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    });
     log(&format!(
         "worker {}, {} at a time",
         config.name,

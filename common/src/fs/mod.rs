@@ -2,6 +2,7 @@
 
 mod durable;
 mod error;
+mod holes;
 mod lock;
 mod patience;
 mod positioned;
@@ -21,6 +22,7 @@ pub use durable::{
     remove_file, rename, replace, sync_data, sync_dir, write_file, write_file_with, write_synced, write_unsynced,
 };
 pub use error::StorageError;
+pub(crate) use holes::allow_holes;
 pub use lock::{Lock, LockError, Owner};
 pub use patience::once_seen;
 pub use positioned::{read_at, write_all_at};
