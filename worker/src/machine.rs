@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sysinfo::{CpuRefreshKind, RefreshKind, System};
 use trc2npy_common::fs;
-use trc2npy_common::resources::{Awake, Machine, MemoryGauge, Pressure};
+use trc2npy_common::resources::{Awake, CpuGauge, Machine, MemoryGauge, Pressure};
 use trc2npy_common::units::Bytes;
 
 use crate::WorkerConfig;
@@ -30,7 +29,7 @@ pub(crate) struct Look {
 pub(crate) struct Gauge {
     memory: MemoryGauge,
     pressure: Pressure,
-    cpu: Option<System>,
+    cpu: CpuGauge,
     threads: usize,
     vigil: Vigil,
 }
@@ -40,8 +39,7 @@ impl Gauge {
         Self {
             memory: MemoryGauge::new(),
             pressure: Pressure::new(config.memory_threshold),
-            cpu: System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_usage()))
-                .ok(),
+            cpu: CpuGauge::new(),
             threads: config.threads,
             vigil: Vigil::default(),
         }
@@ -51,10 +49,7 @@ impl Gauge {
     pub(crate) fn look(&mut self, busy: usize) -> Look {
         self.vigil.mind(busy > 0, Instant::now());
         let memory = self.memory.sample();
-        let cpu_used = self.cpu.as_mut().map_or(0.0, |system| {
-            system.refresh_cpu_usage();
-            f64::from(system.global_cpu_usage()) / 100.0
-        });
+        let cpu_used = self.cpu.used();
         let known = memory.total > Bytes(0);
         let room = Bytes(memory.available.0 / A_LEASE.0).as_usize();
         let slots = if known {

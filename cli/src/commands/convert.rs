@@ -1,7 +1,7 @@
 //! `convert`: `.trc` files in, one array a channel out.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use trc2npy_common::convert::{
 use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{LongBaseline, Out, PlanError, PlanRequest, Severity};
 use trc2npy_common::resources::Machine;
+use trc2npy_common::roots::is_device_name;
 
 use super::on_finish::{Ending, OnFinish};
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
@@ -157,6 +158,15 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
             "--out {shown}: the path is not Unicode and would be written as another one; choose another folder"
         )));
     };
+    let named = out.components().filter_map(|part| match part {
+        Component::Normal(name) => name.to_str(),
+        _ => None,
+    });
+    if let Some(device) = named.filter(|_| cfg!(windows)).find(|name| is_device_name(name)) {
+        return Err(Failure::Options(format!(
+            "--out {shown}: Windows keeps the name {device} for a device; choose another folder"
+        )));
+    }
     match out.ancestors().find(|above| above.exists()) {
         Some(file) if file.is_file() => Err(Failure::Options(format!(
             "--out {shown}: {} is a file; name a folder, which is made if needed",

@@ -243,7 +243,7 @@ mod system {
         if plain.len() < SHORT {
             return plain;
         }
-        std::fs::canonicalize(path).map_or(plain, |real| encode(&real))
+        super::super::real(path).map_or(plain, |real| encode(&real))
     }
 
     fn checked(result: i32) -> io::Result<()> {

@@ -172,6 +172,7 @@ mod tests {
             .collect()
     }
 
+    #[cfg(unix)]
     #[test]
     fn own_group_and_all_above_are_found() {
         assert_eq!(
@@ -190,6 +191,7 @@ mod tests {
         assert!(paths("0::/a\n", "").is_empty());
     }
 
+    #[cfg(unix)]
     #[test]
     fn container_paths_start_at_the_root_of_the_mount() {
         let mounts = "1 0 0:1 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
