@@ -41,7 +41,19 @@ const INPUT: &str = "input";
 /// What the environment variable of every option begins with.
 const PREFIX: &str = "TRC2NPY_";
 /// Variables of that prefix that are no options: the option file, and what tests and benchmarks are told.
-const OTHER_VARIABLES: [&str; 5] = ["CONFIG", "BIN", "PYTHON", "REAL_FILES", "YARDSTICKS"];
+const OTHER_VARIABLES: [&str; 11] = [
+    "CONFIG",
+    "BIN",
+    "PYTHON",
+    "REAL_FILES",
+    "SEEDS",
+    "TEST_SHARE",
+    "WINDOWS_BIN",
+    "WINDOWS_CACHE",
+    "WITHIN_RUN",
+    "WITHOUT_WINDOWS",
+    "YARDSTICKS",
+];
 
 /// What the variables begin with that the command of `--on-finish` is given: no options either.
 pub(crate) const FINISH: &str = "TRC2NPY_FINISH_";

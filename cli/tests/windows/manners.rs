@@ -53,7 +53,7 @@ fn folders_that_are_dragged_onto_the_icon_are_converted() {
     // What was recorded just now would be left for the next time.
     let output = command.args([&lab, &other]).env("TRC2NPY_IDLE", "0s").output().unwrap();
     let said = must_end(&output, 0);
-    for array in ["lab-npy/r005", "lab-npy/r006", "r005-npy"] {
+    for array in ["lab-npy/r005", "lab-npy/r006", "r005-npy/r005"] {
         assert!(bench.path(array).join("C1--Trace.npy").exists(), "{array}: {said}");
     }
     // This console is none of its own.

@@ -75,19 +75,6 @@ fn names_that_are_devices_are_no_folders() {
         assert!(said.contains("device"), "{device}: {said}");
     }
     assert_eq!(fs::read_dir(bench.path("")).unwrap().count(), 1, "nothing was made");
-    let submit = |place: &str| {
-        let args = ["submit", "data:r005", "--out", place, "--coordinator", "127.0.0.1:9"];
-        let mut command = crate::bench::program(bench.folder.path());
-        must_end(&command.args(args).output().unwrap(), 2)
-    };
-    for (place, why) in [
-        ("data:NUL", "device"),
-        ("data:npy.", "ends in a dot"),
-        ("data:C:/npy", "drive"),
-    ] {
-        let said = submit(place);
-        assert!(said.contains(why), "{place}: {said}");
-    }
 }
 
 /// `TRC2NPY_TEST_SHARE` names a share of a file server that may be written to.
