@@ -154,7 +154,7 @@ impl Mount {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))] // Only Linux has such groups.
 mod tests {
     use super::*;
 
@@ -172,7 +172,6 @@ mod tests {
             .collect()
     }
 
-    #[cfg(unix)]
     #[test]
     fn own_group_and_all_above_are_found() {
         assert_eq!(
@@ -191,7 +190,6 @@ mod tests {
         assert!(paths("0::/a\n", "").is_empty());
     }
 
-    #[cfg(unix)]
     #[test]
     fn container_paths_start_at_the_root_of_the_mount() {
         let mounts = "1 0 0:1 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
