@@ -1,10 +1,12 @@
 //! The `trc2npy` command: reads what is asked, and hands it to a subcommand.
 
 mod commands;
+mod dropped;
 mod failure;
 mod options;
 mod screen;
 mod service;
+mod signals;
 mod telemetry;
 
 use std::ffi::OsString;
@@ -15,8 +17,11 @@ use options::Request;
 
 fn main() -> ExitCode {
     trc2npy_common::hang_up::outlive_large_files();
-    failure::guarded(|| {
-        let argv: Vec<_> = std::env::args_os().collect();
+    let typed: Vec<_> = std::env::args_os().collect();
+    let dropped = dropped::meant(&typed);
+    let by_mouse = dropped.is_some() || typed.len() == 1;
+    let argv = dropped.unwrap_or(typed);
+    let code = failure::guarded(|| {
         if let Some(ended) = service::instead(&argv) {
             return ended;
         }
@@ -25,7 +30,11 @@ fn main() -> ExitCode {
         let ended = run(request, &argv);
         telemetry::end();
         ended
-    })
+    });
+    if by_mouse {
+        dropped::keep_window();
+    }
+    code
 }
 
 fn run(request: Request, argv: &[OsString]) -> Result<ExitCode, Failure> {

@@ -277,3 +277,15 @@ fn a_misspelt_variable_is_refused() {
         "warning: environment variable TRC2NPY_ZEBRA is not used: no option has this name\n"
     );
 }
+
+#[test]
+fn a_folder_without_a_verb_is_told_of_the_verb() {
+    let folder = with_run(3);
+    let (_, told) = run(folder.path(), "r", 2);
+    assert!(
+        told.contains("'r' is a folder") && told.contains("trc2npy batch r"),
+        "{told}"
+    );
+    let (_, told) = run(folder.path(), "s", 2);
+    assert!(!told.contains("batch"), "{told}");
+}

@@ -24,6 +24,11 @@ impl Call {
         Self::of_command(Command::new(tools::test_binary()), subcommand)
     }
 
+    /// The same, of another build of it.
+    pub fn of_program(program: &Path, subcommand: &str) -> Self {
+        Self::of_command(Command::new(program), subcommand)
+    }
+
     /// The same, started by another program, which is given the binary's path and arguments.
     pub fn launched_by(program: impl AsRef<OsStr>, args: &[impl AsRef<OsStr>], subcommand: &str) -> Self {
         let mut command = Command::new(program);

@@ -31,5 +31,7 @@ pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, o
 pub use process::{Ended, Running, poll, usable};
 #[cfg(unix)]
 pub use terminal::{Terminal, lines};
-pub use tools::{binary, python, run_python, samples, scratch, test_binary, workspace, write_run};
+pub use tools::{
+    binary, python, run_python, samples, scratch, test_binary, windows_binary, windows_path, workspace, write_run,
+};
 pub use traces::{Bench, committed_rows, events, records, state, states, two_folders};

@@ -77,6 +77,26 @@ pub fn test_binary() -> PathBuf {
     path
 }
 
+/// What starts the program built for Windows: `TRC2NPY_WINDOWS_BIN`, which `tests/windows` sets. None where nothing does,
+/// which is told.
+///
+/// # Panics
+/// Where nothing is there.
+#[expect(clippy::print_stderr, reason = "what a test leaves out it says")]
+pub fn windows_binary() -> Option<PathBuf> {
+    let Some(path) = env::var_os("TRC2NPY_WINDOWS_BIN").map(PathBuf::from) else {
+        eprintln!("left out: no program built for Windows (tests/windows builds one, and runs this test with it)");
+        return None;
+    };
+    assert!(path.exists(), "{}: nothing there; run tests/windows", path.display());
+    Some(path)
+}
+
+/// A path of this system as Wine's programs know it.
+pub fn windows_path(path: &Path) -> String {
+    format!("Z:{}", path.display()).replace('/', "\\")
+}
+
 /// The folder of real LeCroy files, where `TRC2NPY_REAL_FILES` or a `shared/trc-samples` beside the workspace has them.
 pub fn samples() -> Option<PathBuf> {
     let named = env::var_os("TRC2NPY_REAL_FILES").map(|path| workspace().join(path));

@@ -30,6 +30,7 @@ const NOT_RUN: [(&str, &str); 8] = [
     ("cargo test", "it would build and run these very tests"),
     ("tests/run", "it is what runs this test"),
     ("tests/soak", "it takes hours"),
+    ("tests/windows", "it builds the program for another system"),
     ("cargo install", "it would install outside of the build folder"),
     (
         "sudo ",

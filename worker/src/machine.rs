@@ -1,13 +1,16 @@
 //! What the worker says of its machine.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use sysinfo::{CpuRefreshKind, RefreshKind, System};
 use trc2npy_common::fs;
-use trc2npy_common::resources::{Machine, MemoryGauge, Pressure};
+use trc2npy_common::resources::{Awake, CpuGauge, Machine, MemoryGauge, Pressure};
 use trc2npy_common::units::Bytes;
 
 use crate::WorkerConfig;
+
+/// Without a lease for so long, the computer may go to sleep again: the next one is usually there at once.
+const VIGIL: Duration = Duration::from_mins(1);
 
 /// What a lease takes in ordinary times: buffers and one mapped window.
 const A_LEASE: Bytes = Bytes::mib(18);
@@ -26,8 +29,9 @@ pub(crate) struct Look {
 pub(crate) struct Gauge {
     memory: MemoryGauge,
     pressure: Pressure,
-    cpu: Option<System>,
+    cpu: CpuGauge,
     threads: usize,
+    vigil: Vigil,
 }
 
 impl Gauge {
@@ -35,19 +39,17 @@ impl Gauge {
         Self {
             memory: MemoryGauge::new(),
             pressure: Pressure::new(config.memory_threshold),
-            cpu: System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_usage()))
-                .ok(),
+            cpu: CpuGauge::new(),
             threads: config.threads,
+            vigil: Vigil::default(),
         }
     }
 
     /// `busy`: leases in hand, whose memory is taken already.
     pub(crate) fn look(&mut self, busy: usize) -> Look {
+        self.vigil.mind(busy > 0, Instant::now());
         let memory = self.memory.sample();
-        let cpu_used = self.cpu.as_mut().map_or(0.0, |system| {
-            system.refresh_cpu_usage();
-            f64::from(system.global_cpu_usage()) / 100.0
-        });
+        let cpu_used = self.cpu.used();
         let known = memory.total > Bytes(0);
         let room = Bytes(memory.available.0 / A_LEASE.0).as_usize();
         let slots = if known {
@@ -62,6 +64,34 @@ impl Gauge {
             memory_own: memory.resident,
             cpu_used,
         }
+    }
+}
+
+/// Keeps the computer awake while there is work.
+#[derive(Debug, Default)]
+struct Vigil {
+    awake: Option<Awake>,
+    /// When there was work last.
+    busy: Option<Instant>,
+}
+
+impl Vigil {
+    fn mind(&mut self, busy: bool, now: Instant) {
+        let was_on = self.is_on(now);
+        if busy {
+            // Asked once a time of work: a system that refuses it would refuse it again.
+            if !was_on {
+                self.awake = Awake::keep("converts what a coordinator leases");
+            }
+            self.busy = Some(now);
+        } else if !was_on {
+            self.awake = None;
+        }
+    }
+
+    fn is_on(&self, now: Instant) -> bool {
+        self.busy
+            .is_some_and(|last| now.saturating_duration_since(last) < VIGIL)
     }
 }
 
@@ -99,4 +129,26 @@ pub fn probe(config: &WorkerConfig) -> Probe {
 /// Bytes free where `path` lies.
 pub(crate) fn free(path: &Path) -> Option<Bytes> {
     fs::space(path).ok().map(|space| space.available)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_computer_is_kept_awake_from_the_first_lease_until_a_minute_after_the_last() {
+        let start = Instant::now();
+        let mut vigil = Vigil::default();
+        let mut after = |seconds: u64, busy: bool| {
+            let now = start + Duration::from_secs(seconds);
+            vigil.mind(busy, now);
+            vigil.is_on(now)
+        };
+        assert!(!after(0, false), "idle workers let it sleep");
+        assert!(after(1, true));
+        assert!(after(60, false), "the next lease may be on its way");
+        assert!(!after(61, false));
+        assert!(after(62, true));
+        assert!(after(7_200, true));
+    }
 }

@@ -1,7 +1,7 @@
 //! `convert`: `.trc` files in, one array a channel out.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use serde_json::json;
 use trc2npy_common::convert::{
     self, ConvertError, ConvertRun, Converted, Outcome, RunFailure, Settings, State, Stop, Watch,
 };
-use trc2npy_common::hang_up;
 use trc2npy_common::options::{Baseline, ByteOptions};
 use trc2npy_common::plan::{LongBaseline, Out, PlanError, PlanRequest, Severity};
 use trc2npy_common::resources::Machine;
+use trc2npy_common::roots::is_device_name;
 
 use super::on_finish::{Ending, OnFinish};
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
@@ -20,6 +20,7 @@ use crate::options::{
     self, BadInputOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, Settled, ValueOptions,
 };
 use crate::screen::{self, Display, Event, Start, Talk};
+use crate::signals::{self, Asked};
 use crate::telemetry::ConvertTrace;
 
 /// Does what was asked: shows the settings, shows what would be done, or does it.
@@ -157,6 +158,15 @@ fn output_folder(out: &Path) -> Result<String, Failure> {
             "--out {shown}: the path is not Unicode and would be written as another one; choose another folder"
         )));
     };
+    let named = out.components().filter_map(|part| match part {
+        Component::Normal(name) => name.to_str(),
+        _ => None,
+    });
+    if let Some(device) = named.filter(|_| cfg!(windows)).find(|name| is_device_name(name)) {
+        return Err(Failure::Options(format!(
+            "--out {shown}: Windows keeps the name {device} for a device; choose another folder"
+        )));
+    }
     match out.ancestors().find(|above| above.exists()) {
         Some(file) if file.is_file() => Err(Failure::Options(format!(
             "--out {shown}: {} is a file; name a folder, which is made if needed",
@@ -213,16 +223,15 @@ pub(crate) fn stop_on_ctrl_c(display: &Display) -> Stop {
     let stop = Stop::new();
     let asked = stop.clone();
     let display = display.clone();
-    let handler = move || {
-        if asked.requested() {
+    // Without it Ctrl-C ends the program at once: the next run goes on from the last record all the same.
+    signals::on_end(move |how| {
+        if asked.requested() && how == Asked::ToEnd {
             display.note("stopped; the same command goes on from the last rows that are safely on the disk");
             display.leave(i32::from(INTERRUPTED));
         }
         asked.request();
         display.note("finishing what is in flight; press Ctrl-C again to stop at once");
-    };
-    // Without it Ctrl-C ends the program at once: the next run goes on from the last record all the same.
-    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    });
     stop
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use trc2npy_common::hang_up;
+use trc2npy_common::resources::Awake;
 use trc2npy_common::roots::Roots;
 use trc2npy_coordinator::journal;
 use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, HttpConfig, Token};
@@ -12,7 +12,7 @@ use trc2npy_telemetry::Tell;
 use super::client::{allow, one_way};
 use crate::failure::Failure;
 use crate::options::{CoordinatorAction, CoordinatorOptions, JournalAction};
-use crate::{screen, telemetry};
+use crate::{screen, signals, telemetry};
 
 /// Shards of one job that are copied side by side: storage gains no more from more.
 pub(crate) const STITCH_THREADS: usize = 4;
@@ -56,9 +56,8 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     let coordinator = Coordinator::start(config).map_err(failed)?;
     telemetry::measure(coordinator.metrics())?;
     let stop = coordinator.stopper();
-    let handler = move || stop();
     // Without it a signal ends the program at once: the journal is whole at any moment.
-    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    signals::on_end(move |_| stop());
     if options.insecure && !options.listen.is_loopback() {
         Tell::new(screen::line).warn(
             "--insecure: nothing is encrypted, and whoever reaches this machine may submit jobs and take leases; trc2npy certs \
@@ -72,7 +71,11 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     for address in coordinator.pages() {
         log(&format!("status page on {scheme}://{address}/"));
     }
-    coordinator.wait().map_err(failed)?;
+    // A machine that sleeps leads nobody.
+    let awake = Awake::keep("leads the machines that convert .trc files");
+    let ended = coordinator.wait();
+    drop(awake);
+    ended.map_err(failed)?;
     log("ended; the same command goes on with its jobs");
     Ok(ExitCode::SUCCESS)
 }

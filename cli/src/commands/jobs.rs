@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use trc2npy_common::convert::{BadFile, Stop, Watch};
-use trc2npy_common::hang_up;
 use trc2npy_common::status::Status;
 use trc2npy_common::units::Bytes;
 use trc2npy_proto::v1::{
@@ -17,6 +16,7 @@ use super::client::Client;
 use crate::failure::{BAD_ROWS, Failure, INTERRUPTED};
 use crate::options::{CoordinatorAddress, JobOptions, ListOptions, OneJobOptions, Patience, ProgressStyle};
 use crate::screen::{self, Display, Event, count};
+use crate::signals;
 
 /// `jobs`
 pub(crate) fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
@@ -224,14 +224,13 @@ pub(super) fn end_on_ctrl_c(display: &Display) -> Stop {
     let stop = Stop::new();
     let asked = stop.clone();
     let display = display.clone();
-    let handler = move || {
+    // Without it Ctrl-C ends the program at once, in silence.
+    signals::on_end(move |_| {
         if asked.requested() {
             display.leave(i32::from(INTERRUPTED));
         }
         asked.request();
-    };
-    // Without it Ctrl-C ends the program at once, in silence.
-    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    });
     stop
 }
 

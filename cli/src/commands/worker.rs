@@ -7,7 +7,6 @@ use std::{env, io};
 
 use serde_json::json;
 use trc2npy_certs::{Folder, JoinToken, Role, is_of_use};
-use trc2npy_common::hang_up;
 use trc2npy_common::resources::{self, Machine, default_memory_limit};
 use trc2npy_common::roots::Roots;
 use trc2npy_proto::link::{Address, Destination};
@@ -20,6 +19,7 @@ use super::client::destination;
 use super::coordinator::log;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::options::{self, CoordinatorAddress, MachineOptions, WorkerAction, WorkerOptions};
+use crate::signals::{self, Asked};
 use crate::{screen, service, telemetry};
 
 /// Works, or shows what would be reported.
@@ -99,15 +99,15 @@ pub(crate) fn judge(
 /// The first signal drains, the next one stops.
 fn obey_signals(control: &Control) {
     let asked = control.clone();
-    let handler = move || {
-        if asked.signal() {
+    // Without it a signal ends the program at once: others make its rows then.
+    signals::on_end(move |how| {
+        if how == Asked::ToEnd && asked.signal() {
             log("finishing what is in hand, taking nothing more; press Ctrl-C again to give it back at once");
         } else {
+            asked.stop();
             log("giving back what is in hand");
         }
-    };
-    // Without it a signal ends the program at once: others make its rows then.
-    let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    });
 }
 
 /// Works until there is an end.

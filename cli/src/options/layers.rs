@@ -40,14 +40,20 @@ const INPUT: &str = "input";
 
 /// What the environment variable of every option begins with.
 const PREFIX: &str = "TRC2NPY_";
-/// Variables of that prefix that are no options: the option file, what a service's account is opened with,
-/// and what tests and benchmarks are told.
-const OTHER_VARIABLES: [&str; 6] = [
+/// Variables of that prefix that are no options: the option file, what a service's account is opened with, and what tests and
+/// benchmarks are told.
+const OTHER_VARIABLES: [&str; 12] = [
     "CONFIG",
     "BIN",
     "PYTHON",
     "REAL_FILES",
+    "SEEDS",
     "SERVICE_PASSWORD",
+    "TEST_SHARE",
+    "WINDOWS_BIN",
+    "WINDOWS_CACHE",
+    "WITHIN_RUN",
+    "WITHOUT_WINDOWS",
     "YARDSTICKS",
 ];
 

@@ -1,6 +1,7 @@
 //! What is said of a command line that cannot be understood, where clap alone would not help.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -9,6 +10,7 @@ use clap::{Arg, Command};
 use super::command;
 use super::layers::all_options;
 use crate::failure::Failure;
+use crate::screen;
 
 /// Options of `convert` that another subcommand has not: which, which, and why.
 const NOT_HERE: [(&str, &str, &str); 6] = [
@@ -130,6 +132,16 @@ fn suggest_subcommand(error: &mut clap::Error, program: &Command) {
         .map(str::to_owned);
     if let (None, Some(near)) = (error.get(ContextKind::SuggestedSubcommand), nearest) {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::String(near));
+    }
+    // What is dragged onto the icon on Windows converts; here it lacks its verb.
+    let folder = text(error, ContextKind::InvalidSubcommand).filter(|unknown| Path::new(unknown).is_dir());
+    if let Some(folder) = folder {
+        let tip = format!(
+            "'{folder}' is a folder: to convert the runs in it, write trc2npy batch {}",
+            screen::command_line(&[folder.into()])
+        );
+        error.remove(ContextKind::SuggestedSubcommand);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
 }
 

@@ -138,9 +138,9 @@ mod tests {
         }
         let log = folder.path().join("new/folder/log");
         let mut daily = Daily::begin(&log).unwrap();
-        fs::remove_dir_all(folder.path().join("new")).unwrap();
         // Said once, and gone on with when it can be.
         daily.open = None;
+        fs::remove_dir_all(folder.path().join("new")).unwrap();
         assert!(daily.line(b"lost\n").is_err());
         assert!(daily.line(b"lost\n").is_ok());
         fs::create_dir_all(folder.path().join("new/folder")).unwrap();

@@ -120,6 +120,12 @@ fn bad_part(outcome: &Outcome, bad: &[&ChannelOutcome], name: &NameTemplate) -> 
         lines_that_load(&first.path),
         python_text(&index),
     );
+    let waits = |channel: &&&ChannelOutcome| channel.bad.iter().any(|(status, _)| *status == Status::StillWriting);
+    if bad.iter().any(|channel| waits(&channel)) {
+        text.push_str(
+            "\nOnce nobody writes these files any more, the same command with --overwrite makes their rows.\n",
+        );
+    }
     text
 }
 
@@ -207,7 +213,7 @@ mod tests {
                 "0.5",
                 "402",
                 "0",
-                "out/C1--Trace.npy"
+                &Path::new("out").join("C1--Trace.npy").display().to_string()
             ]
         );
     }
@@ -239,7 +245,7 @@ mod tests {
             "index = np.load(\"out/C2--Trace.index.npy\")",
             "good = index[\"status\"] == 0",
             "  r/a.trc: why a\n",
-            "  more in out/report.json\n",
+            &format!("  more in {}\n", Path::new("out").join("report.json").display()),
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

@@ -52,7 +52,7 @@ pub(super) fn publish(workspace: &mut Workspace, settings: &Settings) -> Result<
         let last = workspace.temporary(channel.channel, "json");
         let marker = workspace.out.join(settings.name.sibling(channel.channel, ".json"));
         if last.exists() && marker.exists() {
-            std::fs::remove_file(&marker).map_err(|source| replace_failed(&marker, &last, source))?;
+            fs::remove_file(&marker).map_err(|error| replace_failed(&marker, &last, error.source))?;
             sync_folder(marker.parent().unwrap_or(&workspace.out))?;
         }
         for part in PARTS {

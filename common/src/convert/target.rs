@@ -53,6 +53,7 @@ pub(crate) fn prepare(path: &Path, header: &[u8], length: u64) -> Result<File, S
         .truncate(false)
         .open(path)
         .map_err(failed)?;
+    fs::allow_holes(&file);
     file.set_len(length).map_err(failed)?;
     fs::write_all_at(&file, header, 0).map_err(failed)?;
     Ok(file)

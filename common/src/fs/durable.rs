@@ -49,34 +49,45 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// The same, without waiting for the storage: [`sync_dir`] of the folder does that for all its names.
-#[cfg(unix)]
 pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::rename(from, to)
+    // A folder stays in the way, however long one waits.
+    if to.is_dir() {
+        return std::fs::rename(from, to);
+    }
+    patiently(|| std::fs::rename(from, to))
 }
 
-/// The same, without waiting for the storage: [`sync_dir`] of the folder does that for all its names.
-#[cfg(windows)]
-pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
-    use std::time::{Duration, Instant};
-    let patience = Instant::now() + Duration::from_secs(10);
-    loop {
-        match std::fs::rename(from, to) {
-            Err(error)
-                if (error.kind() == io::ErrorKind::PermissionDenied || super::held_by_writer(&error))
-                    && Instant::now() < patience =>
-            {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            result => return result,
-        }
+/// Removes a file, if it is there. On Windows waits as [`rename`] does.
+pub fn remove_file(path: &Path) -> Result<(), StorageError> {
+    match patiently(|| std::fs::remove_file(path)) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StorageError::new("remove", path, source)),
+        _ => Ok(()),
     }
 }
 
-/// Removes a file, if it is there.
-pub fn remove_file(path: &Path) -> Result<(), StorageError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StorageError::new("remove", path, source)),
-        _ => Ok(()),
+/// What is held does not matter to names here.
+#[cfg(unix)]
+fn patiently(act: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    act()
+}
+
+/// Tries again for 10 s what fails because another program holds a file: virus scanners and indexers open what is new.
+#[cfg(windows)]
+fn patiently(act: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    use std::time::{Duration, Instant};
+
+    use windows_sys::Win32::Foundation::ERROR_USER_MAPPED_FILE;
+    let held = |error: &io::Error| {
+        error.kind() == io::ErrorKind::PermissionDenied
+            || super::held_by_writer(error)
+            || error.raw_os_error() == i32::try_from(ERROR_USER_MAPPED_FILE).ok()
+    };
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        match act() {
+            Err(error) if held(&error) && Instant::now() < patience => std::thread::sleep(Duration::from_millis(50)),
+            result => return result,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod durable;
 mod error;
+mod holes;
 mod lock;
 mod patience;
 mod positioned;
@@ -10,9 +11,11 @@ mod share;
 mod volume;
 
 use std::ffi::OsStr;
+#[cfg(windows)]
+use std::ffi::OsString;
 use std::fs::{DirEntry, File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,7 @@ pub use durable::{
     remove_file, rename, replace, sync_data, sync_dir, write_file, write_file_with, write_synced, write_unsynced,
 };
 pub use error::StorageError;
+pub(crate) use holes::allow_holes;
 pub use lock::{Lock, LockError, Owner};
 pub use patience::once_seen;
 pub use positioned::{read_at, write_all_at};
@@ -30,13 +34,54 @@ pub use volume::{FsKind, Shortage, Space, allocated, kind, nearest_existing, sho
 
 use crate::units::Bytes;
 
+/// Where a path really is: absolute, links followed. On Windows it begins with `\\?\`, and is to be compared with such
+/// paths alone.
+#[cfg(unix)]
+pub fn real(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
+/// Where a path really is: absolute, links followed, as the disk has its case. Begins with `\\?\`, and is to be compared
+/// with such paths alone. Drives whose driver cannot say it (RAM disks, encrypted containers) are believed as they are named.
+#[cfg(windows)]
+pub fn real(path: &Path) -> io::Result<PathBuf> {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
+    let error = match std::fs::canonicalize(path) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                NotFound | NotADirectory | InvalidFilename | PermissionDenied
+            ) =>
+        {
+            error
+        }
+        known => return known,
+    };
+    std::fs::metadata(path).map_err(|_| error)?;
+    std::path::absolute(path).map(|absolute| unlimited(&absolute))
+}
+
+/// An absolute path in the form that has no limit to its length.
+#[cfg(windows)]
+fn unlimited(absolute: &Path) -> PathBuf {
+    let text = absolute.as_os_str();
+    let form = match absolute.to_str() {
+        Some(text) if text.starts_with(r"\\?\") || text.starts_with(r"\\.\") => return absolute.to_owned(),
+        Some(text) if text.starts_with(r"\\") => return PathBuf::from(format!(r"\\?\UNC\{}", &text[2..])),
+        _ => r"\\?\",
+    };
+    let mut long = OsString::from(form);
+    long.push(text);
+    long.into()
+}
+
 /// An open folder. Files are opened relative to it, which spares a network file system the walk down the path.
 #[derive(Debug)]
 pub struct Dir {
     #[cfg(unix)]
     handle: rustix::fd::OwnedFd,
     #[cfg(windows)]
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 #[cfg(unix)]
@@ -256,6 +301,24 @@ mod tests {
         file.set_modified(UNIX_EPOCH - Duration::from_secs(5)).unwrap();
         let stamp = Stamp::from_metadata(&file.metadata().unwrap());
         assert_eq!(stamp.mtime_ns, -5_000_000_000);
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn every_absolute_path_has_an_unlimited_form() {
+        for (path, form) in [
+            (r"D:\lab\r005", r"\\?\D:\lab\r005"),
+            (r"\\nas\lab\r005", r"\\?\UNC\nas\lab\r005"),
+            (r"\\?\D:\lab", r"\\?\D:\lab"),
+        ] {
+            assert_eq!(unlimited(Path::new(path)), Path::new(form));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let named = unlimited(&std::path::absolute(folder.path()).unwrap());
+        assert_eq!(
+            real(folder.path()).unwrap().components().next(),
+            named.components().next()
+        );
     }
 
     #[test]

@@ -234,8 +234,16 @@ mod system {
 
     use super::{Bytes, File, FsKind, Path, Space, io};
 
+    /// Null-terminated. These calls, unlike std's, take no path of more than 260 characters that is not written as one without
+    /// limit (`\\?\`).
     fn wide(path: &Path) -> Vec<u16> {
-        path.as_os_str().encode_wide().chain([0]).collect()
+        const SHORT: usize = 240;
+        let encode = |path: &Path| path.as_os_str().encode_wide().chain([0]).collect::<Vec<_>>();
+        let plain = encode(path);
+        if plain.len() < SHORT {
+            return plain;
+        }
+        super::super::real(path).map_or(plain, |real| encode(&real))
     }
 
     fn checked(result: i32) -> io::Result<()> {

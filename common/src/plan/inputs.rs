@@ -144,7 +144,7 @@ impl Found {
             doing: "opened",
             source,
         };
-        let real = std::fs::canonicalize(folder).map_err(storage)?;
+        let real = crate::fs::real(folder).map_err(storage)?;
         // The path is kept as typed where that names a folder: a link's own name is the run's. (Windows itself takes `..`
         // out of a path by its text, and its real paths begin with `\\?\`, unlike those of the run's other folders.)
         let path = if cfg!(unix) && folder.components().any(|part| part == Component::ParentDir) {

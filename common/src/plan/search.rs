@@ -111,8 +111,9 @@ fn as_folder(root: &Path) -> Result<PathBuf, PlanError> {
             });
         }
     }
-    if root.components().any(|part| part == Component::ParentDir) {
-        std::fs::canonicalize(root).map_err(storage)
+    // Windows itself takes `..` out of a path by its text.
+    if cfg!(unix) && root.components().any(|part| part == Component::ParentDir) {
+        crate::fs::real(root).map_err(storage)
     } else {
         std::path::absolute(root)
             // The last separator would make another path of the same folder.

@@ -154,7 +154,7 @@ impl Mount {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))] // Only Linux has such groups.
 mod tests {
     use super::*;
 

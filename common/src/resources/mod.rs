@@ -3,6 +3,7 @@
 //! Where the process runs in a container, what the container may use counts, not what the machine has.
 
 mod awake;
+mod cpu;
 mod files;
 mod gauge;
 mod groups;
@@ -12,6 +13,7 @@ mod reserve;
 mod windows;
 
 pub use awake::Awake;
+pub use cpu::CpuGauge;
 pub use files::{OpenFiles, allow_many_files, open_files};
 pub use gauge::{Memory, MemoryGauge, Pressure, peak_resident};
 pub use machine::{Machine, default_memory_limit, host_name};

@@ -10,7 +10,9 @@ mod tests;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-pub use place::{BadPlace, Place, RootName, is_file_name};
+use crate::fs;
+
+pub use place::{BadPlace, Place, RootName, is_device_name, is_file_name};
 
 /// A root that cannot be used, or a path that no root covers.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +163,7 @@ impl Roots {
             let path = path.to_owned();
             return Err(RootError::NotAFolder { name, path });
         }
-        let real = std::fs::canonicalize(path).map_err(missing)?;
+        let real = fs::real(path).map_err(missing)?;
         // A path with `..` is not what it says where a link comes before it.
         let path = if cfg!(unix) && path.components().any(|part| part == Component::ParentDir) {
             real.clone()
@@ -313,7 +315,7 @@ impl fmt::Display for Roots {
 /// Where the part of a path that is there really lies, and the rest of it.
 fn real(path: &Path) -> std::io::Result<(PathBuf, PathBuf)> {
     for above in path.ancestors() {
-        match std::fs::canonicalize(above) {
+        match fs::real(above) {
             Ok(real) => {
                 let rest = path.strip_prefix(above).unwrap_or(Path::new("")).to_owned();
                 return Ok((real, rest));

@@ -107,6 +107,12 @@ pub fn is_file_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0'])
 }
 
+/// Whether Windows keeps a name for a device, whatever follows behind a dot: what is written there is gone.
+pub fn is_device_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
+    is_device(stem)
+}
+
 fn check_part(part: &str) -> Result<(), String> {
     if part.is_empty() {
         return Err("a part of the path is empty: write one / between two parts, and none at the end".to_owned());
@@ -123,8 +129,7 @@ fn check_part(part: &str) -> Result<(), String> {
     if part.ends_with(['.', ' ']) {
         return Err(format!("{part:?} ends in a dot or blank, which Windows drops"));
     }
-    let stem = part.split('.').next().unwrap_or(part).trim_end_matches(' ');
-    if is_device(stem) {
+    if is_device_name(part) {
         return Err(format!("{part:?} is a device on Windows"));
     }
     Ok(())

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::folders::{SourceFolders, split};
 use super::tally::{Kept, Seen};
-use crate::fs::StorageError;
+use crate::fs::{self, StorageError};
 use crate::outputs::{Description, FileList, Paths};
 use crate::plan::{self, Examples};
 use crate::report;
@@ -196,7 +196,7 @@ impl Folders {
         if let Some(real) = self.known.get(folder) {
             return Ok(real.clone());
         }
-        let real = std::fs::canonicalize(folder).map_err(|source| StorageError::new("open", folder, source))?;
+        let real = fs::real(folder).map_err(|source| StorageError::new("open", folder, source))?;
         self.known.insert(folder.to_owned(), real.clone());
         self.real.entry(real.clone()).or_insert_with(|| label.to_owned());
         Ok(real)
@@ -209,7 +209,7 @@ struct Ours(BTreeSet<(PathBuf, OsString)>);
 impl Ours {
     fn of(outputs: &[Paths]) -> Self {
         let files = outputs.iter().flat_map(|paths| {
-            let folder = std::fs::canonicalize(paths.folder()).unwrap_or_default();
+            let folder = fs::real(paths.folder()).unwrap_or_default();
             let names = paths.all().map(|path| path.file_name().unwrap_or_default().to_owned());
             let names = names
                 .into_iter()

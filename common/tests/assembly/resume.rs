@@ -229,6 +229,8 @@ fn a_hopeless_job_makes_way_for_another_command() {
         let mut random = fastrand::Rng::with_seed(12);
         Work::open(&assembly, &mut random).run(&lab, &assembly, 3, &mut random);
         assembly.abandon(hopeless);
+        // Not every file system of Windows gives up the name of what is open.
+        drop(assembly);
         assert_eq!(lab.try_open(&other, "job-2", false).is_ok(), hopeless);
     }
     assert_eq!(converted(&other).outcomes[0].state, State::Finished);

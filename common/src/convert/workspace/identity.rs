@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::convert::{ConvertRun, NameTemplate, Settings};
+use crate::fs;
 use crate::plan::PlanRequest;
 use crate::roots::is_elsewhere;
 
@@ -39,7 +40,7 @@ fn place(input: &Path) -> PathBuf {
     }
     let absolute = std::path::absolute(input).unwrap_or_else(|_| input.to_owned());
     for folder in absolute.ancestors() {
-        if let Ok(real) = std::fs::canonicalize(folder) {
+        if let Ok(real) = fs::real(folder) {
             let rest = absolute.strip_prefix(folder).unwrap_or(Path::new(""));
             // Joining nothing would leave a separator at the end.
             return if rest.as_os_str().is_empty() {
