@@ -112,11 +112,7 @@ fn obey_signals(control: &Control) {
 
 /// Works until there is an end.
 pub(crate) fn work(config: &WorkerConfig, nice: bool, control: &Control) -> Result<ExitCode, Failure> {
-    if nice && let Err(error) = resources::give_way() {
-        screen::remark(&format!(
-            "warning: --nice: the system refuses it ({error}); going on without"
-        ));
-    }
+    options::give_way(nice);
     log(&format!(
         "worker {}, {} at a time",
         config.name,

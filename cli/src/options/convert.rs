@@ -326,16 +326,21 @@ pub(crate) struct ComfortOptions {
     pub(crate) on_finish: Option<String>,
 }
 
+/// Gives way to other programs, where that is asked or usual on this system.
+pub(crate) fn give_way(nice: bool) {
+    if (nice || resources::GIVES_WAY_BY_DEFAULT)
+        && let Err(error) = resources::give_way()
+    {
+        screen::remark(&format!(
+            "warning: --nice: the system refuses it ({error}); going on without"
+        ));
+    }
+}
+
 impl ComfortOptions {
     /// Gives way to other programs, if asked; to be called before any thread is started.
     pub(crate) fn give_way(&self) {
-        if self.nice
-            && let Err(error) = resources::give_way()
-        {
-            screen::remark(&format!(
-                "warning: --nice: the system refuses it ({error}); going on without"
-            ));
-        }
+        give_way(self.nice);
     }
 
     /// Keeps the computer awake as long as what comes back is kept, unless that is not wanted.

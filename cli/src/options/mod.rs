@@ -37,6 +37,7 @@ pub(crate) use cluster::{
 };
 pub(crate) use convert::{
     BadInputOptions, ComfortOptions, ConvertOptions, ProgressStyle, ReadingOptions, SelectionOptions, ValueOptions,
+    give_way,
 };
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use inspect::InspectOptions;

@@ -9,14 +9,14 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::os::windows::io::AsRawHandle as _;
 use std::process::Stdio;
 
-use windows_sys::Win32::System::Threading::{BELOW_NORMAL_PRIORITY_CLASS, GetPriorityClass, NORMAL_PRIORITY_CLASS};
+use windows_sys::Win32::System::Threading::{BELOW_NORMAL_PRIORITY_CLASS, GetPriorityClass};
 
 use crate::bench::{Bench, Running, must_end, poll, program};
 
 #[test]
-fn nice_is_the_class_below_normal() {
+fn a_conversion_gives_way_to_whoever_sits_at_the_pc() {
     for (nice, expected) in [
-        (None, NORMAL_PRIORITY_CLASS),
+        (None, BELOW_NORMAL_PRIORITY_CLASS),
         (Some("--nice"), BELOW_NORMAL_PRIORITY_CLASS),
     ] {
         let bench = Bench::new(5);

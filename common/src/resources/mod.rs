@@ -17,6 +17,6 @@ pub use cpu::CpuGauge;
 pub use files::{OpenFiles, allow_many_files, open_files};
 pub use gauge::{Memory, MemoryGauge, Pressure, peak_resident};
 pub use machine::{Machine, default_memory_limit, host_name};
-pub use priority::give_way;
+pub use priority::{BY_DEFAULT as GIVES_WAY_BY_DEFAULT, give_way};
 pub use reserve::{WholeMemory, whole_memory};
 pub use windows::{Scanning, WindowsSettings, windows_settings};

@@ -10,6 +10,10 @@
 
 use std::io;
 
+/// Whether to give way where nobody has said so: on Windows, whose desktop otherwise stands still for whoever sits at the PC.
+/// Elsewhere the scheduler sees to that by itself.
+pub const BY_DEFAULT: bool = cfg!(windows);
+
 /// Lets others go first from now on, at the processor and, on Linux, at the disk: a `nice` of 10 and the last of the
 /// ordinary places in the disk's queue (which some of its schedulers respect), never the one behind it, in which a busy
 /// disk would let a run wait for ever. A process that gives way already stays as it is.
