@@ -2,6 +2,7 @@
 //!
 //! Knows of every lease that is in hand. Never works on one, and never waits for a thread that does.
 
+mod broken;
 mod link;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,11 +14,11 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Code, Status};
+use tonic::Status;
 use trc2npy_common::resources::Machine;
 use trc2npy_common::units::Bytes;
 use trc2npy_coordinator_core::{Fault, Grant, JobId, LeaseId, Step};
-use trc2npy_proto::link::{Announce, CERTIFICATES_ASKED, wants_certificates};
+use trc2npy_proto::link::Announce;
 use trc2npy_proto::v1::workers_client::WorkersClient;
 use trc2npy_proto::v1::{self, from_worker, to_worker};
 use trc2npy_proto::{Backoff, LARGEST_MESSAGE};
@@ -30,19 +31,13 @@ use crate::job::Job;
 use crate::lease::{Done, Lease};
 use crate::machine::Gauge;
 use crate::{Ended, WorkerConfig, WorkerError, scout};
-use link::{End, InHand, Link, sentence};
+use broken::Broken;
+use link::{End, InHand, Link};
 
 /// Jobs whose plans are kept although no lease of them is in hand.
 const KEPT_JOBS: usize = 4;
 /// After a stop was asked: how long threads may take to let go.
 const STOPPING: Duration = Duration::from_secs(10);
-
-/// Why a connection ended.
-enum Broken {
-    /// To be tried again.
-    Again(String),
-    Over(Result<Ended, WorkerError>),
-}
 
 pub(crate) struct Session<'c> {
     config: &'c WorkerConfig,
@@ -190,36 +185,6 @@ impl<'c> Session<'c> {
             self.begin(&mut link, grant);
         }
         Ok(self.serve(&mut link, &mut incoming, &welcome).await)
-    }
-
-    fn refused_or_broken(&self, status: &Status) -> Broken {
-        let is_open = wants_certificates(status);
-        let why = if is_open { CERTIFICATES_ASKED } else { status.message() };
-        match status.code() {
-            Code::FailedPrecondition
-            | Code::InvalidArgument
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::AlreadyExists => self.refused(why),
-            _ if is_open => self.refused(why),
-            _ => Broken::Again(format!(
-                "the connection to the coordinator is lost ({})",
-                sentence(status)
-            )),
-        }
-    }
-
-    /// The coordinator does not take this worker.
-    fn refused(&self, why: &str) -> Broken {
-        if self.coordinator.is_some() {
-            // A coordinator that was started anew with a mistake will be started once more, and nobody should have to go
-            // to all machines for that.
-            return Broken::Again(format!("the coordinator does not take this worker now: {why}"));
-        }
-        Broken::Over(Err(WorkerError::Refused {
-            coordinator: self.config.coordinator.address.clone(),
-            why: why.to_owned(),
-        }))
     }
 
     fn hello(&self) -> v1::Hello {
