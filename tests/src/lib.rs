@@ -16,6 +16,7 @@ mod process;
 mod terminal;
 mod tools;
 mod traces;
+mod yaml;
 
 pub use call::Call;
 pub use cluster::Cluster;
@@ -31,5 +32,6 @@ pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, o
 pub use process::{Ended, Running, poll, usable};
 #[cfg(unix)]
 pub use terminal::{Terminal, lines};
-pub use tools::{binary, python, run_python, samples, scratch, test_binary, workspace, write_run};
+pub use tools::{binary, python, run_python, samples, scratch, test_binary, tool, workspace, write_run};
 pub use traces::{Bench, committed_rows, events, records, state, states, two_folders};
+pub use yaml::yaml;
