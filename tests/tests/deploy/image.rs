@@ -43,12 +43,7 @@ impl Podman {
         fs::create_dir(&context).unwrap();
         fs::copy(binary(), context.join("trc2npy")).unwrap();
         let file = at("container/Containerfile");
-        let mut build = podman.call([
-            "build",
-            "--isolation=chroot",
-            "--layers=false",
-            "--build-arg=PROGRAM=prebuilt",
-        ]);
+        let mut build = podman.call(["build", "--isolation=chroot", "--build-arg=PROGRAM=prebuilt"]);
         build.arg(format!("--build-arg=BASE={BASE}"));
         build.args(["-t", IMAGE, "-f"]).args([&file, &context]);
         must_succeed(&build.output().unwrap());

@@ -14,3 +14,4 @@ mod health;
 mod image;
 mod manifests;
 mod pods;
+mod secrets;

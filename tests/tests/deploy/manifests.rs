@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use trc2npy_tests::{scratch, tool, usable, yaml};
+use trc2npy_synth::RunSpec;
+use trc2npy_tests::{scratch, tool, usable, workspace, yaml};
 
-use crate::common::{at, read};
+use crate::common::{Lab, at, read};
 
 /// What can be given to a cluster.
 const WHOLE: [&str; 3] = ["base", "overlays/example", "overlays/plain-text"];
@@ -323,4 +324,47 @@ fn yamllint_has_nothing_to_say() {
         .output()
         .unwrap();
     must_succeed(&output, "yamllint");
+}
+
+/// The page's commands for secrets give the files that the program asks for, under the names that are mounted.
+#[test]
+fn the_secrets_by_hand_are_those_that_are_mounted() {
+    let kubectl = tool("kubectl");
+    if !usable(&kubectl.to_string_lossy(), ["version", "--client"]) {
+        eprintln!("LEFT OUT: the page's commands for secrets (tests/deploy-tools fetches kubectl)");
+        return;
+    }
+    let lab = Lab::new(&RunSpec::new(1, 500));
+    let page = read(&workspace().join("docs/kubernetes.md"));
+    let commands: Vec<&str> = page
+        .lines()
+        .filter(|line| line.contains("kubectl -n lab create secret"))
+        .collect();
+    assert_eq!(commands.len(), 3);
+    let mut made = BTreeSet::new();
+    for command in commands {
+        let (before, folder) = command.split_once("trc2npy-ca/machines/").unwrap();
+        let folder = lab.certs(folder);
+        // Only what would be sent is made: there is nobody to send it to.
+        let output = Command::new(&kubectl)
+            .args(before.split_whitespace().skip(1))
+            .arg(folder)
+            .args(["--dry-run=client", "--output=json"])
+            .env("KUBECONFIG", "/nonexistent")
+            .output()
+            .unwrap();
+        must_succeed(&output, command);
+        let secret: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let files: Vec<&String> = secret["data"].as_object().unwrap().keys().collect();
+        assert_eq!(files, ["ca.crt", "tls.crt", "tls.key"]);
+        made.insert(secret["metadata"]["name"].as_str().unwrap().to_owned());
+    }
+    let Some(all) = documents("base") else { return };
+    for workload in workloads(&all) {
+        let volumes = workload["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+        let mounted = volumes
+            .iter()
+            .find_map(|volume| volume["secret"]["secretName"].as_str());
+        assert!(made.contains(mounted.unwrap()), "{mounted:?}");
+    }
 }

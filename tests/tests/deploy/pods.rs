@@ -1,5 +1,6 @@
 //! The pods of deploy/kubernetes, as they are written: their arguments, variables and probes, with this machine's folders in
-//! the place of the volumes. Each is the first process of its namespace; certificates are those of three secrets.
+//! the place of the volumes. Each is the first process of its namespace; certificates are what
+//! cert-manager would make of the example.
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use trc2npy_synth::RunSpec;
 use trc2npy_tests::{Call, Ended, Running, must_equal, yaml};
 
 use crate::common::{Lab, alone, at, first_of, namespaces, read, signal};
+use crate::secrets::CertManager;
 
 /// A container of a pod.
 struct Container<'a> {
@@ -85,7 +87,9 @@ fn the_pods_do_a_job_and_are_drained_while_it_runs() {
         return;
     }
     let lab = Lab::new(&RunSpec::new(300, 500));
-    let [of_coordinator, of_worker, of_client] = ["coordinator", "worker", "client"].map(|role| lab.certs(role));
+    let Some(cert_manager) = CertManager::new() else { return };
+    let mount = |who: &str| cert_manager.mount(&format!("trc2npy-{who}-tls"), &lab.path(who));
+    let [of_coordinator, of_worker, of_client] = ["coordinator", "worker", "client"].map(mount);
     let Some(coordinator) = Container::of("coordinator.yaml", &lab, &of_coordinator) else {
         return;
     };
@@ -124,6 +128,17 @@ fn the_pods_do_a_job_and_are_drained_while_it_runs() {
         .must_succeed();
     must_equal(&lab.cluster.root().join("npy"), &lab.reference());
     lab.nothing_is_left("npy");
+
+    // A secret that is renewed is taken as it is mounted anew, and nobody is cut off.
+    mount("coordinator");
+    leading.says("new certificate: trc2npy-coordinator");
+    coordinator.probe("livenessProbe").must_succeed();
+    assert!(second.runs() && leading.runs());
+    assert!(
+        !leading.stderr().contains("everyone on this machine can read"),
+        "{}",
+        leading.stderr()
+    );
 
     // All is deleted.
     for (pod, code) in [(second, 0), (leading, 0)] {
