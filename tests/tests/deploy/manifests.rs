@@ -236,10 +236,9 @@ fn the_example_makes_the_secrets_that_are_mounted_with_the_roles_of_their_pods()
         let who = pod["metadata"]["labels"]["app.kubernetes.io/component"]
             .as_str()
             .unwrap();
-        let volumes = pod["spec"]["volumes"].as_array().unwrap().iter();
+        let mut volumes = pod["spec"]["volumes"].as_array().unwrap().iter();
         let secret = volumes
-            .filter_map(|volume| volume["secret"]["secretName"].as_str())
-            .next()
+            .find_map(|volume| volume["secret"]["secretName"].as_str())
             .unwrap();
         let certificate = all
             .iter()

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::Value;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Call, Ended, Running, must_equal, yaml};
+use trc2npy_tests::{Call, Ended, Running, must_equal, poll, yaml};
 
 use crate::common::{Lab, alone, at, first_of, namespaces, read, signal};
 use crate::secrets::CertManager;
@@ -131,8 +131,12 @@ fn the_pods_do_a_job_and_are_drained_while_it_runs() {
 
     // A secret that is renewed is taken as it is mounted anew, and nobody is cut off.
     mount("coordinator");
-    leading.says("new certificate: trc2npy-coordinator");
-    coordinator.probe("livenessProbe").must_succeed();
+    poll("the renewed certificate", || {
+        // The files are looked at when somebody calls.
+        coordinator.probe("livenessProbe").must_succeed();
+        let told = leading.stderr();
+        told.contains("new certificate: trc2npy-coordinator").then_some(())
+    });
     assert!(second.runs() && leading.runs());
     assert!(
         !leading.stderr().contains("everyone on this machine can read"),
