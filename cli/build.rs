@@ -25,12 +25,9 @@ fn main() {
     let workspace = folder.parent().unwrap_or(&folder);
     println!("cargo::rerun-if-changed=build.rs");
     if let Some(commit) = commit(workspace) {
-        println!("cargo::rustc-env=TRC2NPY_BUILT_FROM={commit}");
+        println!("cargo::rustc-env=BUILT_FROM={commit}");
     }
-    for (name, variable) in [
-        ("TRC2NPY_BUILT_FOR", "TARGET"),
-        ("TRC2NPY_BUILT_WITH", "CARGO_CFG_FEATURE"),
-    ] {
+    for (name, variable) in [("BUILT_FOR", "TARGET"), ("BUILT_WITH", "CARGO_CFG_FEATURE")] {
         println!(
             "cargo::rustc-env={name}={}",
             std::env::var(variable).unwrap_or_default()

@@ -133,8 +133,8 @@ impl Checkout {
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(all("cargo::rustc-env=TRC2NPY_BUILT_FOR="), ["some-target"]);
-        let commit = all("cargo::rustc-env=TRC2NPY_BUILT_FROM=").pop();
+        assert_eq!(all("cargo::rustc-env=BUILT_FOR="), ["some-target"]);
+        let commit = all("cargo::rustc-env=BUILT_FROM=").pop();
         let watched = all("cargo::rerun-if-changed=")
             .into_iter()
             .map(|path| self.path().join("cli").join(path));

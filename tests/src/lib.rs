@@ -16,6 +16,7 @@ mod process;
 mod terminal;
 mod tools;
 mod traces;
+mod yaml;
 
 pub use call::Call;
 pub use cluster::Cluster;
@@ -32,6 +33,7 @@ pub use process::{Ended, Running, poll, usable};
 #[cfg(unix)]
 pub use terminal::{Terminal, lines};
 pub use tools::{
-    binary, python, run_python, samples, scratch, test_binary, windows_binary, windows_path, workspace, write_run,
+    binary, python, run_python, samples, scratch, test_binary, tool, windows_binary, windows_path, workspace, write_run,
 };
 pub use traces::{Bench, committed_rows, events, records, state, states, two_folders};
+pub use yaml::yaml;

@@ -111,6 +111,15 @@ pub fn samples() -> Option<PathBuf> {
     named.or(beside).filter(|path| path.join("expected.jsonl").exists())
 }
 
+/// A program that `tests/run` installs: beside the Python, or below `target/tools`; else one of the machine's own.
+pub fn tool(name: &str) -> PathBuf {
+    let target = profile_folder().parent().map(Path::to_owned);
+    let tools = target.unwrap_or_else(|| workspace().join("target")).join("tools/bin");
+    let installed = [python().with_file_name(name), tools.join(name)];
+    let found = installed.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| PathBuf::from(name))
+}
+
 /// A temporary folder for many small outputs: in memory where Linux offers that, since bringing hundreds of files to a
 /// disk takes longer than all else.
 ///

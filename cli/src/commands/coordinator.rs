@@ -10,6 +10,7 @@ use trc2npy_coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, Http
 use trc2npy_telemetry::Tell;
 
 use super::client::{allow, one_way};
+use super::health;
 use crate::failure::Failure;
 use crate::options::{CoordinatorAction, CoordinatorOptions, JournalAction};
 use crate::{screen, signals, telemetry};
@@ -17,10 +18,11 @@ use crate::{screen, signals, telemetry};
 /// Shards of one job that are copied side by side: storage gains no more from more.
 pub(crate) const STITCH_THREADS: usize = 4;
 
-/// Runs a coordinator, or looks at the records of one that is not running.
+/// Runs a coordinator, looks at the records of one that is not running, or asks one how it is.
 pub(crate) fn run(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     match &options.action {
         Some(CoordinatorAction::Journal(action)) => look(action),
+        Some(CoordinatorAction::Health(address)) => health::run(address),
         None => lead(options),
     }
 }

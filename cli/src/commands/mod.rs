@@ -8,6 +8,7 @@ pub(crate) mod coordinator;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod dry_run;
+mod health;
 pub(crate) mod inspect;
 pub(crate) mod jobs;
 mod on_finish;

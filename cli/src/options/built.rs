@@ -4,9 +4,9 @@
 use trc2npy_proto::Protocol;
 
 /// The commit, `-dirty` behind it where the sources were others; none where it was not built from a checkout.
-const FROM: Option<&str> = option_env!("TRC2NPY_BUILT_FROM");
-const FOR: &str = env!("TRC2NPY_BUILT_FOR");
-const WITH: &str = env!("TRC2NPY_BUILT_WITH");
+const FROM: Option<&str> = option_env!("BUILT_FROM");
+const FOR: &str = env!("BUILT_FOR");
+const WITH: &str = env!("BUILT_WITH");
 
 /// The version's number and the commit.
 pub(crate) fn short() -> String {

@@ -53,9 +53,11 @@ pub(crate) struct CoordinatorOptions {
     pub(crate) action: Option<CoordinatorAction>,
 }
 
-/// What can be asked of a coordinator's state without starting it.
+/// What can be asked of a coordinator without starting one.
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum CoordinatorAction {
+    /// Ask a running coordinator whether it answers; exit code 1 where not
+    Health(CoordinatorAddress),
     /// Look at the records of a coordinator that is not running
     #[command(subcommand)]
     Journal(JournalAction),

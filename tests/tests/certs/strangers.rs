@@ -105,13 +105,13 @@ fn is_as_before(lab: &Sealed, coordinator: &Running, before: &Held, trusted: &dy
 
 fn ten_thousand(
     lab: &Sealed,
-    mut coordinator: Running,
-    worker: Running,
+    coordinator: &mut Running,
+    worker: &Running,
     trusted: &dyn Fn() -> Option<i32>,
     submit: &dyn Fn() -> Running,
 ) {
     let reference = lab.reference();
-    let before = Held::by(&coordinator);
+    let before = Held::by(coordinator);
     let mut strangers = crowd(lab, 10_000);
     let mut told = std::io::BufReader::new(strangers.stdout.take().unwrap());
     let mut line = String::new();
@@ -127,11 +127,11 @@ fn ten_thousand(
     must_equal(&lab.cluster.root().join("npy"), &reference);
     // They are still there, and are let go of one after the other: nobody closes on this side.
     poll("the coordinator to let go", || {
-        (Held::by(&coordinator).files <= before.files + 4).then_some(())
+        (Held::by(coordinator).files <= before.files + 4).then_some(())
     });
     drop(strangers.stdin.take());
     strangers.wait().unwrap();
-    is_as_before(lab, &coordinator, &before, trusted);
+    is_as_before(lab, coordinator, &before, trusted);
     assert!(coordinator.runs());
     // The log has not been filled: a few sentences an address.
     let told = coordinator.stderr().matches("a connection is refused").count();
@@ -147,7 +147,7 @@ fn ten_thousand(
 #[test]
 fn ten_thousand_half_open_connections_cost_nothing_that_lasts() {
     let lab = Sealed::new(&RunSpec::new(200, 1_000));
-    let coordinator = lab.start_coordinator();
+    let mut coordinator = lab.start_coordinator();
     let pc2 = lab.issue("ca", "pc2", &[]);
     let anna = lab.issue("ca", "anna", &["--role", "client"]);
     let worker = lab.start_worker("pc2", &pc2);
@@ -157,17 +157,17 @@ fn ten_thousand_half_open_connections_cost_nothing_that_lasts() {
             .args(["data:run", "--out", "data:npy", "--wait"])
             .start()
     };
-    ten_thousand(&lab, coordinator, worker, &trusted, &submit);
+    ten_thousand(&lab, &mut coordinator, &worker, &trusted, &submit);
 }
 
 #[test]
 fn the_same_without_certificates() {
     let lab = Sealed::new(&RunSpec::new(200, 1_000));
-    let coordinator = lab.cluster.start_coordinator();
+    let mut coordinator = lab.cluster.start_coordinator();
     let worker = lab.cluster.start_worker("pc2");
     let trusted = || lab.cluster.client("jobs").run().status.code();
     let submit = || lab.cluster.submit("run", "npy").start();
-    ten_thousand(&lab, coordinator, worker, &trusted, &submit);
+    ten_thousand(&lab, &mut coordinator, &worker, &trusted, &submit);
 }
 
 /// What begins an HTTP/2 connection: the preface and an empty SETTINGS.

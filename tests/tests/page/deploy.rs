@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{poll, python, run_python, scratch, usable, workspace};
+use trc2npy_tests::{poll, run_python, scratch, usable, workspace, yaml};
 
 use crate::common::Watched;
 
@@ -35,25 +35,11 @@ const YAML: [&str; 7] = [
     "prometheus/rules.test.yaml",
 ];
 
-/// A file of YAML, read by whichever Python can; none where none can, which is said.
-fn yaml(path: &str) -> Option<Value> {
-    let pythons = [PathBuf::from("python3"), python()];
-    let Some(python) = pythons
-        .iter()
-        .find(|python| usable(&python.to_string_lossy(), ["-c", "import yaml"]))
-    else {
-        eprintln!("LEFT OUT: {path} is not read (Debian: apt install python3-yaml)");
-        return None;
-    };
-    let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1], encoding='utf-8'))))";
-    let output = Command::new(python)
-        .args(["-c", script])
-        .arg(at(path))
-        .output()
-        .unwrap();
-    let why = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{path}: {why}");
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+/// The one document of a file of YAML; none where no Python here can read it, which is said.
+fn document(path: &str) -> Option<Value> {
+    let mut documents = yaml(&read(path))?;
+    assert_eq!(documents.len(), 1, "{path}");
+    documents.pop()
 }
 
 /// Every metric that a text names: a histogram by its own name, not by those of its parts.
@@ -156,7 +142,7 @@ fn every_panel_has_a_title_and_asks_for_something() {
             assert_eq!(target["datasource"]["uid"], "prometheus", "{title}");
         }
     }
-    if let Some(sources) = yaml("grafana/provisioning/datasources/datasources.yaml") {
+    if let Some(sources) = document("grafana/provisioning/datasources/datasources.yaml") {
         let uids: Vec<_> = sources["datasources"].as_array().unwrap().iter().collect();
         assert!(uids.iter().any(|source| source["uid"] == "prometheus"), "{uids:?}");
     }
@@ -204,7 +190,7 @@ fn all_files_are_what_they_are_called() {
         [dashboard],
     );
     for path in YAML {
-        if let Some(read) = yaml(path) {
+        if let Some(read) = document(path) {
             assert!(read.is_object(), "{path}: {read}");
         }
     }
@@ -212,7 +198,7 @@ fn all_files_are_what_they_are_called() {
 
 #[test]
 fn versions_are_fixed_ports_stay_here_and_every_service_is_asked_how_it_is() {
-    let Some(compose) = yaml(COMPOSE) else { return };
+    let Some(compose) = document(COMPOSE) else { return };
     let services = compose["services"].as_object().unwrap();
     for (name, service) in services {
         let (_, version) = service["image"].as_str().unwrap().rsplit_once(':').unwrap();
