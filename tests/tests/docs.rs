@@ -25,7 +25,7 @@ use std::process::{Command, Output};
 use trc2npy_tests::{binary, python, workspace};
 
 /// Commands that are not run here, and why.
-const NOT_RUN: [(&str, &str); 8] = [
+const NOT_RUN: [(&str, &str); 9] = [
     ("cargo nextest", "it would build and run these very tests"),
     ("cargo test", "it would build and run these very tests"),
     ("tests/run", "it is what runs this test"),
