@@ -152,7 +152,7 @@ fn the_image_converts_doctors_and_holds_nothing_else() {
     assert_eq!(config["User"], format!("{USER}:{USER}"));
     assert_eq!(config["Labels"]["org.opencontainers.image.title"], "trc2npy");
     let version = said(&version);
-    let version = version.trim().strip_prefix("trc2npy ").unwrap();
+    let version = version.lines().next().unwrap().strip_prefix("trc2npy ").unwrap();
     assert_eq!(
         config["Labels"]["org.opencontainers.image.version"], version,
         "ARG VERSION"
