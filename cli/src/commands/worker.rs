@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, io};
+use std::{env, io, thread};
 
 use serde_json::json;
 use trc2npy_certs::{Folder, JoinToken, Role};
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
             }
             let destination = destination(&address.coordinator, &address.trust, Role::Worker)?;
             warn(address);
-            work(&config(destination, &options.machine)?, options.machine.nice)
+            work(&config(destination, &options.machine)?, options)
         }
     }
 }
@@ -85,8 +85,10 @@ fn warn(address: &CoordinatorAddress) {
     }
 }
 
-fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
-    if nice && let Err(error) = resources::give_way() {
+fn work(config: &WorkerConfig, options: &WorkerOptions) -> Result<ExitCode, Failure> {
+    if options.machine.nice
+        && let Err(error) = resources::give_way()
+    {
         screen::remark(&format!(
             "warning: --nice: the system refuses it ({error}); going on without"
         ));
@@ -102,6 +104,17 @@ fn work(config: &WorkerConfig, nice: bool) -> Result<ExitCode, Failure> {
     };
     // Without it a signal ends the program at once: others make its rows then.
     let _ = hang_up::keep_ignored(|| ctrlc::set_handler(handler));
+    if let Some(after) = options.drain_after {
+        let asked = control.clone();
+        // Ends with the program, which ends as soon as all is done.
+        let timer = move || {
+            thread::sleep(after);
+            if asked.drain() {
+                log("--drain-after: finishing what is in hand, taking nothing more");
+            }
+        };
+        thread::Builder::new().name("drain-after".to_owned()).spawn(timer)?;
+    }
     log(&format!(
         "worker {}, {} at a time",
         config.name,

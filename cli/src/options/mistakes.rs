@@ -11,7 +11,7 @@ use super::layers::all_options;
 use crate::failure::Failure;
 
 /// Options of `convert` that another subcommand has not: which, which, and why.
-const NOT_HERE: [(&str, &str, &str); 6] = [
+const NOT_HERE: [(&str, &str, &str); 8] = [
     ("batch", "--recursive", "it always descends, to every folder below"),
     (
         "batch",
@@ -27,6 +27,16 @@ const NOT_HERE: [(&str, &str, &str); 6] = [
         "submit",
         "--memory-limit",
         "each worker is started with its own (--memory)",
+    ),
+    (
+        "plan",
+        "--threads",
+        "each task is given its own number (run-range --threads)",
+    ),
+    (
+        "plan",
+        "--memory-limit",
+        "each task is given its own (run-range --memory-limit)",
     ),
     ("worker", "--threads", "it is called --cpus there"),
     ("worker", "--memory-limit", "it is called --memory there"),
