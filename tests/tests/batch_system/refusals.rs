@@ -20,7 +20,6 @@ fn plan_refuses_what_convert_refuses_with_the_same_sentences() {
     };
     alike(&["--channels", "C3"]);
     alike(&["--baseline", "1000"]);
-    alike(&["--dtype", "int8"]);
     fs::create_dir(site.out()).unwrap();
     fs::write(site.path("npy/C1--Trace.npy"), "mine").unwrap();
     alike(&[]);
