@@ -127,7 +127,7 @@ pub(crate) struct WorkerOptions {
     pub(crate) machine: MachineOptions,
 
     /// After this time finish what is in hand and end, as 55m: before a batch system's time limit
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, overrides_with = "drain_after")]
     pub(crate) drain_after: Option<Duration>,
 
     #[command(subcommand)]

@@ -152,33 +152,26 @@ fn a_task_knows_its_share_by_what_its_system_tells() {
 #[test]
 fn files_that_are_still_written_are_waited_for_as_convert_does() {
     let site = Site::new(&RunSpec::new(40, 2_000));
-    // Short for ever, and older than the settling time in one half of the cases.
+    // Short for ever: one seems to be still being written, and one is from before.
     let cut = |file: &str, age: u64| {
-        let file = std::fs::File::options()
-            .write(true)
-            .open(site.path("run").join(file))
-            .unwrap();
+        let path = site.path("run").join(file);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
         file.set_len(900).unwrap();
         let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
         file.set_modified(then).unwrap();
     };
-    cut("C1--Trace--00017.trc", 0);
     cut("C1--Trace--00018.trc", 7_000);
-    // The clock of a scope that runs ahead: young, however slow this test is.
-    let future = std::time::SystemTime::now() + std::time::Duration::from_secs(3_600);
-    let young = std::fs::File::options()
-        .write(true)
-        .open(site.path("run/C1--Trace--00017.trc"))
-        .unwrap();
-    young.set_modified(future).unwrap();
-    let options = ["--settle", "1s"];
-    let reference = site.reference(&options, 3);
-    site.plan(&options).run().must_succeed();
-    for index in 0..2 {
-        site.task(index, 2).run().must_succeed();
+    cut("C1--Trace--00017.trc", 0);
+    // At the same time: both find the file young, and both wait.
+    let convert = trc2npy_tests::Convert::new([site.path("run")], site.path("alone")).start();
+    site.plan(&[]).run().must_succeed();
+    let tasks = [0, 1].map(|index| site.task(index, 2).start());
+    for task in tasks {
+        task.wait().must_succeed();
     }
     site.stitch(&[]).run().must_end_with(3).must_say(&["BAD ROWS: 2 of 40"]);
-    must_equal(&site.out(), &reference);
+    convert.wait().must_end_with(3);
+    must_equal(&site.out(), &trc2npy_tests::outputs(&site.path("alone")));
 }
 
 #[test]
