@@ -24,7 +24,7 @@ impl Slurm {
     /// Where one is installed and does not start.
     #[expect(clippy::print_stderr, reason = "what a test leaves out it says")]
     pub fn start() -> Option<Self> {
-        if !usable("slurmctld", ["-V"]) || !usable("slurmd", ["-V"]) || !usable("sbatch", ["-V"]) {
+        if !usable("slurmctld", ["-V"]) || !usable("slurmd", ["-V"]) || !usable("sh", ["-c", "command -v sbatch"]) {
             eprintln!("left out: no Slurm here (Debian: apt-get install slurmctld slurmd slurm-client)");
             return None;
         }

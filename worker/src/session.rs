@@ -286,11 +286,7 @@ impl<'c> Session<'c> {
                 if ended == Ended::Stopped {
                     self.let_go(Some(link)).await;
                 }
-                link.send(from_worker::Message::Goodbye(v1::Goodbye {}));
-                // The stream ends once the message is on its way.
-                let (closed, _) = mpsc::unbounded_channel();
-                link.out = closed;
-                let _ = tokio::time::timeout(Duration::from_secs(2), incoming.message()).await;
+                link.say_goodbye(incoming).await;
                 return Broken::Over(Ok(ended));
             }
         }

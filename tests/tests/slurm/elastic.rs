@@ -51,7 +51,6 @@ fn an_allocation_that_ends_early_costs_nothing_and_another_one_helps() {
     submit.wait().must_succeed();
     let said = coordinator.stderr() + &logs(&lab.root(), "worker.");
     must_equal(&lab.path("npy"), &lab.reference);
-    // Whoever drains is no lost process: no attempt counts against a file.
     assert!(!said.contains("is lost"), "{said}");
     assert!(said.contains("--drain-after: finishing what is in hand"), "{said}");
     assert_eq!(said.matches("ended: what was in hand is done").count(), 2, "{said}");
