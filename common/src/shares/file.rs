@@ -185,8 +185,8 @@ fn check_pieces(run: &RunHead, plan: &Plan) -> Result<(), String> {
             next = piece.end;
         }
     }
-    let plain = |name: &str| crate::roots::is_file_name(name);
-    if !plain(&run.folder) || run.state.as_deref().is_some_and(|state| !plain(state)) {
+    let names = [Some(run.folder.as_str()), run.state.as_deref()];
+    if !names.into_iter().flatten().all(crate::roots::is_file_name) {
         return Err("a folder's name that is none".to_owned());
     }
     Ok(())

@@ -97,7 +97,7 @@ impl Shares {
                 }
                 Standing::Open(committed) => committed,
             };
-            self.note_count(run, share);
+            run.note_count(share);
             for piece in own {
                 let channel = &run.plan.channels[piece.channel];
                 let done = committed.get(&channel.channel).map_or(&[][..], Vec::as_slice);
@@ -128,11 +128,13 @@ impl Shares {
         watch.enter(Phase::Done);
         Ok(crew.made.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
+impl Run {
     /// Of how many shares the tasks are, for whoever says later which of them are missing. A note for people: what cannot
     /// be written is not said.
-    fn note_count(&self, run: &Run, share: Share) {
-        let path = run.job().join(COUNT);
+    fn note_count(&self, share: Share) {
+        let path = self.job().join(COUNT);
         let text = format!("{}\n", share.count());
         if std::fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             let _ = fs::write_file(&path, text.as_bytes());

@@ -65,21 +65,15 @@ fn a_file_that_has_changed_since_the_plan_is_refused() {
 fn files_that_do_not_suit_what_was_asked_end_the_waiting() {
     let site = Site::new(&RunSpec::new(200, 2_000));
     site.plan(&["--on-bad-file", "fail"]).run().must_succeed();
-    fs::write(
-        site.path("run/C1--Trace--00151.trc"),
-        vec![7; fs::metadata(site.path("run/C1--Trace--00151.trc")).unwrap().len() as usize],
-    )
-    .unwrap();
-    let old = fs::metadata(site.path("run/C1--Trace--00150.trc"))
-        .unwrap()
-        .modified()
-        .unwrap();
-    fs::File::options()
-        .write(true)
-        .open(site.path("run/C1--Trace--00151.trc"))
-        .unwrap()
-        .set_modified(old)
-        .unwrap();
+    // As long as planned and as old, and no waveform: planning did not open it.
+    let file = site.path("run/C1--Trace--00151.trc");
+    let (length, written) = (
+        fs::read(&file).unwrap().len(),
+        fs::metadata(&file).unwrap().modified().unwrap(),
+    );
+    fs::write(&file, vec![7; length]).unwrap();
+    let file = fs::File::options().write(true).open(&file).unwrap();
+    file.set_modified(written).unwrap();
     let waiting = site.stitch(&["--wait", "--timeout", "100s"]).start();
     let task = site.task(1, 2).run();
     task.must_end_with(1)

@@ -2,7 +2,6 @@
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "clippy knows tests by their attribute, and their helpers have none"
 )]
 
@@ -52,13 +51,14 @@ fn script(name: &str) -> PathBuf {
 
 /// What all logs of jobs say whose names begin so.
 fn logs(folder: &Path, begin: &str) -> String {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let logs = entries.filter(|entry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        name.starts_with(begin) && name.ends_with(".log")
-    });
-    logs.map(|log| format!("{}\n{}", log.path().display(), fs::read_to_string(log.path()).unwrap()))
-        .collect()
+    let mut all = String::new();
+    for log in files(folder, ".log") {
+        let name = log.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with(begin) {
+            all.extend([name, fs::read_to_string(&log).unwrap()]);
+        }
+    }
+    all
 }
 
 /// Files below a folder, however deep, whose names end so.
