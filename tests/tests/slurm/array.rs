@@ -83,3 +83,42 @@ fn a_task_that_fails_for_good_keeps_the_arrays_from_being_put_together() {
     assert!(said.contains("since the conversion was planned"), "{said}");
     assert!(!out.join("C1--Trace.npy").exists());
 }
+
+#[test]
+fn a_task_that_is_out_of_time_goes_on_as_the_same_task_later() {
+    let Some(slurm) = Slurm::start() else { return };
+    let lab = Lab::new();
+    let (out, plan) = (lab.path("npy"), lab.path("npy.plan"));
+    let mut call = slurm.command("trc2npy");
+    call.arg("plan").arg(lab.path("run")).args(["--baseline", "500"]);
+    let planned = call.arg("--out").arg(&out).arg("-o").arg(&plan).output().unwrap();
+    assert!(planned.status.success());
+    let [plan, log] = [plan, lab.path("npy.%A_%a.log")].map(|path| path.display().to_string());
+    let output = format!("--output={log}");
+    let array = slurm.submit(
+        &script("array.sbatch"),
+        &["--array=0-0", "--cpus-per-task=1", &output],
+        &[&plan, "1"],
+    );
+    let task = format!("{array}_0");
+    poll("a shard", || (!files(&out, ".made").is_empty()).then_some(()));
+    // As Slurm does a minute before the time limit.
+    slurm.call("scancel", &["--batch", "--signal=USR1", &task]);
+    poll("the task to wait again", || {
+        let waits = slurm.of_job(&task, "Restarts") == "1" && slurm.of_job(&task, "JobState") == "PENDING";
+        waits.then_some(())
+    });
+    assert!(
+        files(&out, ".part").is_empty(),
+        "a task that is asked to end leaves nothing unfinished"
+    );
+    slurm.call("scontrol", &["update", &format!("jobid={task}"), "starttime=now"]);
+    slurm.drained();
+    let said = logs(&lab.root(), "npy.");
+    assert!(
+        said.contains("interrupted") && said.contains("were made before"),
+        "{said}"
+    );
+    slurm.submit(&script("stitch.sbatch"), &["--wait", &output], &[&plan]);
+    must_equal(&out, &lab.reference);
+}
