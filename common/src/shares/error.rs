@@ -68,6 +68,17 @@ pub enum ShareError {
         /// The task's sentence.
         why: String,
     },
+    /// An input is not what it was when planned.
+    #[error(
+        "{file}: {change} since the conversion was planned; put the planned file back, or plan again with --overwrite to \
+         start anew with the files as they are"
+    )]
+    Changed {
+        /// The input.
+        file: String,
+        /// What changed.
+        change: String,
+    },
     /// A shard could not be made.
     #[error(transparent)]
     Shard(#[from] ShardError),

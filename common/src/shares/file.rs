@@ -122,11 +122,11 @@ pub(super) fn read(path: &Path) -> Result<(Head, Vec<Plan>), ShareFileError> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut input = BufReader::new(file);
-    let mut front = vec![0; OPENING];
-    read_exact(&mut input, &mut front)?;
-    if front[..8] != MAGIC {
+    if !is_one(path)? {
         return Err(ShareFileError::NotAPlan);
     }
+    let mut front = vec![0; OPENING];
+    read_exact(&mut input, &mut front)?;
     let version = u32::from_le_bytes([front[8], front[9], front[10], front[11]]);
     if version != VERSION {
         return Err(ShareFileError::OtherVersion { found: version });

@@ -291,6 +291,7 @@ impl Crew<'_> {
         let converted = RangeConverter::new(plan, sizes).convert(channel, rows, writer.target(), &options, watch);
         let done = match converted {
             Err(ConvertError::Input { .. }) => return Ok(Some(Again::Unread)),
+            Err(ConvertError::Changed { file, change }) => return Err(ShareError::Changed { file, change }),
             converted => converted?,
         };
         if !done.deferred.is_empty() {
