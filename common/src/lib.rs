@@ -18,6 +18,7 @@
 //! - [`teststand`]: the folders of a detector test stand, and the settings of its instrument as JSON
 //! - [`panics`]: panics that are an answer
 //! - [`roots`]: named storage places, which each machine of a cluster reaches by paths of its own
+//! - [`shares`]: a run as shares that a batch system hands out, without a coordinator
 //! - [`shard`]: the rows of one range as files of their own
 //! - [`stitch`]: shards into the arrays that they belong to
 //! - [`resources`]: what the machine has and how much of it is free
@@ -42,6 +43,7 @@ pub mod resources;
 pub mod roots;
 pub mod selection;
 pub mod shard;
+pub mod shares;
 pub mod status;
 pub mod stitch;
 pub mod teststand;

@@ -12,6 +12,8 @@ mod lan;
 mod oracle;
 mod outputs;
 mod process;
+#[cfg(target_os = "linux")]
+mod slurm;
 #[cfg(unix)]
 mod terminal;
 mod tools;
@@ -30,6 +32,8 @@ pub use lan::Lan;
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};
+#[cfg(target_os = "linux")]
+pub use slurm::Slurm;
 #[cfg(unix)]
 pub use terminal::{Terminal, lines};
 pub use tools::{

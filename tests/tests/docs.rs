@@ -305,6 +305,9 @@ fn the_options_of_the_help_are_those_of_the_page() {
         "convert",
         "batch",
         "tes-ana",
+        "plan",
+        "run-range",
+        "stitch",
         "inspect",
         "preview",
         "verify",
@@ -316,7 +319,7 @@ fn the_options_of_the_help_are_those_of_the_page() {
     ] {
         let mut documented = documented_options(&page, subcommand);
         let shown = shown_options(subcommand);
-        if subcommand == "batch" {
+        if ["batch", "plan"].contains(&subcommand) {
             // What it shares with the other one stands there.
             let own: BTreeSet<_> = documented.iter().map(|(name, _)| name.clone()).collect();
             let shared = documented_options(&page, "convert").into_iter();

@@ -40,6 +40,14 @@ impl Control {
         first
     }
 
+    /// Finish what is in hand, take nothing more; where something was asked already, that stays. Returns whether it was not.
+    pub fn drain(&self) -> bool {
+        let asked = &self.shared.asked;
+        let first = asked.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        self.shared.changed.notify_one();
+        first
+    }
+
     /// Asks to end at once.
     pub fn stop(&self) {
         self.shared.asked.store(2, Ordering::SeqCst);

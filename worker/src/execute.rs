@@ -78,12 +78,13 @@ impl Executor {
         let sizes = self.buffers(plan)?;
         let writer = ShardWriter::create(folder, plan.id, channel, name).map_err(|error| output(&error))?;
         lease.enter(Step::Converting);
+        let waited_for = [grant.rows];
         let options = RangeOptions {
             io: self.means.io,
             trust_size: job.trust_size(),
             settle: job.settle(),
             last_try: grant.terms.settled,
-            waited_for: grant.terms.settled,
+            waited_for: if grant.terms.settled { &waited_for } else { &[] },
             reading: match grant.terms {
                 Terms { give_up: true, .. } => Reading::GivenUp,
                 Terms {

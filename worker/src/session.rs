@@ -251,13 +251,7 @@ impl<'c> Session<'c> {
                 if ended == Ended::Stopped {
                     self.let_go(Some(link)).await;
                 }
-                link.send(from_worker::Message::Goodbye(v1::Goodbye {}));
-                // The stream ends once the message is on its way.
-                let (closed, _) = mpsc::unbounded_channel();
-                link.out = closed;
-                // What the coordinator says meanwhile is nobody's any more: were it taken for the end, the goodbye could stay here.
-                let is_open = async { while let Ok(Some(_)) = incoming.message().await {} };
-                let _ = tokio::time::timeout(Duration::from_secs(2), is_open).await;
+                link.say_goodbye(incoming).await;
                 return Broken::Over(Ok(ended));
             }
         }

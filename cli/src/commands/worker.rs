@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, io};
+use std::time::Duration;
+use std::{env, io, thread};
 
 use serde_json::json;
 use trc2npy_certs::{Folder, JoinToken, Role, is_of_use};
@@ -44,6 +45,9 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
             let config = judge(&options.address, options.join.as_ref(), &options.machine)?;
             let control = Control::new();
             obey_signals(&control);
+            if let Some(after) = options.drain_after {
+                drain_after(after, &control)?;
+            }
             work(&config, options.machine.nice, &control)
         }
     }
@@ -108,6 +112,20 @@ fn obey_signals(control: &Control) {
             log("giving back what is in hand");
         }
     });
+}
+
+/// Drains by itself, before somebody's time limit.
+fn drain_after(time: Duration, control: &Control) -> Result<(), Failure> {
+    let asked = control.clone();
+    // Ends with the program, which ends as soon as all is done.
+    let timer = move || {
+        thread::sleep(time);
+        if asked.drain() {
+            log("--drain-after: finishing what is in hand, taking nothing more");
+        }
+    };
+    thread::Builder::new().name("drain-after".to_owned()).spawn(timer)?;
+    Ok(())
 }
 
 /// Works until there is an end.

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Subcommand};
 use trc2npy_certs::JoinToken;
@@ -10,7 +11,7 @@ use trc2npy_common::units::Bytes;
 use trc2npy_proto::link::Address;
 
 use super::convert::{BadInputOptions, DisplayOptions, InputOptions, OutputOptions, SelectionOptions, ValueOptions};
-use super::parsers::{choice, job, share, threads, worker_memory, worker_name};
+use super::parsers::{choice, duration, job, share, threads, worker_memory, worker_name};
 use super::service::ServiceAction;
 
 /// The options of `coordinator`.
@@ -127,6 +128,10 @@ pub(crate) struct WorkerOptions {
 
     #[command(flatten)]
     pub(crate) machine: MachineOptions,
+
+    /// After this time finish what is in hand and end, as 55m: before a batch system's time limit
+    #[arg(long, value_name = "TIME", value_parser = duration, overrides_with = "drain_after")]
+    pub(crate) drain_after: Option<Duration>,
 
     #[command(subcommand)]
     pub(crate) action: Option<WorkerAction>,

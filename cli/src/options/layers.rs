@@ -22,7 +22,7 @@ use crate::screen;
 /// Looked for where the program is started.
 const DEFAULT_FILE: &str = "trc2npy.toml";
 /// What is asked of one call, not a setting to keep.
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 10] = [
     "help",
     "config",
     "print-config",
@@ -32,6 +32,7 @@ const ACTIONS: [&str; 9] = [
     "watch",
     "wait",
     "detach",
+    "plan",
 ];
 /// Options that are one choice: the layer that makes it leaves none to those below, also not with the other option.
 const ONE_CHOICE: [&str; 2] = ["samples", "time"];

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::screen;
 
 /// Options of `convert` that another subcommand has not: which, which, and why.
-const NOT_HERE: [(&str, &str, &str); 6] = [
+const NOT_HERE: [(&str, &str, &str); 8] = [
     ("batch", "--recursive", "it always descends, to every folder below"),
     (
         "batch",
@@ -29,6 +29,16 @@ const NOT_HERE: [(&str, &str, &str); 6] = [
         "submit",
         "--memory-limit",
         "each worker is started with its own (--memory)",
+    ),
+    (
+        "plan",
+        "--threads",
+        "each task is given its own number (run-range --threads)",
+    ),
+    (
+        "plan",
+        "--memory-limit",
+        "each task is given its own (run-range --memory-limit)",
     ),
     ("worker", "--threads", "it is called --cpus there"),
     ("worker", "--memory-limit", "it is called --memory there"),

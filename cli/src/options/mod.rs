@@ -12,10 +12,13 @@ mod layers;
 mod log;
 mod mistakes;
 mod parsers;
+mod plan;
 mod preview;
 mod report;
+mod run_range;
 mod service;
 mod shell;
+mod stitch;
 mod synth;
 mod talk;
 mod telemetry;
@@ -43,12 +46,15 @@ pub(crate) use doctor::DoctorOptions;
 pub(crate) use inspect::InspectOptions;
 pub(crate) use layers::{FINISH, Origin, Settled};
 pub(crate) use log::LogOptions;
+pub(crate) use plan::PlanOptions;
 pub(crate) use preview::{PictureFormat, PreviewOptions};
 pub(crate) use report::ReportOptions;
+pub(crate) use run_range::RunRangeOptions;
 pub(crate) use service::ServiceAction;
 #[cfg(windows)]
 pub(crate) use service::{InstallOptions, SERVICE_PASSWORD};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
+pub(crate) use stitch::StitchOptions;
 pub(crate) use synth::SynthOptions;
 pub(crate) use telemetry::TelemetryOptions;
 pub(crate) use tes_ana::TesAnaOptions;
@@ -105,6 +111,14 @@ enum Asked {
     Batch(Box<BatchOptions>),
     /// Convert a run of the detector test stand, as its analysis scripts expect it
     TesAna(Box<TesAnaOptions>),
+    /// Plan a conversion for a batch system (Slurm, Kubernetes): one file that its tasks work by
+    #[command(after_help = PLAN_AFTER)]
+    Plan(Box<PlanOptions>),
+    /// Make one share of a plan's rows: a task of a batch system; safe to repeat
+    #[command(after_help = RUN_RANGE_AFTER)]
+    RunRange(Box<RunRangeOptions>),
+    /// Put a plan's shares together: the arrays, byte for byte those of convert
+    Stitch(Box<StitchOptions>),
     /// Lead a lab's machines: take jobs, give their rows to workers, put the arrays together
     Coordinator(Box<CoordinatorOptions>),
     /// Work for a coordinator: convert what it leases
@@ -161,6 +175,24 @@ Examples:
   trc2npy submit data:run/r005 --out data:npy/r005 --baseline 2000 --watch
   trc2npy submit 'data:run/r*' --out 'data:npy/{run}' --coordinator pc1:7070 --insecure";
 
+const PLAN_AFTER: &str = "\
+Options can be set by the environment and trc2npy.toml as for convert. Given
+again, it keeps what was made for the same plan.
+
+Example:
+  trc2npy plan run/r005 --out npy/r005 --baseline 2000 -o r005.plan
+  trc2npy run-range r005.plan --index 0 --count 2
+  trc2npy run-range r005.plan --index 1 --count 2
+  trc2npy stitch r005.plan";
+
+const RUN_RANGE_AFTER: &str = "\
+Without --index and --count the task's own number and the number of tasks count:
+SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT of a Slurm array,
+JOB_COMPLETION_INDEX of a Kubernetes indexed job (with --count).
+
+Exit codes: 0 the share is made, bad rows or not (stitch says 3 for them),
+1 failed, 2 wrong usage, 130 interrupted.";
+
 const BATCH_AFTER: &str = "\
 Without --out the arrays of FOLDER/p06/r009 go to FOLDER-npy/p06/r009. With it,
 {run} stands for p06/r009; where it is missing, that comes behind.
@@ -172,7 +204,7 @@ Examples:
   trc2npy batch D:/lab --out 'E:/npy/{run}' --nice";
 
 /// The subcommands whose options can also come from the environment and from the file.
-const LAYERED: [&str; 3] = ["convert", "batch", "submit"];
+const LAYERED: [&str; 4] = ["convert", "batch", "submit", "plan"];
 
 /// The options of `demo`.
 #[derive(Args, Clone, Debug)]
@@ -195,6 +227,9 @@ pub(crate) enum Request {
     Coordinator(Box<CoordinatorOptions>),
     Worker(Box<WorkerOptions>),
     Submit(Box<SubmitOptions>, Settled),
+    Plan(Box<PlanOptions>, Settled),
+    RunRange(Box<RunRangeOptions>),
+    Stitch(Box<StitchOptions>),
     Jobs(ListOptions),
     Job(JobOptions),
     Cancel(OneJobOptions),
@@ -237,6 +272,9 @@ pub(crate) fn read(argv: &[OsString]) -> Result<(Request, TelemetryOptions), Fai
         Asked::Coordinator(options) => Request::Coordinator(options),
         Asked::Worker(options) => Request::Worker(options),
         Asked::Submit(options) => Request::Submit(options, settled),
+        Asked::Plan(options) => Request::Plan(options, settled),
+        Asked::RunRange(options) => Request::RunRange(options),
+        Asked::Stitch(options) => Request::Stitch(options),
         Asked::Jobs(options) => Request::Jobs(options),
         Asked::Job(options) => Request::Job(options),
         Asked::Cancel(options) => Request::Cancel(options),
@@ -301,12 +339,16 @@ pub(crate) fn command() -> Command {
         })
     });
     layered
+        // There -o is the plan.
+        .mut_subcommand("plan", |plan| plan.mut_arg("out", |out| out.short(None)))
         .mut_subcommand("batch", |batch| batch.mut_arg("out", |out| out.help(of_place)))
         .mut_subcommands(|subcommand| subcommand.mut_args(numbers))
 }
 
 /// The values' names that stand for numbers: one below zero is a wrong value, not an option that nobody knows.
-const NUMBERS: [&str; 9] = ["A:B", "BYTES", "ID", "LIST", "N", "SECONDS", "SHARE", "SIZE", "TIME"];
+const NUMBERS: [&str; 10] = [
+    "A:B", "BYTES", "I", "ID", "LIST", "N", "SECONDS", "SHARE", "SIZE", "TIME",
+];
 
 fn numbers(arg: Arg) -> Arg {
     let is_number = |names: &[Str]| names.iter().any(|name| NUMBERS.contains(&name.as_str()));

@@ -62,6 +62,7 @@ pub struct Assembly {
     plan: Arc<Plan>,
     portable: Plan,
     stitcher: Stitcher,
+    is_new: bool,
     watch: Arc<Watch>,
     /// Held for reading while bytes are written; never waited for with `state` in hand.
     targets: RwLock<Targets>,
@@ -151,15 +152,23 @@ impl Assembly {
         }
         let left = workspace.remove_job_folders(Some(folder));
         workspace.notes.extend(left);
+        let is_new = !workspace.job_folder(folder).exists();
         if reopened {
             // What is there of it may lie in shards alone: it is never withdrawn, nor refused for want of room that they
             // themselves take. Where there is really none, no rows are given out.
             workspace.create_job_folder(folder)?;
         } else {
-            let needed = workspace.needed() + shards_needed(&workspace, run.settings.sync_every);
+            let shards = shards_needed(&workspace, run.settings.sync_every);
+            let there = workspace.shards_allocated(folder);
+            let needed = (workspace.needed() + shards).saturating_sub(there);
             let room = workspace::have_room([(out, needed)].into_iter());
             if let Err(error) = room.and_then(|()| workspace.create_job_folder(folder)) {
-                workspace.withdraw();
+                // Shards that are there stay: somebody may still be making them.
+                if is_new {
+                    workspace.withdraw();
+                } else {
+                    workspace.release();
+                }
                 return Err(error);
             }
         }
@@ -179,6 +188,7 @@ impl Assembly {
                 plan: portable.id,
                 sharing: AtomicBool::new(fs::kind(out).is_ok_and(|kind| !kind.network)),
             },
+            is_new: is_new && workspace.committed.is_empty(),
             run,
             plan,
             portable,
@@ -213,6 +223,29 @@ impl Assembly {
     /// The output folder.
     pub fn out(&self) -> PathBuf {
         self.state().workspace.out.clone()
+    }
+
+    /// The name of the folder that has the run's state, and the one for shards in it.
+    pub fn state_name(&self) -> Option<String> {
+        let state = self.stitcher.job.parent()?.file_name()?;
+        state.to_str().map(str::to_owned)
+    }
+
+    /// Whether nothing of the run was there before: no rows, and no folder for its shards.
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Sentences for people about what was found when it was opened.
+    pub fn notes(&self) -> Vec<String> {
+        self.state().workspace.notes.clone()
+    }
+
+    /// Files that could not be read, of the rows that are committed.
+    pub fn unreadable(&self) -> u64 {
+        let state = self.state();
+        let committed = state.workspace.committed.values().flatten();
+        committed.map(|rows| rows.unreadable).sum()
     }
 
     /// Whether a file of the planned size counts as the planned one, whenever it was written.
@@ -389,6 +422,12 @@ impl Assembly {
         let left = state.workspace.remove_job_folders(None);
         state.workspace.release();
         left
+    }
+
+    /// Lets another process go on with the run: what is committed stays, and the folder for shards with all that is in it.
+    pub fn leave(self) {
+        self.close();
+        self.state().workspace.release();
     }
 
     /// Ends a run that was never asked to begin: nothing is left of it but what an earlier one had done.

@@ -120,7 +120,7 @@ fn half_of(sync_every: Bytes) -> Bytes {
     Bytes(sync_every.0 / 2)
 }
 
-fn wait(time: Duration, watch: &Watch, stop: &Stop) {
+pub(crate) fn wait(time: Duration, watch: &Watch, stop: &Stop) {
     let end = Instant::now() + time;
     while !stop.requested() && Instant::now() < end {
         watch.note_pace();
@@ -154,29 +154,14 @@ pub fn range_size(plan: &Plan, settings: &Settings, budget: &Budget) -> Bytes {
 fn open_tasks(workspace: &Workspace, plan: &Plan, size: Bytes) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (position, channel) in plan.channels.iter().enumerate() {
-        let mut next = 0;
-        let ranges = channel.ranges(size);
-        let committed = workspace.committed.get(&channel.channel).map_or(&[][..], Vec::as_slice);
-        let ends = committed
-            .iter()
-            .map(|rows| rows.rows)
-            .chain([RowRange::new(channel.rows, channel.rows)]);
-        for done in ends {
-            let open = RowRange::new(next, done.start.max(next));
-            let first = ranges.partition_point(|rows| rows.end <= open.start);
-            let parts = ranges[first..]
-                .iter()
-                .take_while(|rows| rows.start < open.end)
-                .map(|rows| rows.intersection(open))
-                .filter(|rows| !rows.is_empty());
-            tasks.extend(parts.map(|rows| Task {
-                channel: position,
-                rows,
-                young: false,
-                counted: false,
-            }));
-            next = next.max(done.end);
-        }
+        let committed = workspace.committed.get(&channel.channel).into_iter().flatten();
+        let open = channel.open_ranges(size, committed.map(|done| done.rows));
+        tasks.extend(open.into_iter().map(|rows| Task {
+            channel: position,
+            rows,
+            young: false,
+            counted: false,
+        }));
     }
     tasks
 }
@@ -279,15 +264,6 @@ impl Crew<'_> {
         reports: &mpsc::SyncSender<Report>,
     ) {
         let pulse = Pulse::new();
-        let options = |task: Task| RangeOptions {
-            io: self.settings.io,
-            trust_size: self.settings.trust_size,
-            settle: self.settings.settle,
-            last_try,
-            waited_for: task.young,
-            reading: Reading::MayFail,
-            pulse: &pulse,
-        };
         let mut converter = RangeConverter::new(self.plan, &self.budget.ample);
         let uncounted = Watch::heard_by(self.watch.listener().cloned());
         while !self.stop.requested() && !halt.load(Ordering::Relaxed) {
@@ -301,12 +277,22 @@ impl Crew<'_> {
             };
             converter.resize(sizes);
             let channel = &self.plan.channels[task.channel];
+            let waited_for = [task.rows];
+            let options = RangeOptions {
+                io: self.settings.io,
+                trust_size: self.settings.trust_size,
+                settle: self.settings.settle,
+                last_try,
+                waited_for: if task.young { &waited_for } else { &[] },
+                reading: Reading::MayFail,
+                pulse: &pulse,
+            };
             let began = Instant::now();
             let done = converter.convert(
                 channel,
                 task.rows,
                 &self.targets[task.channel],
-                &options(task),
+                &options,
                 if task.counted { &uncounted } else { self.watch },
             );
             let took = began.elapsed();

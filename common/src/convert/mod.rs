@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 pub use assembly::{Assembly, AssemblyJob, Landed, Opened};
 pub use budget::{BlockSizes, Budget, LEAST_MEMORY, MemoryShort};
 pub use error::ConvertError;
+pub(crate) use job::wait;
 pub use job::{range_size, unreadable_allowed};
 pub use pace::PacePoint;
 pub use range::{BadFile, RangeConverter, RangeDone, RangeOptions, Reading};
@@ -41,6 +42,7 @@ pub use synced::{Grown, SyncedRange};
 pub use target::Target;
 pub(crate) use target::prepare;
 pub use watch::{Phase, Progress, Pulse, Stop, Watch};
+pub use workspace::{Seen, seen, state_folder};
 
 use crate::channel::Channel;
 use crate::plan::{self, Element, Findings, Out, PlanProgress, PlanRequest, PlannedRun};
@@ -64,6 +66,11 @@ impl ConvertRun {
     /// The command that does this, in words; without options that do not decide about bytes.
     pub fn command(&self) -> Vec<String> {
         workspace::words(self)
+    }
+
+    /// Names the command by all of it that decides about bytes.
+    pub fn key(&self) -> String {
+        workspace::key(&self.request, &self.settings)
     }
 }
 

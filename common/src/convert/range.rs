@@ -54,8 +54,8 @@ pub struct RangeOptions<'p> {
     pub settle: Duration,
     /// Whether such a file is given up now instead of being reported in [`RangeDone::deferred`].
     pub last_try: bool,
-    /// Whether the rows are those of files that seemed to be still being written, and have been waited for.
-    pub waited_for: bool,
+    /// Rows of files that seemed to be still being written, and have been waited for.
+    pub waited_for: &'p [RowRange],
     /// What becomes of files that cannot be read.
     pub reading: Reading,
     /// Shows that the work goes on, and ends it.
@@ -233,6 +233,10 @@ impl<'p> RangeConverter<'p> {
         self.stamp = None;
         let mut tries = 0;
         let mut io = options.io;
+        let is_waited_for = |rows: RowRange| {
+            let mut waited_for = options.waited_for.iter();
+            waited_for.any(|waited| !waited.intersection(rows).is_empty())
+        };
         let (status, why) = loop {
             if options.reading == Reading::GivenUp {
                 break (Status::Quarantined, "its decoding ended the process".to_owned());
@@ -251,7 +255,7 @@ impl<'p> RangeConverter<'p> {
                     if young && !options.last_try {
                         done.deferred.push(job.rows);
                     }
-                    break if young || options.waited_for {
+                    break if young || is_waited_for(job.rows) {
                         (Status::StillWriting, why)
                     } else {
                         (status, why)

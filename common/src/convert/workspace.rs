@@ -2,6 +2,7 @@
 
 mod earlier;
 mod identity;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,7 +21,8 @@ use crate::npy;
 use crate::plan::{ChannelPlan, Plan, PlanRequest};
 use crate::units::Bytes;
 use earlier::Earlier;
-pub(super) use identity::words;
+pub(super) use identity::{key, words};
+pub use seen::{Seen, seen, state_folder};
 
 /// The folder's name inside the output folder.
 const FOLDER: &str = ".trc2npy";
@@ -40,10 +42,7 @@ pub(super) enum Stage {
 
 /// Whether the command has begun in this output folder.
 pub(super) fn is_begun(out: &Path, request: &PlanRequest, settings: &Settings) -> bool {
-    out.join(FOLDER)
-        .join(identity::key(request, settings))
-        .join(JOURNAL)
-        .exists()
+    out.join(FOLDER).join(key(request, settings)).join(JOURNAL).exists()
 }
 
 /// Whether there is anything of a conversion in this output folder, finished or not.
@@ -72,7 +71,7 @@ impl Workspace {
     pub(super) fn open(out: &Path, plan: Plan, run: &ConvertRun) -> Result<Self, ConvertError> {
         let ConvertRun { request, settings, .. } = run;
         let state = out.join(FOLDER);
-        let mine = state.join(identity::key(request, settings));
+        let mine = state.join(key(request, settings));
         if let Some(found) = Earlier::of_command(&state, &mine, &plan, settings)?
             && found.is_done(out, settings)
             && let Some(done) = found.resume(out, &plan, settings)?
@@ -221,6 +220,18 @@ impl Workspace {
     /// The folder of a job whose workers leave shards.
     pub(super) fn job_folder(&self, job: &str) -> PathBuf {
         self.folder.join(job)
+    }
+
+    /// Bytes that the shards of a job take on the disk already.
+    pub(super) fn shards_allocated(&self, job: &str) -> Bytes {
+        let channels = self.plan.channels.iter();
+        let folders = channels.map(|channel| self.job_folder(job).join(channel.channel.to_string()));
+        let files = folders
+            .filter_map(|folder| std::fs::read_dir(folder).ok())
+            .flatten()
+            .flatten();
+        let opened = files.filter_map(|entry| File::open(entry.path()).ok());
+        opened.filter_map(|file| fs::allocated(&file).ok()).sum()
     }
 
     /// Makes the folder of a job, with one for each channel.

@@ -31,7 +31,7 @@ mod request;
 mod search;
 mod survey;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod traces;
 mod walk;
 

@@ -27,6 +27,22 @@ impl ChannelPlan {
         cutter.ranges
     }
 
+    /// The same of the rows that are none of `done`, which are in order and do not overlap. A range ends where it would end
+    /// if nothing were done.
+    pub fn open_ranges(&self, target: Bytes, done: impl IntoIterator<Item = RowRange>) -> Vec<RowRange> {
+        let ranges = self.ranges(target);
+        let mut open = Vec::new();
+        let mut next = 0;
+        for done in done.into_iter().chain([RowRange::new(self.rows, self.rows)]) {
+            let gap = RowRange::new(next, done.start.max(next));
+            let first = ranges.partition_point(|rows| rows.end <= gap.start);
+            let parts = ranges[first..].iter().take_while(|rows| rows.start < gap.end);
+            open.extend(parts.map(|rows| rows.intersection(gap)).filter(|rows| !rows.is_empty()));
+            next = next.max(done.end);
+        }
+        open
+    }
+
     /// What the rows cost, in row order, with neighbours of about the same cost together: together they are all rows.
     pub fn stretches(&self) -> Vec<Stretch> {
         let mut stretches = Vec::new();
@@ -161,6 +177,20 @@ mod tests {
         // Missing events cost their NaN.
         assert_eq!(cut(&[(0, 1, 100), (5, 1, 100)], 6, 140), [(0, 2), (2, 5), (5, 6)]);
         assert_eq!(cut(&[], 5, 80), [(0, 2), (2, 4), (4, 5)]);
+    }
+
+    #[test]
+    fn what_is_done_is_in_no_range_and_moves_no_bound() {
+        let channel = channel_of(&[(0, 1, 100), (1, 1, 100), (2, 1, 100), (3, 1, 100), (4, 1, 100)], 5);
+        let open = |done: &[(u64, u64)]| {
+            let done = done.iter().map(|&(start, end)| RowRange::new(start, end));
+            let ranges = channel.open_ranges(Bytes(200), done).into_iter();
+            ranges.map(|range| (range.start, range.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(open(&[]), [(0, 2), (2, 4), (4, 5)]);
+        assert_eq!(open(&[(1, 3)]), [(0, 1), (3, 4), (4, 5)]);
+        assert_eq!(open(&[(0, 1), (4, 5)]), [(1, 2), (2, 4)]);
+        assert_eq!(open(&[(0, 5)]), []);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::model::{
 };
 
 /// A channel of 10 float32 samples a row and files of (first row, segments, size).
-pub(super) fn channel_of(files: &[(u64, u32, u64)], rows: u64) -> ChannelPlan {
+pub(crate) fn channel_of(files: &[(u64, u32, u64)], rows: u64) -> ChannelPlan {
     let mut table = FileTable::default();
     let mut layouts = Vec::new();
     for (i, &(first_row, segments, size)) in (0..).zip(files) {
@@ -53,7 +53,7 @@ pub(super) fn channel_of(files: &[(u64, u32, u64)], rows: u64) -> ChannelPlan {
 }
 
 /// A plan of that channel and another in one folder.
-pub(super) fn plan_of(files: &[(u64, u32, u64)], rows: u64) -> Plan {
+pub(crate) fn plan_of(files: &[(u64, u32, u64)], rows: u64) -> Plan {
     let first = channel_of(files, rows);
     let mut second = first.clone();
     second.channel = Channel::new('C', 3).unwrap();

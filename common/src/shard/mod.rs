@@ -4,12 +4,14 @@
 //! folder is gone is over.
 
 mod error;
+mod mark;
 mod name;
 mod record;
 mod sight;
 mod writer;
 
 pub use error::ShardError;
+pub use mark::Mark;
 pub use name::{BadLease, Lease, Part, ShardName, discard};
 pub use record::ShardRecord;
 pub(crate) use record::{Header, Headers};

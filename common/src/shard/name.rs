@@ -124,6 +124,16 @@ pub fn discard(job: &Path, name: &ShardName) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Whether a shard below `job` counts as made only once it is on the disk.
+///
+/// Over a network it must be: only the sync tells of bytes that the server could not take, and only then does another
+/// machine see them all. On a file system of this machine whoever lands the shard sees every byte at once, looks at each
+/// of them, and has the array synced before a row counts; then the shard goes, and most of it never needs to reach the
+/// disk. A power cut before that costs shards, whose rows are made again.
+pub(super) fn must_be_synced(job: &Path) -> bool {
+    !fs::kind(job).is_ok_and(|kind| kind.local)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

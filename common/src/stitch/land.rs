@@ -46,6 +46,41 @@ impl Stitcher {
         target: &Target,
         patience: Duration,
     ) -> Result<ShardRecord, StitchError> {
+        let (record, headers) = self.judged(channel, name, patience)?;
+        let range = &record.range;
+        let mut buffer = vec![0; Bytes(BLOCK).as_usize()];
+        let mut copy = |part, header, sum, to| {
+            let path = name.path(&self.job, part);
+            self.copy((&path, patience), header, sum, to, &mut buffer)
+        };
+        let data = (&target.data, target.data_path.as_path());
+        copy(Part::Data, &headers.data, range.data(), data)?;
+        let index = (&target.index, target.index_path.as_path());
+        copy(Part::Index, &headers.index, range.index(), index)?;
+        Ok(record)
+    }
+
+    /// Whether a shard of `channel` seems to be whole: its JSON is, and its files have their lengths. What they hold is not
+    /// looked at.
+    pub(crate) fn look(&self, channel: &ChannelPlan, name: &ShardName) -> Result<ShardRecord, StitchError> {
+        let (record, headers) = self.judged(channel, name, Duration::ZERO)?;
+        for (part, header) in [(Part::Data, &headers.data), (Part::Index, &headers.index)] {
+            open(
+                &name.path(&self.job, part),
+                Some(header.len() + header.payload),
+                Duration::ZERO,
+            )?;
+        }
+        Ok(record)
+    }
+
+    /// A shard's JSON, where it speaks of these rows, and the headers that belong to it.
+    fn judged(
+        &self,
+        channel: &ChannelPlan,
+        name: &ShardName,
+        patience: Duration,
+    ) -> Result<(ShardRecord, Headers), StitchError> {
         let record = self.record(name, patience)?;
         let headers = Headers::of(channel, name.rows);
         let range = &record.range;
@@ -67,16 +102,7 @@ impl Stitcher {
             let why = format!("verdicts on {judged} of {} rows", name.rows.len());
             return Err(StitchError::Damaged { path: json(), why });
         }
-        let mut buffer = vec![0; Bytes(BLOCK).as_usize()];
-        let mut copy = |part, header, sum, to| {
-            let path = name.path(&self.job, part);
-            self.copy((&path, patience), header, sum, to, &mut buffer)
-        };
-        let data = (&target.data, target.data_path.as_path());
-        copy(Part::Data, &headers.data, range.data(), data)?;
-        let index = (&target.index, target.index_path.as_path());
-        copy(Part::Index, &headers.index, range.index(), index)?;
-        Ok(record)
+        Ok((record, headers))
     }
 
     /// Reads and checks a shard's JSON.

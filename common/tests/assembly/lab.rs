@@ -204,7 +204,7 @@ pub(crate) fn options(pulse: &Pulse) -> RangeOptions<'_> {
         trust_size: false,
         settle: Duration::ZERO,
         last_try: true,
-        waited_for: false,
+        waited_for: &[],
         reading: Reading::MustSucceed,
         pulse,
     }

@@ -20,3 +20,25 @@ fn a_coordinator_and_two_workers_make_what_convert_makes() {
     drop(workers);
     drop(coordinator);
 }
+
+#[test]
+fn a_worker_with_little_time_ends_by_itself() {
+    let lab = Lab::new(&RunSpec::new(10, 1_000));
+    let _coordinator = lab.cluster.start_coordinator();
+    let worker = lab
+        .cluster
+        .worker("pc1")
+        .args(["--drain-after", "200ms"])
+        .start()
+        .wait();
+    worker.must_succeed().must_say(&[
+        "--drain-after: finishing what is in hand",
+        "ended: what was in hand is done",
+    ]);
+    lab.cluster
+        .worker("pc2")
+        .args(["--drain-after", "soon"])
+        .run()
+        .must_end_with(2)
+        .must_say(&["not a duration"]);
+}

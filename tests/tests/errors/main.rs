@@ -11,3 +11,4 @@ mod options;
 mod page;
 mod planning;
 mod preview;
+mod shares;

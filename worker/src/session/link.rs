@@ -1,16 +1,20 @@
 //! What is in hand, and the connection over which it is told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
-use tonic::Status;
+use tonic::{Status, Streaming};
 use trc2npy_coordinator_core::{Fault, JobId, Work};
 use trc2npy_proto::v1::{self, from_worker};
 use trc2npy_telemetry::Place;
 
 use crate::files::{Client, JobFiles};
 use crate::lease::Lease;
+
+/// How long a coordinator may take to hear a goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A lease of which the coordinator has not been told the end, or has not said that it knows.
 pub(super) struct InHand {
@@ -51,6 +55,17 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn send(&self, message: from_worker::Message) {
         self.send_of(message, None);
+    }
+
+    /// Says goodbye, and stays until the coordinator has ended its side: it has heard it then. What it sends meanwhile is
+    /// for nobody any more, and no reason to go: a worker whose goodbye is cut off would count as lost.
+    pub(super) async fn say_goodbye(&mut self, incoming: &mut Streaming<v1::ToWorker>) {
+        self.send(from_worker::Message::Goodbye(v1::Goodbye {}));
+        // The stream ends once the message is on its way.
+        let (closed, _) = mpsc::unbounded_channel();
+        self.out = closed;
+        let heard = async { while let Ok(Some(_)) = incoming.message().await {} };
+        let _ = tokio::time::timeout(GOODBYE, heard).await;
     }
 
     /// The same of a lease that has a place in a trace.

@@ -11,7 +11,7 @@ use crate::roots::is_elsewhere;
 
 /// Names a command by all that decides about its bytes: its inputs, its choices, and what the arrays are called. How a
 /// path is written does not matter, nor in which order inputs and channels are named where it changes nothing.
-pub(super) fn key(request: &PlanRequest, settings: &Settings) -> String {
+pub(in crate::convert) fn key(request: &PlanRequest, settings: &Settings) -> String {
     let mut inputs: Vec<PathBuf> = request.inputs.iter().map(|input| place(input)).collect();
     if !request.join {
         inputs.sort_unstable();
