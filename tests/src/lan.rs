@@ -65,9 +65,14 @@ impl Lan {
         format!("10.77.0.{}", machine + 1)
     }
 
+    /// A machine's namespace.
+    pub fn namespace(&self, machine: usize) -> PathBuf {
+        PathBuf::from("/run/netns").join(self.place(machine))
+    }
+
     /// A call on a machine.
     pub fn call(&self, machine: usize, subcommand: &str) -> Call {
-        let namespace = PathBuf::from("/run/netns").join(self.place(machine));
+        let namespace = self.namespace(machine);
         Call::launched_by("nsenter", &[format!("--net={}", namespace.display())], subcommand)
     }
 

@@ -9,6 +9,8 @@ mod disk;
 mod group;
 #[cfg(target_os = "linux")]
 mod lan;
+#[cfg(target_os = "linux")]
+mod moose;
 mod oracle;
 mod outputs;
 mod process;
@@ -29,6 +31,8 @@ pub use disk::{Disk, SmallDisk};
 pub use group::{Held, MemoryGroup};
 #[cfg(target_os = "linux")]
 pub use lan::Lan;
+#[cfg(target_os = "linux")]
+pub use moose::Moose;
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};
