@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use trc2npy_common::plan::Severity;
 use trc2npy_common::resources::Machine;
-use trc2npy_common::shares::{self, Begun, ShareError};
+use trc2npy_common::shares::{self, Begun, ShareError, Shares};
 
 use super::convert::Job;
 use super::dry_run;
@@ -43,6 +43,12 @@ pub(crate) fn run(options: &PlanOptions, settled: &Settled) -> Result<ExitCode, 
                 .to_owned(),
         ));
     };
+    if options.keep && path.exists() {
+        // One that cannot be used is told, not replaced.
+        Shares::open(path)?;
+        screen::tell(&format!("{}: is there, and stays as it is", path.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let begun = shares::begin(&job.run(), path)?;
     for run in &begun.runs {
         let warnings = run.findings.warnings().map(ToString::to_string);

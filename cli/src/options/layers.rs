@@ -22,7 +22,7 @@ use crate::screen;
 /// Looked for where the program is started.
 const DEFAULT_FILE: &str = "trc2npy.toml";
 /// What is asked of one call, not a setting to keep.
-const ACTIONS: [&str; 10] = [
+const ACTIONS: [&str; 11] = [
     "help",
     "config",
     "print-config",
@@ -33,6 +33,7 @@ const ACTIONS: [&str; 10] = [
     "wait",
     "detach",
     "plan",
+    "keep",
 ];
 /// Options that are one choice: the layer that makes it leaves none to those below, also not with the other option.
 const ONE_CHOICE: [&str; 2] = ["samples", "time"];

@@ -21,6 +21,10 @@ pub(crate) struct PlanOptions {
     #[arg(long, short = 'o', value_name = "FILE", help_heading = "Output")]
     pub(crate) plan: Option<PathBuf>,
 
+    /// Leave a plan that is there as it is: tasks that are started at the same time may all plan, and one of them does
+    #[arg(long, help_heading = "Output")]
+    pub(crate) keep: bool,
+
     #[command(flatten)]
     selection: SelectionOptions,
     #[command(flatten)]

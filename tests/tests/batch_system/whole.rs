@@ -1,5 +1,7 @@
 //! Tasks come in every way that a batch system has, and the arrays are those of `convert`.
 
+use std::fs;
+
 use trc2npy_synth::RunSpec;
 use trc2npy_tests::{must_equal, poll};
 
@@ -86,7 +88,7 @@ fn a_share_that_is_made_is_a_few_looks() {
         site.task(index, 3).run().must_succeed();
     }
     // The files of the run are not even there.
-    std::fs::rename(site.path("run"), site.path("away")).unwrap();
+    fs::rename(site.path("run"), site.path("away")).unwrap();
     site.task(1, 3)
         .run()
         .must_succeed()
@@ -102,8 +104,8 @@ fn a_share_that_is_made_is_a_few_looks() {
 #[test]
 fn several_runs_are_one_plan() {
     let site = Site::new(&RunSpec::new(300, 2_000));
-    std::fs::create_dir(site.path("all")).unwrap();
-    std::fs::rename(site.path("run"), site.path("all/r005")).unwrap();
+    fs::create_dir(site.path("all")).unwrap();
+    fs::rename(site.path("run"), site.path("all/r005")).unwrap();
     trc2npy_tests::write_run(&RunSpec::new(200, 1_000), &site.path("all/r006"));
     let inputs = [site.path("all/r005"), site.path("all/r006")];
     trc2npy_tests::Convert::new(&inputs, site.path("alone/{run}"))
@@ -155,7 +157,7 @@ fn files_that_are_still_written_are_waited_for_as_convert_does() {
     // Short for ever: one seems to be still being written, and one is from before.
     let cut = |file: &str, age: u64| {
         let path = site.path("run").join(file);
-        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
         file.set_len(900).unwrap();
         let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
         file.set_modified(then).unwrap();
@@ -195,4 +197,26 @@ fn a_stitch_that_was_killed_is_gone_on_with() {
     });
     must_equal(&site.out(), &reference);
     site.must_be_tidy();
+}
+
+/// Pods that are started together all plan first: also while the arrays are put together already.
+#[test]
+fn a_plan_that_is_there_is_kept() {
+    let site = Site::new(&RunSpec::new(20, 500));
+    site.plan(&["--keep"]).run().must_succeed();
+    let before = fs::read(site.path("run.plan")).unwrap();
+    let mut stitching = site.stitch(&["--wait"]).start();
+    poll("stitch to be at it", || {
+        let planned = site.plan(&[]).run();
+        (planned.status.code() == Some(1)).then_some(planned)
+    })
+    .must_say(&["is in use by "]);
+    let kept = site.plan(&["--keep"]).run();
+    kept.must_succeed();
+    assert!(kept.stdout.contains("is there, and stays as it is"), "{kept}");
+    assert_eq!(fs::read(site.path("run.plan")).unwrap(), before);
+    stitching.kill_now();
+    fs::write(site.path("run.plan"), "something else").unwrap();
+    site.plan(&["--keep"]).run().must_end_with(1);
+    assert_eq!(fs::read(site.path("run.plan")).unwrap(), b"something else");
 }

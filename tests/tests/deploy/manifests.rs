@@ -119,6 +119,10 @@ fn kubernetes_allows_what_kustomize_makes() {
             assert!(unknown.contains("cert-manager.io/v1"), "{unknown}");
         }
     };
+    let shares = fs::read_to_string(workspace().join("deploy/kubernetes/indexed-job.yaml")).unwrap();
+    // The image has no shell.
+    assert!(!shares.contains("\"sh\"") && !shares.contains("command:"), "{shares}");
+    judge("indexed-job", &shares);
     for name in WHOLE {
         match kustomized(name) {
             Some(text) => judge(name, &text),
