@@ -55,6 +55,9 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
         http,
         tell: Tell::new(screen::line),
     };
+    // A machine that sleeps leads nobody. Before the journal is open: what keeps it awake is another program, which for a moment
+    // holds all that is open here, and with it the lock of a coordinator that is killed in this moment.
+    let awake = Awake::keep("leads the machines that convert .trc files");
     let coordinator = Coordinator::start(config).map_err(failed)?;
     telemetry::measure(coordinator.metrics())?;
     let stop = coordinator.stopper();
@@ -73,8 +76,6 @@ fn lead(options: &CoordinatorOptions) -> Result<ExitCode, Failure> {
     for address in coordinator.pages() {
         log(&format!("status page on {scheme}://{address}/"));
     }
-    // A machine that sleeps leads nobody.
-    let awake = Awake::keep("leads the machines that convert .trc files");
     let ended = coordinator.wait();
     drop(awake);
     ended.map_err(failed)?;
