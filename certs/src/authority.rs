@@ -79,10 +79,10 @@ pub struct Authority {
 impl Authority {
     /// Makes a new one. `lab`: its name in certificates.
     pub fn create(path: &Path, lab: &str) -> Result<Self, CertsError> {
-        if half(path)?.is_none() {
+        if is_whole(path)? {
             return Err(CertsError::CaExists(path.to_owned()));
         }
-        if Folder::is_there(path) || path.join(CERT_FILE).exists() {
+        if path.join(CERT_FILE).exists() {
             return Err(CertsError::Holds {
                 path: path.to_owned(),
                 holds: "a machine's certificate".to_owned(),
@@ -103,7 +103,7 @@ impl Authority {
     /// Opens one that was made.
     pub fn open(path: &Path) -> Result<Self, CertsError> {
         let (key_path, cert_path) = (path.join(CA_KEY), path.join(CA_FILE));
-        if half(path)?.is_some() {
+        if !is_whole(path)? {
             return Err(CertsError::NoCa(path.to_owned()));
         }
         let key = fs::read_to_string(&key_path).map_err(CertsError::read(&key_path))?;
@@ -337,18 +337,18 @@ fn is_host(host: &str) -> bool {
     rustls::pki_types::DnsName::try_from(host).is_ok()
 }
 
-/// None where a folder holds both files of an authority, what is missing where it holds neither.
-fn half(path: &Path) -> Result<Option<()>, CertsError> {
+/// Whether a folder holds both files of an authority; an error where it holds one of them.
+fn is_whole(path: &Path) -> Result<bool, CertsError> {
     let half = |missing| CertsError::HalfCa {
         path: path.to_owned(),
         missing,
     };
     match (path.join(CA_KEY).exists(), path.join(CA_FILE).exists()) {
-        (true, true) => Ok(None),
-        (false, false) => Ok(Some(())),
+        (true, true) => Ok(true),
+        (false, false) => Ok(false),
         (true, false) => Err(half(CA_FILE)),
         // A machine's folder has its authority's certificate, and never the key.
-        (false, true) if path.join(CERT_FILE).exists() => Ok(Some(())),
+        (false, true) if path.join(CERT_FILE).exists() => Ok(false),
         (false, true) => Err(half(CA_KEY)),
     }
 }

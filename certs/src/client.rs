@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
 use rustls::version::TLS13;
@@ -24,8 +25,6 @@ const HTTP2: &[u8] = b"h2";
 pub struct Client {
     /// How it connects.
     pub config: Arc<ClientConfig>,
-    /// Who it is; none while it only joins.
-    pub identity: Option<Identity>,
 }
 
 impl Client {
@@ -42,10 +41,7 @@ impl Client {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Coordinators::new(Trusted::Roots(verifier))))
             .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&folder.key))));
-        Ok(Self {
-            config: finish(config),
-            identity: Some(folder.identity),
-        })
+        Ok(Self { config: finish(config) })
     }
 
     /// Has no certificate yet, and trusts whom the token trusts.
@@ -56,10 +52,7 @@ impl Client {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Coordinators::new(Trusted::Token(token.clone()))))
             .with_no_client_auth();
-        Self {
-            config: finish(config),
-            identity: None,
-        }
+        Self { config: finish(config) }
     }
 }
 
@@ -81,11 +74,17 @@ enum Trusted {
 
 /// Trusts coordinators: certificates that authorities have issued for this role. Another server of theirs is none.
 #[derive(Debug)]
-struct Coordinators(Trusted);
+struct Coordinators {
+    trusted: Trusted,
+    algorithms: WebPkiSupportedAlgorithms,
+}
 
 impl Coordinators {
-    const fn new(trusted: Trusted) -> Self {
-        Self(trusted)
+    fn new(trusted: Trusted) -> Self {
+        Self {
+            trusted,
+            algorithms: provider().signature_verification_algorithms,
+        }
     }
 }
 
@@ -110,7 +109,7 @@ impl ServerCertVerifier for Coordinators {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verifier = match &self.0 {
+        let verifier = match &self.trusted {
             Trusted::Roots(verifier) => Arc::clone(verifier),
             Trusted::Token(token) => by_token(token, intermediates)?,
         };
@@ -129,8 +128,7 @@ impl ServerCertVerifier for Coordinators {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -139,12 +137,11 @@ impl ServerCertVerifier for Coordinators {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 

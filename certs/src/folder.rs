@@ -115,13 +115,6 @@ impl Folder {
         Self::read(path)
     }
 
-    /// Whether all three files are there.
-    pub fn is_there(path: &Path) -> bool {
-        [CA_FILE, CERT_FILE, KEY_FILE]
-            .iter()
-            .all(|name| path.join(name).exists())
-    }
-
     /// Whether it can be used now, for this.
     pub fn check(&self, role: Role) -> Result<(), CertsError> {
         let (path, name) = (self.path.join(CERT_FILE), self.identity.name.clone());

@@ -134,9 +134,7 @@ impl Inbox {
             // Nobody may be waiting any more.
             let _ = reply.send(ask(owner));
         })));
-        answer
-            .await
-            .map_err(|_| Status::unavailable("the coordinator is shutting down"))
+        answer.await.map_err(|_| gone())
     }
 
     /// The same for a thread.
@@ -188,6 +186,11 @@ fn sum(view: &JobView, of: impl Fn(&ChannelView) -> Amount) -> Amount {
     let mut all = Amount::default();
     view.channels.iter().for_each(|channel| all += of(channel));
     all
+}
+
+/// What a caller is told whose question comes to an end with the coordinator.
+pub(crate) fn gone() -> Status {
+    Status::unavailable("the coordinator is shutting down")
 }
 
 /// What nothing else may touch.

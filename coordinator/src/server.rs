@@ -32,7 +32,7 @@ use trc2npy_telemetry::Tell;
 
 use crate::audit::Audit;
 use crate::guard::Guard;
-use crate::owner::Inbox;
+use crate::owner::{Inbox, gone};
 use crate::planner;
 pub(crate) use door::Caller;
 use door::Door;
@@ -140,9 +140,7 @@ async fn outlive<T: Send + 'static>(
         // Whoever asked may be gone.
         let _ = reply.send(call.await);
     });
-    answer
-        .await
-        .map_err(|_| Status::unavailable("the coordinator is shutting down"))?
+    answer.await.map_err(|_| gone())?
 }
 
 /// Who makes a call.

@@ -26,9 +26,7 @@ pub(crate) fn run(options: &BatchOptions, settled: &Settled, argv: &[OsString]) 
     options.comfort.give_way();
     let machine = Machine::detect();
     if options.display.print_config {
-        let rows = options::shown(settled, &machine);
-        screen::show(&screen::table(&["option", "value", "from"], rows))?;
-        return Ok(ExitCode::SUCCESS);
+        return options::print(settled, &machine);
     }
     if options.display.dry_run {
         let json = options.display.json || options.display.progress == ProgressStyle::Json;

@@ -28,11 +28,7 @@ pub(crate) fn run(options: &ConvertOptions, settled: &Settled, argv: &[OsString]
     options.comfort.give_way();
     let machine = Machine::detect();
     if options.display.print_config {
-        screen::show(&screen::table(
-            &["option", "value", "from"],
-            options::shown(settled, &machine),
-        ))?;
-        return Ok(ExitCode::SUCCESS);
+        return options::print(settled, &machine);
     }
     let job = Job::new(options, &machine)?;
     if options.display.dry_run {

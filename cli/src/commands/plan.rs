@@ -18,11 +18,7 @@ use crate::screen::{self, Talk, count, counted};
 pub(crate) fn run(options: &PlanOptions, settled: &Settled) -> Result<ExitCode, Failure> {
     let machine = Machine::detect();
     if options.display.print_config {
-        screen::show(&screen::table(
-            &["option", "value", "from"],
-            options::shown(settled, &machine),
-        ))?;
-        return Ok(ExitCode::SUCCESS);
+        return options::print(settled, &machine);
     }
     if options.input.inputs.is_empty() || options.output.out.is_none() {
         return Err(Failure::Options(

@@ -17,11 +17,7 @@ use crate::telemetry::SubmitTrace;
 /// Submits.
 pub(crate) fn run(options: &SubmitOptions, settled: &Settled) -> Result<ExitCode, Failure> {
     if options.display.print_config {
-        screen::show(&screen::table(
-            &["option", "value", "from"],
-            options::shown(settled, &Machine::detect()),
-        ))?;
-        return Ok(ExitCode::SUCCESS);
+        return options::print(settled, &Machine::detect());
     }
     if options.display.dry_run {
         return Err(Failure::Options(

@@ -42,7 +42,7 @@ pub(crate) fn run(options: &WorkerOptions) -> Result<ExitCode, Failure> {
         }
         Some(WorkerAction::Service(action)) => service::act(action),
         None => {
-            let config = judge(&options.address, options.join.as_ref(), &options.machine)?;
+            let config = judge(&options.address, options.join.token.as_ref(), &options.machine)?;
             let control = Control::new();
             obey_signals(&control);
             if let Some(after) = options.drain_after {

@@ -1,10 +1,14 @@
 //! What the machine decides where the user did not.
 
+use std::process::ExitCode;
+
 use trc2npy_common::convert::{Overwrite, Settings};
 use trc2npy_common::resources::{Machine, default_memory_limit};
 
 use super::ConvertOptions;
 use super::layers::Settled;
+use crate::failure::Failure;
+use crate::screen;
 
 /// One thread for each core that the process may use; hyper-threads share the caches that decoding lives on.
 pub(crate) fn threads(machine: &Machine) -> usize {
@@ -38,8 +42,14 @@ pub(crate) fn settings(options: &ConvertOptions, machine: &Machine) -> Settings 
     }
 }
 
-/// Name, value and origin of every setting, for `--print-config`.
-pub(crate) fn shown(settled: &Settled, machine: &Machine) -> Vec<Vec<String>> {
+/// Shows every setting and where it came from: `--print-config`.
+pub(crate) fn print(settled: &Settled, machine: &Machine) -> Result<ExitCode, Failure> {
+    screen::show(&screen::table(&["option", "value", "from"], shown(settled, machine)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Name, value and origin of every setting.
+fn shown(settled: &Settled, machine: &Machine) -> Vec<Vec<String>> {
     let by_machine = |name: &str| match name {
         "threads" => Some(threads(machine).to_string()),
         "memory-limit" => Some(default_memory_limit(machine).to_string()),

@@ -122,9 +122,8 @@ pub(crate) struct WorkerOptions {
     #[command(flatten)]
     pub(crate) address: CoordinatorAddress,
 
-    /// Fetch the certificate into --certs first, with a token of trc2npy certs join-token; not used where there is one
-    #[arg(long, value_name = "TOKEN", requires = "certs", help_heading = "Coordinator")]
-    pub(crate) join: Option<JoinToken>,
+    #[command(flatten)]
+    pub(crate) join: JoinOptions,
 
     #[command(flatten)]
     pub(crate) machine: MachineOptions,
@@ -135,6 +134,19 @@ pub(crate) struct WorkerOptions {
 
     #[command(subcommand)]
     pub(crate) action: Option<WorkerAction>,
+}
+
+/// How a worker gets its certificate.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct JoinOptions {
+    /// Fetch the certificate into --certs first, with a token of trc2npy certs join-token; not used where there is one
+    #[arg(
+        long = "join",
+        value_name = "TOKEN",
+        requires = "certs",
+        help_heading = "Coordinator"
+    )]
+    pub(crate) token: Option<JoinToken>,
 }
 
 /// What a worker may use of its machine.

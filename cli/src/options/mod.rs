@@ -33,7 +33,7 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcomman
 
 pub(crate) use batch::BatchOptions;
 pub(crate) use certs::{CertsAction, CertsOptions, InitOptions, IssueOptions, JoinTokenOptions, ShowOptions};
-pub(crate) use chosen::{settings, shown, threads};
+pub(crate) use chosen::{print, settings, threads};
 pub(crate) use cluster::{
     CoordinatorAction, CoordinatorAddress, CoordinatorOptions, DrainOptions, JobOptions, JournalAction, ListOptions,
     MachineOptions, OneJobOptions, Patience, SubmitOptions, TrustOptions, WorkerAction, WorkerOptions,

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Subcommand};
-use trc2npy_certs::JoinToken;
 
-use super::cluster::{CoordinatorAddress, MachineOptions};
+use super::cluster::{CoordinatorAddress, JoinOptions, MachineOptions};
 
 /// The environment variable that an account's password is taken from: what stands on a command line, others can see.
 #[cfg(windows)]
@@ -34,9 +33,8 @@ pub(crate) struct InstallOptions {
     #[command(flatten)]
     pub(crate) address: CoordinatorAddress,
 
-    /// Fetch the certificate into --certs first, with a token of trc2npy certs join-token; not used where there is one
-    #[arg(long, value_name = "TOKEN", requires = "certs", help_heading = "Coordinator")]
-    pub(crate) join: Option<JoinToken>,
+    #[command(flatten)]
+    pub(crate) join: JoinOptions,
 
     #[command(flatten)]
     pub(crate) machine: MachineOptions,
@@ -61,7 +59,7 @@ pub(crate) struct RunOptions {
 }
 
 /// Options of `install` that are not the worker's.
-const OWN: [&str; 2] = ["account", "join"];
+const OWN: [&str; 2] = ["account", "token"];
 /// Its value has a path behind a name.
 const ROOTS: &str = "roots";
 

@@ -18,7 +18,7 @@ use trc2npy_telemetry::TRACEPARENT;
 
 use super::{Caller, caller, outlive, start};
 use crate::audit::Audit;
-use crate::owner::Inbox;
+use crate::owner::{Inbox, gone};
 use crate::planner;
 
 /// How often a watched job is looked at; its end is told at once.
@@ -171,10 +171,6 @@ impl Jobs for Service {
             .await??;
         Ok(Response::new(ExplainReply { reasons }))
     }
-}
-
-fn gone() -> Status {
-    Status::unavailable("the coordinator is shutting down")
 }
 
 /// Whether nothing of it will change any more.

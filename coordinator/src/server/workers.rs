@@ -16,7 +16,7 @@ use trc2npy_proto::v1::{FromWorker, GetJobRequest, JobPart, ToWorker, from_worke
 
 use super::rates::{Bucket, Rate};
 use super::{caller, start};
-use crate::owner::{Inbox, Joining, Message, Refused};
+use crate::owner::{Inbox, Joining, Message, Refused, gone};
 
 /// A worker must say who it is within this time.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -66,7 +66,7 @@ impl Workers for Service {
                 Ok(Err(Refused::NameTaken(_))) if Instant::now() < patience => sleep(Duration::from_millis(100)).await,
                 Ok(Err(Refused::NameTaken(why))) => return Err(Status::already_exists(why)),
                 Ok(Err(Refused::Because(status))) => return Err(status),
-                Err(_) => return Err(Status::unavailable("the coordinator is shutting down")),
+                Err(_) => return Err(gone()),
             }
         };
         drop(out);

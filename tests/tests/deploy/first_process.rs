@@ -3,25 +3,51 @@
 
 use rustix::process::Signal;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Running, must_equal};
+use trc2npy_tests::{Ended, Running, must_equal};
 
 use crate::common::{Lab, alone, first_of, namespaces, signal};
 
-/// A worker that is number 1, is connected, and stands still.
-fn frozen_worker(lab: &Lab) -> (Running, rustix::process::Pid) {
-    let call = lab.cluster.as_worker(alone("worker"), "pod1", &lab.cluster.mapping());
-    let mut worker = call.start();
-    worker.says("connected to");
-    let process = first_of(&worker);
-    signal(process, Signal::STOP);
-    (worker, process)
+/// A worker that is number 1 and stands still, with rows in hand.
+struct Pod {
+    worker: Running,
+    process: rustix::process::Pid,
+    lab: Lab,
+    _coordinator: Running,
 }
 
-/// Submits, and waits until the coordinator has given rows to the worker that stands still.
-fn submit(lab: &Lab) {
-    let submit = lab.cluster.client("submit").args(["data:run", "--out", "data:npy"]);
-    submit.run().must_succeed();
-    lab.lease_is_given(&[]);
+impl Pod {
+    /// None where this machine makes no namespaces, which is told.
+    fn with_rows() -> Option<Self> {
+        if !namespaces() {
+            return None;
+        }
+        let lab = Lab::new(&RunSpec::new(60, 500));
+        let coordinator = lab.cluster.start_coordinator();
+        let call = lab.cluster.as_worker(alone("worker"), "pod1", &lab.cluster.mapping());
+        let mut worker = call.start();
+        worker.says("connected to");
+        let process = first_of(&worker);
+        signal(process, Signal::STOP);
+        let submit = lab.cluster.client("submit").args(["data:run", "--out", "data:npy"]);
+        submit.run().must_succeed();
+        lab.lease_is_given(&[]);
+        Some(Self {
+            worker,
+            process,
+            lab,
+            _coordinator: coordinator,
+        })
+    }
+
+    /// It is sent these, and ends; what is left of the job ends right.
+    fn ends_by(self, signals: &[Signal]) -> Ended {
+        for one in signals {
+            signal(self.process, *one);
+        }
+        let ended = self.worker.wait();
+        ends_right(&self.lab);
+        ended
+    }
 }
 
 /// The job is made by another worker, and is what `convert` makes.
@@ -35,59 +61,28 @@ fn ends_right(lab: &Lab) {
 
 #[test]
 fn the_signal_that_ends_a_pod_lets_a_worker_finish() {
-    if !namespaces() {
-        return;
-    }
-    let lab = Lab::new(&RunSpec::new(60, 500));
-    let coordinator = lab.cluster.start_coordinator();
-    let (worker, process) = frozen_worker(&lab);
-    submit(&lab);
-    signal(process, Signal::TERM);
-    signal(process, Signal::CONT);
-    let ended = worker.wait();
+    let Some(pod) = Pod::with_rows() else { return };
+    let ended = pod.ends_by(&[Signal::TERM, Signal::CONT]);
     ended.must_succeed().must_say(&[
         "finishing what is in hand, taking nothing more",
         "ended: what was in hand is done",
     ]);
-    ends_right(&lab);
-    drop(coordinator);
 }
 
 #[test]
 fn a_second_signal_gives_back_at_once() {
-    if !namespaces() {
-        return;
-    }
-    let lab = Lab::new(&RunSpec::new(60, 500));
-    let coordinator = lab.cluster.start_coordinator();
-    let (worker, process) = frozen_worker(&lab);
-    submit(&lab);
+    let Some(pod) = Pod::with_rows() else { return };
     // Two of the same kind would be one to a process that stands still.
-    signal(process, Signal::TERM);
-    signal(process, Signal::INT);
-    signal(process, Signal::CONT);
-    let ended = worker.wait();
+    let ended = pod.ends_by(&[Signal::TERM, Signal::INT, Signal::CONT]);
     ended
         .must_end_with(130)
         .must_say(&["giving back what is in hand", "ended: what was in hand is given back"]);
-    ends_right(&lab);
-    drop(coordinator);
 }
 
 #[test]
 fn the_end_of_the_grace_period_costs_no_row() {
-    if !namespaces() {
-        return;
-    }
-    let lab = Lab::new(&RunSpec::new(60, 500));
-    let coordinator = lab.cluster.start_coordinator();
-    let (worker, process) = frozen_worker(&lab);
-    submit(&lab);
-    signal(process, Signal::TERM);
-    signal(process, Signal::KILL);
-    drop(worker.wait());
-    ends_right(&lab);
-    drop(coordinator);
+    let Some(pod) = Pod::with_rows() else { return };
+    pod.ends_by(&[Signal::TERM, Signal::KILL]);
 }
 
 #[test]

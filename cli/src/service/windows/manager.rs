@@ -56,7 +56,7 @@ const WHOLE: ServiceAccess = ServiceAccess::QUERY_CONFIG
 pub(super) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
     let program = env::current_exe()?;
     refuse_drives(options, &program)?;
-    worker::judge(&options.address, options.join.as_ref(), &options.machine)?;
+    worker::judge(&options.address, options.join.token.as_ref(), &options.machine)?;
     let account = Account::read(options.account.as_deref());
     let password = password(&account)?;
     let info = ServiceInfo {
