@@ -89,7 +89,7 @@ impl Slurm {
              SlurmctldLogFile={at}/slurmctld.log\nSlurmdLogFile={at}/slurmd.%n.log\n\
              SwitchType=switch/none\nMpiDefault=none\nProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\n\
              JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none\n\
-             SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,bf_interval=1\n\
+             SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_interval=1\n\
              SelectType=select/cons_tres\nSelectTypeParameters=CR_Core\nReturnToService=2\n\
              SlurmdParameters=config_overrides\nKillWait=20\n\
              NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=4 RealMemory=4000\n\
@@ -149,6 +149,18 @@ impl Slurm {
             .split_whitespace()
             .find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
         found.unwrap_or_else(|| panic!("no {key} in {all}")).to_owned()
+    }
+
+    /// Lets a task begin again that is requeued, once it waits; Slurm would give its node two minutes to recover.
+    ///
+    /// Not within the second in which it ended: a node takes a task's credential of that very second for the old, revoked
+    /// one, and the task fails ("Job credential revoked").
+    pub fn begin_again(&self, task: &str) {
+        poll("the requeued task to wait", || {
+            let waits = self.of_job(task, "Restarts") == "1" && self.of_job(task, "JobState") == "PENDING";
+            waits.then_some(())
+        });
+        self.call("scontrol", &["update", &format!("jobid={task}"), "starttime=now+2"]);
     }
 
     /// Waits until no job is left that waits or runs.

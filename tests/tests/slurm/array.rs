@@ -31,14 +31,7 @@ fn an_array_of_eight_one_of_them_requeued_makes_what_convert_makes() {
     });
     let task = format!("{array}_{task}");
     slurm.call("scontrol", &["requeue", &task]);
-    assert_eq!(slurm.of_job(&task, "Restarts"), "1");
-    // Slurm would give a node two minutes to recover.
-    poll("the task to wait", || {
-        let state = slurm.of_job(&task, "JobState");
-        (state == "PENDING").then_some(())
-    });
-    slurm.call("scontrol", &["update", &format!("jobid={task}"), "starttime=now"]);
-
+    slurm.begin_again(&task);
     slurm.drained();
     let logs = logs(&lab.root(), "npy.");
     eprintln!("{logs}");
@@ -104,15 +97,12 @@ fn a_task_that_is_out_of_time_goes_on_as_the_same_task_later() {
     poll("a shard", || (!files(&out, ".made").is_empty()).then_some(()));
     // As Slurm does a minute before the time limit.
     slurm.call("scancel", &["--batch", "--signal=USR1", &task]);
-    poll("the task to wait again", || {
-        let waits = slurm.of_job(&task, "Restarts") == "1" && slurm.of_job(&task, "JobState") == "PENDING";
-        waits.then_some(())
-    });
+    poll("the task to be requeued", || (slurm.of_job(&task, "Restarts") == "1").then_some(()));
     assert!(
         files(&out, ".part").is_empty(),
         "a task that is asked to end leaves nothing unfinished"
     );
-    slurm.call("scontrol", &["update", &format!("jobid={task}"), "starttime=now"]);
+    slurm.begin_again(&task);
     slurm.drained();
     let said = logs(&lab.root(), "npy.");
     assert!(
