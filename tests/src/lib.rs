@@ -10,7 +10,7 @@ mod group;
 #[cfg(target_os = "linux")]
 mod lan;
 #[cfg(target_os = "linux")]
-mod moose;
+mod network_disk;
 mod oracle;
 mod outputs;
 mod process;
@@ -32,7 +32,7 @@ pub use group::{Held, MemoryGroup};
 #[cfg(target_os = "linux")]
 pub use lan::Lan;
 #[cfg(target_os = "linux")]
-pub use moose::Moose;
+pub use network_disk::{FileSystem, Gluster, Moose, NetworkDisk};
 pub use oracle::Oracle;
 pub use outputs::{Npy, Outputs, Record, difference, must_be_whole, must_equal, outputs};
 pub use process::{Ended, Running, poll, usable};

@@ -7,6 +7,7 @@ mod event;
 mod ids;
 mod job;
 mod lease;
+mod pace;
 mod placement;
 mod rows;
 mod scheduler;

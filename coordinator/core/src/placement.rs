@@ -6,9 +6,12 @@ use trc2npy_common::units::Bytes;
 
 use crate::event::Step;
 use crate::ids::Millis;
+use crate::pace::Pace;
 
 /// How long a lease should take: long against what its beginning and end cost, short against a night.
 const LEASE: Millis = Millis::seconds(15);
+/// Times as long as its worker has been watched a lease may take: what is known of a moment's work is no ground for more.
+const GROWTH: u64 = 8;
 /// Of a worker of which nothing has come yet.
 const FIRST: Bytes = Bytes::mib(16);
 /// Of a lease, and of the room on its disk with which a worker is given anything.
@@ -22,8 +25,8 @@ pub(crate) const SILENT: Millis = Millis::seconds(15);
 /// What decides about the size of a lease.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sizing {
-    /// Of the worker in one lease, bytes a second.
-    pub(crate) speed: Option<Bytes>,
+    /// Of the worker.
+    pub(crate) pace: Pace,
     /// What the job's owner wants.
     pub(crate) asked: Option<Bytes>,
     /// Of the job, in nobody's hands.
@@ -36,14 +39,18 @@ pub(crate) struct Sizing {
     pub(crate) room: Bytes,
 }
 
-/// Bytes that a lease should have: 15 s of work, but toward the end no more than half of what the worker will have done of
-/// the rest when all of it is done.
+/// Bytes that a lease should have: 15 s of work as far as the worker's speed is known, but toward the end no more than half
+/// of what it will have done of the rest when all of it is done.
 pub(crate) fn target(sizing: &Sizing) -> Bytes {
     if let Some(asked) = sizing.asked {
         return Bytes(asked.0.clamp(1, MOST.0));
     }
-    let by_speed = sizing.speed.map_or(FIRST.0, |speed| moved(speed, LEASE).0);
-    let by_rest = match sizing.speed {
+    let speed = sizing.pace.speed();
+    let by_speed = speed.map_or(FIRST.0, |speed| {
+        let grown = Millis(sizing.pace.watched().0.saturating_mul(GROWTH)).min(LEASE);
+        moved(speed, grown).max(moved(speed, LEASE).min(FIRST)).0
+    });
+    let by_rest = match speed {
         Some(speed) if sizing.rate >= speed => {
             let share = u128::from(sizing.remaining.0) * u128::from(speed.0) / (2 * u128::from(sizing.rate.0));
             u64::try_from(share).unwrap_or(u64::MAX)
@@ -167,13 +174,6 @@ pub(crate) fn better_left(bytes: Bytes, speed: Option<Bytes>, unfinished: Bytes,
     lasts(bytes, speed) > lasts(unfinished, fleet.rate) + lasts(bytes, fleet.fastest) + Millis::seconds(1)
 }
 
-/// The mean of speeds, the newest weighing most.
-pub(crate) fn speed(before: Option<Bytes>, bytes: Bytes, took: Millis) -> Bytes {
-    let newest = u128::from(bytes.0) * 1000 / u128::from(took.0.max(1));
-    let mean = before.map_or(newest, |before| (u128::from(before.0) * 7 + newest * 3) / 10);
-    Bytes(u64::try_from(mean).unwrap_or(u64::MAX).max(1))
-}
-
 fn lasts(bytes: Bytes, speed: Bytes) -> Millis {
     let time = u128::from(bytes.0) * 1000 / u128::from(speed.0.max(1));
     Millis(u64::try_from(time).unwrap_or(u64::MAX))
@@ -188,10 +188,18 @@ fn moved(speed: Bytes, time: Millis) -> Bytes {
 mod tests {
     use super::*;
 
+    /// Of a worker that did so much in the time.
+    fn pace(bytes: Bytes, took: Millis) -> Pace {
+        let mut pace = Pace::default();
+        pace.note(bytes, took);
+        pace
+    }
+
     #[test]
     fn a_lease_is_fifteen_seconds_of_work_within_bounds() {
+        let long = Millis::seconds(10);
         let sizing = Sizing {
-            speed: Some(Bytes::mib(10)),
+            pace: pace(Bytes::mib(100), long),
             asked: None,
             remaining: Bytes::gib(1000),
             slots: 10,
@@ -200,24 +208,30 @@ mod tests {
         };
         let cases = [
             (sizing, Bytes::mib(150)),
-            (Sizing { speed: None, ..sizing }, Bytes::mib(16)),
             (
                 Sizing {
-                    speed: Some(Bytes(1)),
+                    pace: Pace::default(),
+                    ..sizing
+                },
+                Bytes::mib(16),
+            ),
+            (
+                Sizing {
+                    pace: pace(Bytes(10), long),
                     ..sizing
                 },
                 Bytes::mib(1),
             ),
             (
                 Sizing {
-                    speed: Some(Bytes::gib(1)),
+                    pace: pace(Bytes::gib(10), long),
                     ..sizing
                 },
                 Bytes::gib(4),
             ),
             (
                 Sizing {
-                    speed: Some(Bytes(u64::MAX)),
+                    pace: pace(Bytes(u64::MAX), long),
                     ..sizing
                 },
                 Bytes::gib(4),
@@ -277,6 +291,27 @@ mod tests {
             ),
         ];
         for (sizing, expected) in cases {
+            assert_eq!(target(&sizing), expected, "{sizing:?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_grows_with_what_is_known_of_its_worker() {
+        let cases = [
+            // 800 ms, then 15 s of work.
+            (Bytes::mib(16), Millis(100), Bytes::mib(128)),
+            (Bytes::mib(320), Millis(2000), Bytes::mib(2400)),
+            // Slow, and watched for 10 ms: no less than a worker of which nothing is known, but for no more than 15 s.
+            (Bytes::mib(1), Millis(10), Bytes::mib(16)),
+            (Bytes(10_240), Millis(10), Bytes(15_360_000)),
+        ];
+        for (bytes, took, expected) in cases {
+            let sizing = Sizing {
+                pace: pace(bytes, took),
+                remaining: Bytes::gib(1000),
+                room: Bytes(u64::MAX),
+                ..Sizing::default()
+            };
             assert_eq!(target(&sizing), expected, "{sizing:?}");
         }
     }
@@ -449,14 +484,5 @@ mod tests {
         assert!(!pays(12_000));
         assert!(pays(12_001));
         assert!(!second_pays(Millis(1000), Millis(u64::MAX), Bytes(u64::MAX), Bytes(0)));
-    }
-
-    #[test]
-    fn speed_follows_the_newest() {
-        assert_eq!(speed(None, Bytes(3000), Millis::seconds(3)), Bytes(1000));
-        assert_eq!(speed(Some(Bytes(1000)), Bytes(6000), Millis::seconds(3)), Bytes(1300));
-        assert_eq!(speed(None, Bytes(5), Millis(0)), Bytes(5000));
-        assert_eq!(speed(None, Bytes(0), Millis(7)), Bytes(1));
-        assert!(speed(Some(Bytes(u64::MAX)), Bytes(u64::MAX), Millis(0)).0 > u64::MAX / 2);
     }
 }

@@ -8,6 +8,7 @@ use trc2npy_common::units::Bytes;
 
 use crate::event::{Beat, Hello};
 use crate::ids::{LeaseId, Millis, SessionId};
+use crate::pace::Pace;
 use crate::placement::{self, Condition};
 
 /// Shards of it in succession that were not what their checksums say, before it gets no more leases.
@@ -44,8 +45,8 @@ pub(crate) struct Worker {
     pub(crate) bytes: Bytes,
     /// Delivered shards of which it waits for word.
     pub(crate) unsettled: u64,
-    /// In one lease, bytes a second.
-    pub(crate) speed: Option<Bytes>,
+    /// In one lease.
+    pub(crate) pace: Pace,
     /// What its delivered leases cost.
     pub(crate) delivered: Bytes,
     /// It gets nothing before.
@@ -75,7 +76,7 @@ impl Worker {
             allowed: 0,
             bytes: Bytes(0),
             unsettled: 0,
-            speed: None,
+            pace: Pace::default(),
             delivered: Bytes(0),
             rests_until: Millis(0),
             rests_why: String::new(),
@@ -128,7 +129,7 @@ impl Worker {
     /// Its place, where it has a slot to spare; what passes with time alone is not looked at.
     pub(crate) fn place(&self, session: SessionId) -> Option<Rank> {
         let able = !self.is_draining() && !self.memory_pressure && self.leases.len() < self.slots as usize;
-        able.then_some((Reverse(self.speed.unwrap_or_default().0), session))
+        able.then_some((Reverse(self.pace.speed().unwrap_or_default().0), session))
     }
 
     /// Leaves it alone for a while.

@@ -97,7 +97,9 @@ fn a_task_that_is_out_of_time_goes_on_as_the_same_task_later() {
     poll("a shard", || (!files(&out, ".made").is_empty()).then_some(()));
     // As Slurm does a minute before the time limit.
     slurm.call("scancel", &["--batch", "--signal=USR1", &task]);
-    poll("the task to be requeued", || (slurm.of_job(&task, "Restarts") == "1").then_some(()));
+    poll("the task to be requeued", || {
+        (slurm.of_job(&task, "Restarts") == "1").then_some(())
+    });
     assert!(
         files(&out, ".part").is_empty(),
         "a task that is asked to end leaves nothing unfinished"

@@ -8,7 +8,6 @@ use crate::event::{Found, Shard, Work};
 use crate::ids::{ChannelIndex, JobId, LeaseId, SessionId};
 use crate::job::Phase;
 use crate::lease::Lease;
-use crate::placement;
 use crate::rows::{Hands, Landing, Pieces};
 use crate::worker::OUTPUT_REST;
 
@@ -128,7 +127,7 @@ impl Core {
     fn note_work(&mut self, lease: &Lease, work: Work) {
         let Some(session) = lease.session() else { return };
         if let Some(worker) = self.workers.get_mut(&session) {
-            worker.speed = Some(placement::speed(worker.speed, lease.bytes, work.took));
+            worker.pace.note(lease.bytes, work.took);
             worker.delivered += lease.bytes;
         }
         self.refresh(session);

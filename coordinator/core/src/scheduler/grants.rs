@@ -93,7 +93,7 @@ impl Core {
                 };
                 let fleet = self.fleet(*id, index, rows);
                 let sizing = Sizing {
-                    speed: worker.speed,
+                    pace: worker.pace,
                     rate: fleet.rate,
                     asked: job.lease_bytes,
                     remaining: job.remaining(),
@@ -103,7 +103,7 @@ impl Core {
                 let end = channel.cost.cut(rows, placement::target(&sizing));
                 let rows = RowRange::new(rows.start, end);
                 let bytes = channel.cost.bytes(rows);
-                if bytes > room || placement::better_left(bytes, worker.speed, job.unfinished(), fleet) {
+                if bytes > room || placement::better_left(bytes, worker.pace.speed(), job.unfinished(), fleet) {
                     continue;
                 }
                 return Some(Choice {
@@ -142,7 +142,7 @@ impl Core {
         for (&session, worker) in &self.workers {
             let obstacle = placement::obstacle(&worker.condition(now));
             let takes = matches!(obstacle, None | Some(Obstacle::Busy)) && !stalls(worker);
-            if let Some(speed) = worker.speed
+            if let Some(speed) = worker.pace.speed()
                 && takes
                 && job.suits(session, worker, now)
                 && worker.sees(roots)
@@ -187,7 +187,7 @@ impl Core {
             return false;
         };
         let fleet = self.fleet(lease.job, lease.channel, lease.rows);
-        let speed = worker.speed.or_else(|| job.speed());
+        let speed = worker.pace.speed().or_else(|| job.speed());
         speed.is_some_and(|speed| placement::second_pays(self.now(), lease.end, lease.bytes, speed))
             && !placement::better_left(lease.bytes, speed, job.unfinished(), fleet)
     }
@@ -262,7 +262,7 @@ impl Core {
             terms: choice.terms,
         };
         let mut lease = Lease::begun(&grant, session, worker.name.clone(), bytes, now);
-        lease.look_ahead(now, worker.speed, (job.read, job.cost));
+        lease.look_ahead(now, worker.pace.speed(), (job.read, job.cost));
         self.effects.push(Effect::Grant { session, grant });
         self.add_lease(id, lease);
     }

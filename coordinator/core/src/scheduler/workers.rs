@@ -110,7 +110,7 @@ impl Core {
         self.slots = self.slots - u64::from(worker.slots) + u64::from(beat.slots);
         worker.take_beat(beat);
         worker.heard = now;
-        let speed = worker.speed;
+        let speed = worker.pace.speed();
         for progress in &beat.progress {
             let Some(lease) = self.leases.get_mut(&progress.lease) else {
                 continue;

@@ -151,7 +151,7 @@ impl Core {
             roots: worker.roots.iter().cloned().collect(),
             slots: worker.slots,
             leases: worker.leases.len() as u64,
-            speed: worker.speed,
+            speed: worker.pace.speed(),
             delivered: worker.delivered,
             disk_free: worker.disk_free,
             draining: worker.is_draining(),

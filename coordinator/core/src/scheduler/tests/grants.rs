@@ -123,8 +123,12 @@ fn leases_grow_with_speed_and_shrink_toward_the_end() {
         next = grant;
         sizes.push(next.rows.len());
     }
-    assert_eq!(sizes[0], 300, "15 s of 20 MiB/s");
-    assert!(sizes.is_sorted_by(|before, after| before >= after), "{sizes:?}");
+    assert_eq!(
+        sizes[..2],
+        [128, 300],
+        "8 times what it was watched for, then 15 s of 20 MiB/s"
+    );
+    assert!(sizes[1..].is_sorted_by(|before, after| before >= after), "{sizes:?}");
     assert_eq!(sizes.last(), Some(&1));
 }
 
