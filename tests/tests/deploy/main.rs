@@ -12,6 +12,7 @@ mod compose;
 mod first_process;
 mod health;
 mod image;
+mod indexed;
 mod manifests;
 mod pods;
 mod secrets;
