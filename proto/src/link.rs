@@ -65,7 +65,9 @@ impl FromStr for Address {
         };
         let port = port.map_or(Ok(DEFAULT_PORT), |port| port.parse().map_err(|_| bad()))?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
-        if host.is_empty() || !host.chars().all(plain) {
+        // A number alone is meant as a port; the system would take it for 0.0.27.158.
+        let is_number = host.chars().all(|c| c.is_ascii_digit());
+        if is_number || !host.chars().all(plain) {
             return Err(bad());
         }
         Ok(Self {
@@ -305,6 +307,8 @@ mod tests {
         for text in [
             "",
             ":7070",
+            "7070",
+            "7070:7070",
             "pc1:",
             "pc1:port",
             "pc1:70000",
