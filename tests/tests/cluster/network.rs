@@ -98,16 +98,15 @@ fn cut_cables_and_lost_directions_change_no_byte() {
     // By machine: nothing reaches the coordinator from it, nothing reaches it from the coordinator.
     let mut silent = [[false; 2]; MACHINES];
     let mut disturbances = 0;
-    let seconds = std::env::var("TRC2NPY_NETWORK_SECONDS").map_or(SHORT, |seconds| seconds.parse().unwrap());
-    let least = LEAST * seconds / SHORT;
+    let asked = std::env::var("TRC2NPY_NETWORK_SECONDS").ok();
+    let seconds = asked.as_ref().map_or(SHORT, |seconds| seconds.parse().unwrap());
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut jobs = 1;
     while Instant::now() < end {
         if site.is_done(jobs) {
-            if disturbances >= least {
+            if asked.is_none() && disturbances >= LEAST {
                 break;
             }
-            // It was over before anything had happened.
             jobs += 1;
             site.submit(jobs);
         }
@@ -126,8 +125,8 @@ fn cut_cables_and_lost_directions_change_no_byte() {
         disturbances += 1;
         std::thread::sleep(Duration::from_millis(random.u64(200..800)));
     }
-    eprintln!("{disturbances} disturbances");
-    assert!(disturbances >= least, "only {disturbances} disturbances");
+    eprintln!("{disturbances} disturbances, {jobs} jobs");
+    assert!(disturbances >= LEAST, "only {disturbances} disturbances");
     for (machine, [out, back]) in silent.into_iter().enumerate() {
         lan.plug(machine, true);
         for (is_silent, from, to) in [(out, machine, 0), (back, 0, machine)] {
