@@ -18,10 +18,12 @@ out=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")
 plan=$out.plan
 
 trc2npy plan "$input" --out "$out" -o "$plan" "$@" >&2
-array=$(sbatch --parsable --array="0-$((shares - 1))" --output="$out.%A_%a.log" "$here/array.sbatch" "$plan" "$shares")
+# In a pattern of sbatch a % begins something.
+log=${out//%/%%}
+array=$(sbatch --parsable --array="0-$((shares - 1))" --output="$log.%A_%a.log" "$here/array.sbatch" "$plan" "$shares")
 # The name of a cluster may stand behind the number.
 array=${array%%;*}
 # Where a task fails for good, the job would wait for ever: it is cancelled instead, and says so in squeue.
-stitch=$(sbatch --parsable --dependency="afterok:$array" --kill-on-invalid-dep=yes --output="$out.stitch.%j.log" \
-    "$here/stitch.sbatch" "$plan")
+stitch=$(sbatch --parsable --dependency="afterok:$array" --kill-on-invalid-dep=yes --output="$log.stitch.%j.log" \
+    "$here/stitch.sbatch" "$plan") || { scancel "$array"; exit 1; }
 printf '%s %s\n' "$array" "${stitch%%;*}"

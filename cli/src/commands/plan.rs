@@ -1,18 +1,24 @@
 //! `plan`: what `convert` would do, written down for a batch system's tasks.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::json;
+use trc2npy_common::convert::ConvertRun;
 use trc2npy_common::plan::Severity;
 use trc2npy_common::resources::Machine;
-use trc2npy_common::shares::{self, Begun, ShareError, Shares};
+use trc2npy_common::shares::{self, Begun, ShareError};
 
 use super::convert::Job;
 use super::dry_run;
 use crate::failure::Failure;
 use crate::options::{self, PlanOptions, ProgressStyle, Settled};
 use crate::screen::{self, Talk, count, counted};
+
+/// Between two looks at what another process plans.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Plans, takes the output folders, and writes the plan file.
 pub(crate) fn run(options: &PlanOptions, settled: &Settled) -> Result<ExitCode, Failure> {
@@ -39,13 +45,10 @@ pub(crate) fn run(options: &PlanOptions, settled: &Settled) -> Result<ExitCode, 
                 .to_owned(),
         ));
     };
-    if options.keep && path.exists() {
-        // One that cannot be used is told, not replaced.
-        Shares::open(path)?;
+    let Some(begun) = begin(&job.run(), path, options.keep)? else {
         screen::tell(&format!("{}: is there, and stays as it is", path.display()))?;
         return Ok(ExitCode::SUCCESS);
-    }
-    let begun = shares::begin(&job.run(), path)?;
+    };
     for run in &begun.runs {
         let warnings = run.findings.warnings().map(ToString::to_string);
         for warning in warnings.chain(run.notes.iter().cloned()) {
@@ -61,9 +64,32 @@ pub(crate) fn run(options: &PlanOptions, settled: &Settled) -> Result<ExitCode, 
     if as_json {
         screen::show_json(&record(&begun))?;
     } else {
-        screen::tell(&told(&begun, &path.display().to_string()))?;
+        screen::tell(&told(&begun, &screen::quoted(&path.to_string_lossy())))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Plans; nothing where a plan that is there is to be kept. Several that begin at once are one plan then: one makes it, and
+/// the others wait for it.
+fn begin(run: &ConvertRun, path: &Path, keep: bool) -> Result<Option<Begun>, ShareError> {
+    let mut told = false;
+    loop {
+        if keep && path.exists() {
+            // One that cannot be used is told, not replaced.
+            shares::keep(run, path)?;
+            return Ok(None);
+        }
+        match shares::begin(run, path) {
+            Err(error) if keep && error.is_in_use() => {
+                if !told {
+                    screen::remark(&format!("{error}; waiting"));
+                    told = true;
+                }
+                std::thread::sleep(LOOK);
+            }
+            begun => return begun.map(Some),
+        }
+    }
 }
 
 fn told(begun: &Begun, plan: &str) -> String {

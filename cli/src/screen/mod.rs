@@ -18,7 +18,8 @@ pub(crate) use fit::{fitted_facts, fitted_table, prose, width};
 pub(crate) use progress::{Display, Event};
 pub(crate) use start::Start;
 pub(crate) use text::{
-    clock_time, command_line, count, counted, date, facts, indented, moment, paragraph, python_text, si, table, wrapped,
+    clock_time, command_line, count, counted, date, facts, indented, moment, paragraph, python_text, quoted, si, table,
+    wrapped,
 };
 
 use std::io::{self, Write as _};

@@ -116,7 +116,8 @@ pub(crate) fn command_line(argv: &[OsString]) -> String {
         .join(" ")
 }
 
-fn quoted(word: &str) -> String {
+/// A word as it can be pasted into a command line.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c) || (cfg!(windows) && c == '\\');
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -28,6 +28,8 @@ pub use seen::{Seen, seen, state_folder};
 const FOLDER: &str = ".trc2npy";
 const PLAN: &str = "plan.bin";
 const JOURNAL: &str = "journal";
+/// Ends the name of a folder that is being removed.
+const GONE: &str = "gone";
 
 /// How far an earlier run of the same command came.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -94,7 +96,8 @@ impl Workspace {
         }
         earlier::refuse_impossible(out, &plan, settings)?;
         earlier::clear_the_way(&state, &mine, out, &plan, settings, &own)?;
-        remove_folder(&mine)?;
+        // Tasks of a batch system may be writing into it.
+        remove_at_once(&mine)?;
         create_folder(&mine)?;
         for folder in [out, &state] {
             sync_folder(folder)?;
@@ -364,7 +367,7 @@ fn remove_folder(path: &Path) -> Result<(), StorageError> {
 /// late finds no folder instead of half of one.
 fn remove_at_once(path: &Path) -> Result<(), StorageError> {
     let mut aside = path.as_os_str().to_owned();
-    aside.push(".gone");
+    aside.push(format!(".{GONE}"));
     let aside = PathBuf::from(aside);
     remove_folder(&aside)?;
     // Windows keeps a folder's name while one of its files is open.

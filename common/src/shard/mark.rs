@@ -12,6 +12,11 @@ use crate::channel::Channel;
 use crate::fs::{self, StorageError};
 use crate::units::RowRange;
 
+/// Begins the name of the folder for the shards of a batch system's tasks; the command's key follows.
+pub(crate) const SHARES: &str = "shares-";
+/// Ends the name of a mark.
+pub(crate) const MADE: &str = "made";
+
 /// Rows of a channel that a mark can be left for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -46,13 +51,13 @@ impl Mark {
     }
 
     fn path(self, job: &Path) -> PathBuf {
-        job.join(format!("{self}.made"))
+        job.join(format!("{self}.{MADE}"))
     }
 
     /// Says that the shard of this lease holds the rows; it is whole already. `maker`: the machine that has made it.
     pub fn leave(self, job: &Path, lease: Lease, maker: &str) -> Result<(), StorageError> {
         let path = self.path(job);
-        let unnamed = job.join(format!("{self}.made.{lease}.part"));
+        let unnamed = job.join(format!("{self}.{MADE}.{lease}.part"));
         let text = format!("{lease} {}\n", maker.replace(char::is_control, ""));
         // It is worth as much as what it names.
         let synced = must_be_synced(job);

@@ -12,6 +12,7 @@ mod writer;
 
 pub use error::ShardError;
 pub use mark::Mark;
+pub(crate) use mark::{MADE, SHARES};
 pub use name::{BadLease, Lease, Part, ShardName, discard};
 pub use record::ShardRecord;
 pub(crate) use record::{Header, Headers};

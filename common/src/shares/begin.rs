@@ -7,12 +7,12 @@ use std::time::Instant;
 use super::error::ShareError;
 use super::file::{self, Head, RunHead};
 use super::pieces::{costs, piece_size, sensible};
-use super::site::{Anchor, HOPELESS, anchors, place_of, roots, token_of, tops};
+use super::site::{Anchor, HOPELESS, Shares, anchors, place_of, roots, token_of, tops};
 use crate::convert::{Assembly, AssemblyJob, Budget, ConvertError, ConvertRun, Opened, Watch};
 use crate::fs;
 use crate::plan::{self, Findings, Out, Plan, PlanProgress, PlannedRun};
 use crate::roots::{RootError, Roots};
-use crate::shard::TOKEN;
+use crate::shard::{SHARES, TOKEN};
 use crate::units::{Bytes, RowRange};
 
 /// A plan file that was written.
@@ -119,6 +119,32 @@ pub fn begin(run: &ConvertRun, path: &Path) -> Result<Begun, ShareError> {
     })
 }
 
+/// The folder for the shards of a command's runs.
+fn folder_of(run: &ConvertRun) -> String {
+    format!("{SHARES}{}", run.key())
+}
+
+/// Whether the plan file that is there is of this command: of the same inputs, output folder and options. What has become of
+/// the files since is for the tasks to see.
+pub fn keep(run: &ConvertRun, path: &Path) -> Result<(), ShareError> {
+    let shares = Shares::open(path)?;
+    let folder = folder_of(run);
+    let mut differs = shares.runs.iter().any(|planned| planned.folder != folder);
+    let out = run.out.text();
+    // Where it names several, the inputs that were compared decide which.
+    if !out.contains('{') {
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        differs |= shares
+            .runs
+            .iter()
+            .any(|planned| whole(&planned.out) != whole(Path::new(out)));
+    }
+    if differs {
+        return Err(ShareError::OtherPlan { path: path.to_owned() });
+    }
+    Ok(())
+}
+
 /// An older plan is replaced, nothing else is.
 fn refuse_to_replace(path: &Path) -> Result<(), ShareError> {
     let is_ours = path.is_file() && file::is_one(path).unwrap_or(false);
@@ -169,7 +195,7 @@ impl Taken {
         size: Bytes,
         planning: std::time::Duration,
     ) -> Result<Self, ShareError> {
-        let folder = format!("shares-{}", run.key());
+        let folder = folder_of(run);
         let job = |run: &ConvertRun| {
             let job = AssemblyJob {
                 run: ConvertRun {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::file::ShareFileError;
 use crate::convert::ConvertError;
-use crate::fs::StorageError;
+use crate::fs::{LockError, StorageError};
 use crate::plan::PlanError;
 use crate::shard::ShardError;
 
@@ -32,6 +32,16 @@ pub enum ShareError {
         /// What is there.
         path: PathBuf,
     },
+    /// A plan that was to be kept is another command's.
+    #[error(
+        "{}: is a plan of other inputs, another --out or other options than are asked for now; plan into another file, or \
+         without --keep to replace it",
+        path.display()
+    )]
+    OtherPlan {
+        /// The plan file.
+        path: PathBuf,
+    },
     /// What the plan speaks of cannot be named relative to a folder that all of it lies in.
     #[error(
         "{}: cannot be written into a plan that other machines read: its name is not one that every system can open, or not \
@@ -45,7 +55,8 @@ pub enum ShareError {
     /// Nothing of what was planned is here.
     #[error(
         "{}: nothing that was planned is where this plan says ({}): see that this machine has the storage mounted where it \
-         was when it was planned, or in the same place beside the plan",
+         was when it was planned, or in the same place beside the plan; where it has, another command has taken the folder: \
+         plan again",
         plan.display(), looked.join("; ")
     )]
     Elsewhere {
@@ -105,6 +116,11 @@ impl From<StorageError> for ShareError {
 }
 
 impl ShareError {
+    /// Whether another process has the output folder, and may be done with it soon.
+    pub const fn is_in_use(&self) -> bool {
+        matches!(self, Self::Convert(ConvertError::Lock(LockError::Held { .. })))
+    }
+
     /// 2 where the command must be given differently, 1 elsewhere.
     pub fn exit_code(&self) -> u8 {
         match self {

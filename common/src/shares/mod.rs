@@ -16,7 +16,7 @@ mod pieces;
 mod site;
 mod work;
 
-pub use begin::{Begun, BegunRun, begin};
+pub use begin::{Begun, BegunRun, begin, keep};
 pub use error::ShareError;
 pub use file::ShareFileError;
 pub use gather::{Gather, Gathered, Missing};

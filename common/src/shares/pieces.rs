@@ -72,6 +72,8 @@ impl Share {
             (twice_the_middle * u128::from(self.count))
                 .checked_div(2 * total)
                 .unwrap_or_default()
+                // One that costs nothing, at the very end.
+                .min(u128::from(self.count) - 1)
         });
         let owner: Vec<u128> = owner.collect();
         let from = |index: u64| owner.partition_point(|&owner| owner < u128::from(index));
@@ -137,6 +139,13 @@ mod tests {
         let channel = channel_of(&[(0, 1, 100), (3, 2, 600)], 5);
         let pieces = [(0, 1), (1, 3), (2, 4), (3, 5)].map(|(start, end)| RowRange::new(start, end));
         assert_eq!(costs(&channel, &pieces), [100, 80, 340, 600].map(Bytes));
+    }
+
+    #[test]
+    fn pieces_that_cost_nothing_are_in_a_share_too() {
+        let costs = [0, 3, 0].map(Bytes);
+        assert_eq!(Share::new(0, 1).unwrap().of(&costs), 0..3);
+        assert_eq!(Share::new(1, 2).unwrap().of(&costs), 1..3);
     }
 
     proptest! {

@@ -124,7 +124,15 @@ impl Shares {
             made: Mutex::new(worked),
             unreadable: self.runs.iter().map(|_| AtomicU64::new(0)).collect(),
         };
+        let made_some = !tasks.is_empty();
         crew.work_and_settle(tasks, watch)?;
+        if made_some {
+            // What was made for a plan that was replaced meanwhile is gone with it, which must not pass for success.
+            let mut runs: Vec<usize> = pieces.iter().map(|piece| piece.run).collect();
+            runs.dedup();
+            runs.into_iter()
+                .try_for_each(|run| self.runs[run].standing(&self.name).map(drop))?;
+        }
         watch.enter(Phase::Done);
         Ok(crew.made.into_inner().unwrap_or_else(PoisonError::into_inner))
     }

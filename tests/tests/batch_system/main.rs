@@ -8,4 +8,5 @@ mod common;
 mod faults;
 mod places;
 mod refusals;
+mod replaced;
 mod whole;

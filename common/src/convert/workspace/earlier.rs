@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{FOLDER, JOURNAL, PLAN, Resumed, arrays, lengths, remove_folder};
+use super::{FOLDER, GONE, JOURNAL, PLAN, Resumed, arrays, lengths, remove_at_once};
 use crate::channel::Channel;
 use crate::convert::error::ConvertError;
 use crate::convert::journal::{self, Journal, Record};
 use crate::convert::settings::{Overwrite, Settings};
 use crate::fs::{self, StorageError};
 use crate::plan::{self, Made, Plan, PlanFileError};
+use crate::shard::{MADE, SHARES};
 use crate::units::RowRange;
 
 /// An unfinished or finished conversion as found on the disk.
@@ -205,8 +206,21 @@ impl Earlier {
     fn is_of_no_use(&self) -> bool {
         let done = |record: &Record| matches!(record, Record::Done { .. });
         let row = |record: &Record| matches!(record, Record::Committed(_));
-        self.records.iter().any(done) || !self.records.iter().any(row) || self.records.last() == Some(&Record::Hopeless)
+        let made = || self.records.iter().any(row) || holds_shares(&self.folder);
+        self.records.iter().any(done) || self.records.last() == Some(&Record::Hopeless) || !made()
     }
+}
+
+/// Whether tasks of a batch system have made rows that no array has yet: hours of many machines, maybe.
+fn holds_shares(state: &Path) -> bool {
+    let below = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let shares = below(state).filter(|entry| entry.file_name().to_string_lossy().starts_with(SHARES));
+    let mut channels = shares.flat_map(|shares| below(&shares.path()));
+    channels.any(|channel| below(&channel.path()).any(|entry| has_ending(&entry.path(), MADE)))
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found == ending)
 }
 
 fn is_there(out: &Path, (name, bytes): &Final) -> bool {
@@ -220,7 +234,7 @@ fn folders(state: &Path) -> Result<Vec<PathBuf>, StorageError> {
         listing => listing.map_err(|source| StorageError::new("list", state, source))?,
     };
     let paths = listing.flatten().map(|entry| entry.path());
-    let mut folders: Vec<PathBuf> = paths.filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = paths.filter(|path| path.is_dir() && !has_ending(path, GONE)).collect();
     folders.sort_unstable();
     Ok(folders)
 }
@@ -272,7 +286,7 @@ pub(super) fn clear_the_way(
         }
     }
     for folder in others {
-        remove_folder(&folder)?;
+        remove_at_once(&folder)?;
     }
     Ok(())
 }
