@@ -1,4 +1,4 @@
-# What tests/run and tests/windows share: the environment of the tests, stages with their times, what the tests'
+# What tests/run, tests/windows and tests/machine share: the environment of the tests, stages with their times, what the tests'
 # runners counted, Python with numpy, tools and the Debian package. To be sourced at the workspace's root.
 # shellcheck shell=bash
 
