@@ -1,5 +1,5 @@
-# What tests/run and tests/windows share: the environment of the tests, stages with their times, what the tests'
-# runners counted, Python with numpy. To be sourced at the workspace's root.
+# What tests/run, tests/windows and tests/machine share: the environment of the tests, stages with their times, what the tests'
+# runners counted, Python with numpy, tools and the Debian package. To be sourced at the workspace's root.
 # shellcheck shell=bash
 
 # The end-to-end tests and this script must mean the same folder, whatever the caller's CARGO_TARGET_DIR is.
@@ -67,6 +67,22 @@ make_python() {
         fail "$base cannot make a virtual environment: please install its venv module (Debian, Ubuntu: apt install python3-venv)"
     "$TRC2NPY_PYTHON" -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
     have_python || fail "numpy was installed into $target/venv and cannot be loaded"
+}
+
+# A tool of cargo, built once, unoptimised: it runs for a second.
+tool() {
+    case $("$target/tools/bin/$1" --version 2>/dev/null) in *"$2") return ;; esac
+    cargo install --quiet --locked --debug --root "$target/tools" --target-dir "$target/tools/build" "$1@$2"
+    rm -rf "$target/tools/build"
+}
+
+# The Debian package of the release binary. It is the same whoever makes it: the version in the lock is the one that is used.
+DEB=3.8.0
+make_deb() {
+    tool cargo-deb "$DEB"
+    rm -rf "$target/debian"
+    CARGO_TARGET_DIR="$target" CARGO_DEB="$target/tools/bin/cargo-deb" deploy/debian/build
+    TRC2NPY_DEB=$(echo "$target"/debian/*.deb)
 }
 
 # The last lines of all: the times and the counts.

@@ -11,19 +11,20 @@ use std::path::{Path, PathBuf};
 struct Names {
     limit: &'static str,
     usage: &'static str,
-    /// The line of `memory.stat` that counts file cache that can be dropped, descendants included.
-    inactive_file: &'static str,
+    /// The lines of `memory.stat` that count file cache, descendants included. All of it can be dropped: what was read
+    /// twice (active) too, which nothing drops before the group is full, however long a worker waits for that.
+    cache: [&'static str; 2],
 }
 
 const V1: Names = Names {
     limit: "memory.limit_in_bytes",
     usage: "memory.usage_in_bytes",
-    inactive_file: "total_inactive_file",
+    cache: ["total_inactive_file", "total_active_file"],
 };
 const V2: Names = Names {
     limit: "memory.max",
     usage: "memory.current",
-    inactive_file: "inactive_file",
+    cache: ["inactive_file", "active_file"],
 };
 
 /// The groups that limit this process: its own and all above, of each hierarchy that has memory in it.
@@ -83,16 +84,13 @@ fn limit(text: &str) -> Option<u64> {
 }
 
 fn used(usage: u64, stat: &str, names: &Names) -> u64 {
-    let droppable = stat
+    let droppable: u64 = stat
         .lines()
-        .find_map(|line| {
-            line.strip_prefix(names.inactive_file)?
-                .strip_prefix(' ')?
-                .trim()
-                .parse()
-                .ok()
+        .filter_map(|line| {
+            let (name, bytes) = line.split_once(' ')?;
+            names.cache.contains(&name).then(|| bytes.trim().parse::<u64>().ok())?
         })
-        .unwrap_or(0);
+        .sum();
     usage.saturating_sub(droppable)
 }
 
@@ -205,8 +203,9 @@ mod tests {
         assert_eq!(limit("max\n"), None);
         assert_eq!(limit("1073741824\n"), Some(1 << 30));
         assert_eq!(limit("9223372036854771712\n"), Some(9_223_372_036_854_771_712));
-        assert_eq!(used(1000, "anon 5\ninactive_file 300\nactive_file 7\n", &V2), 700);
-        assert_eq!(used(1000, "inactive_file 300\ntotal_inactive_file 400\n", &V1), 600);
+        assert_eq!(used(1000, "anon 5\ninactive_file 300\nactive_file 200\n", &V2), 500);
+        let v1 = "inactive_file 300\nactive_file 1\ntotal_inactive_file 400\ntotal_active_file 250\n";
+        assert_eq!(used(1000, v1, &V1), 350);
         assert_eq!(used(100, "inactive_file 300\n", &V2), 0);
         assert_eq!(used(100, "", &V2), 100);
     }
