@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use rustix::process::Signal;
 use trc2npy_synth::RunSpec;
-use trc2npy_tests::{Convert, must_equal, poll};
+use trc2npy_tests::{Convert, must_equal};
 
 use crate::common::Site;
 
@@ -33,6 +32,9 @@ fn what_was_made_for_another_plan_is_not_thrown_away_unasked() {
 #[test]
 #[cfg(unix)] // Stops and goes on.
 fn a_task_whose_plan_is_replaced_does_not_pass_for_done() {
+    use rustix::process::Signal;
+    use trc2npy_tests::poll;
+
     let site = Site::new(&RunSpec::new(2_000, 500));
     let reference = site.reference(&["--baseline", "100"], 0);
     site.plan(&[]).run().must_succeed();
