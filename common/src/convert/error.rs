@@ -238,6 +238,11 @@ impl ConvertError {
         )
     }
 
+    /// Whether a file was there and this process had no right to read it.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, Self::Input { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether it is about this run's inputs, so that other runs of the same call can still be converted.
     pub(super) const fn is_of_one_run(&self) -> bool {
         self.is_hopeless() || matches!(self, Self::Changed { .. } | Self::Unreadable { .. })

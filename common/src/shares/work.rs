@@ -298,7 +298,8 @@ impl Crew<'_> {
         };
         let converted = RangeConverter::new(plan, sizes).convert(channel, rows, writer.target(), &options, watch);
         let done = match converted {
-            Err(ConvertError::Input { .. }) => return Ok(Some(Again::Unread)),
+            // A right that this node's account lacks says nothing of the file: another one may have it, or get it.
+            Err(error @ ConvertError::Input { .. }) if !error.is_denied() => return Ok(Some(Again::Unread)),
             Err(ConvertError::Changed { file, change }) => return Err(ShareError::Changed { file, change }),
             converted => converted?,
         };

@@ -138,3 +138,39 @@ fn a_full_disk_is_an_error_and_costs_nothing_that_is_made() {
     site.stitch(&[]).run().must_succeed();
     must_equal(&disk.out(), &reference);
 }
+
+/// Another node's account may have the right that this one lacks: no bad rows are made of it, which nobody would make again.
+#[test]
+#[cfg(unix)]
+fn a_task_that_may_not_read_a_file_fails_and_can_be_given_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use trc2npy_tests::{Call, usable};
+
+    // Root, without the right to read everything.
+    let caps = "-dac_override,-dac_read_search";
+    let as_others = ["--bounding-set", caps, "--inh-caps", caps];
+    if !usable("setpriv", as_others.iter().chain(&["true"])) {
+        eprintln!("left out: no setpriv by which a right could be taken away");
+        return;
+    }
+    let site = Site::new(&RunSpec::new(40, 500));
+    let reference = site.reference(&[], 0);
+    site.plan(&["--range-size", "8kB"]).run().must_succeed();
+    let file = site.path("run/C1--Trace--00017.trc");
+    let task = || {
+        let call = Call::launched_by("setpriv", &as_others, "run-range");
+        call.args([site.path("run.plan")])
+            .args(["--index", "0", "--count", "1"])
+            .run()
+    };
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    task()
+        .must_end_with(1)
+        .must_say(&["C1--Trace--00017.trc: could not be read", "may read"]);
+    site.stitch(&[]).run().must_end_with(1).must_say(&["are not made"]);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    task().must_succeed();
+    site.stitch(&[]).run().must_succeed();
+    must_equal(&site.out(), &reference);
+}
