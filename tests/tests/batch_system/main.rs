@@ -1,7 +1,6 @@
 //! `plan`, `run-range` and `stitch`: a run as tasks of a batch system, over shared storage and without a coordinator.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "clippy knows tests by their attribute, and their helpers have none"
 )]
 
