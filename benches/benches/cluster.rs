@@ -7,7 +7,6 @@
 //! `--in`: on the file system of this folder instead of in memory.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::ops::ControlFlow;
@@ -17,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use trc2npy_benches::pairs::Pairs;
-use trc2npy_benches::{Failure, folder_in_memory, must, release_binary};
+use trc2npy_benches::{Arguments, Failure, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
 
 const BASELINE: &str = "500";
@@ -29,21 +28,15 @@ const IDLE_FOR: Duration = Duration::from_secs(20);
 const WORKS: [(&str, u64, usize, f64); 2] = [("large", 8, 50_000_000, 2.1), ("small", 200_000, 2_502, 1.3)];
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let after = |name: &str| {
-        let at = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(at + 1)
-    };
-    let pairs: usize = after("--pairs").map_or(Ok(5), |text| text.parse())?;
-    let folder = match after("--in") {
+    let arguments = Arguments::new();
+    let pairs = arguments.value("--pairs", 5)?;
+    let folder = match arguments.text("--in")? {
         Some(folder) => tempfile::tempdir_in(folder)?,
         None => folder_in_memory()?,
     };
     let names = ["large", "small", "one", "idle"];
-    let all = !names
-        .iter()
-        .any(|name| arguments.iter().any(|argument| argument == name));
-    let asked = |name: &str| all || arguments.iter().any(|argument| argument == name);
+    let all = !names.iter().any(|name| arguments.has(name));
+    let asked = |name: &str| all || arguments.has(name);
     let bench = Bench::new(folder)?;
     for (name, files, samples, mark) in WORKS {
         if asked(name) {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use trc2npy_benches::pairs::Pairs;
-use trc2npy_benches::{Failure, bare, folder_in_memory, must, release_binary};
+use trc2npy_benches::{Arguments, Failure, bare, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
 
 const THREADS: &str = "2";
@@ -59,8 +59,8 @@ const WORKS: [Work; 3] = [
 ];
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    if let [first, folder, out, baseline, threads] = &arguments[..]
+    let arguments = Arguments::new();
+    if let [first, folder, out, baseline, threads] = arguments.words()
         && first == "--bare"
     {
         return Ok(bare::convert(
@@ -70,11 +70,8 @@ fn main() -> Result<(), Failure> {
             threads.parse()?,
         )?);
     }
-    let pairs = match arguments.iter().position(|argument| argument == "--pairs") {
-        Some(at) => arguments.get(at + 1).ok_or("--pairs wants a number")?.parse()?,
-        None => 11,
-    };
-    let asked = |name: &str| arguments.iter().any(|argument| argument == name);
+    let pairs = arguments.value("--pairs", 11)?;
+    let asked = |name: &str| arguments.has(name);
     let names = ["memory"].into_iter().chain(WORKS.iter().map(|work| work.name));
     let all = !names.into_iter().any(asked);
     let folder = folder_in_memory()?;

@@ -11,8 +11,8 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use trc2npy_benches::folder_in_memory;
 use trc2npy_benches::pairs::Pairs;
+use trc2npy_benches::{Arguments, folder_in_memory};
 use trc2npy_common::plan::{PlanProgress, PlanRequest, plan};
 use trc2npy_synth::TraceFile;
 
@@ -22,15 +22,13 @@ const CHANNELS: u64 = 4;
 const THREADS: usize = 2;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| argument != "--bench")
-        .collect();
+    let arguments = Arguments::new();
     let names = arguments
+        .words()
         .iter()
         .find_map(|argument| argument.parse().ok())
         .unwrap_or(1_000_000_u64);
-    let distinct = arguments.iter().any(|argument| argument == "--distinct");
+    let distinct = arguments.has("--distinct");
     let dir = folder_in_memory()?;
     let run = dir.path().join("r005");
     write_names(&run, dir.path(), names, distinct)?;

@@ -8,7 +8,6 @@
 //! On Linux, with strace; FOLDER lies on XFS or Btrfs, such as one in a file in memory.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use std::env;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use tempfile::TempDir;
-use trc2npy_benches::{Failure, folder_in_memory, must, release_binary};
+use trc2npy_benches::{Arguments, Failure, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
 
 const SHARDS: usize = 64;
@@ -26,13 +25,9 @@ const SAMPLES: usize = 200_000;
 const MARK: f64 = 0.02;
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let after = |name: &str| {
-        let at = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(at + 1)
-    };
-    let rounds: usize = after("--rounds").map_or(Ok(5), |text| text.parse())?;
-    let Some(place) = after("--in") else {
+    let arguments = Arguments::new();
+    let rounds: usize = arguments.value("--rounds", 5)?;
+    let Some(place) = arguments.text("--in")? else {
         // So that all benchmarks can be run at once.
         println!("left out: no --in FOLDER on a file system that shares blocks");
         return Ok(());

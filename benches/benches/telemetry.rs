@@ -7,7 +7,6 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -22,7 +21,7 @@ use tempfile::TempDir;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 use trc2npy_benches::pairs::Pairs;
-use trc2npy_benches::{Failure, folder_in_memory, must, release_binary};
+use trc2npy_benches::{Arguments, Failure, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
 
 const SAMPLES: usize = 2_502;
@@ -63,17 +62,13 @@ impl Counter {
 }
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let after = |name: &str| {
-        let at = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(at + 1)
-    };
-    let pairs: usize = after("--pairs").map_or(Ok(15), |text| text.parse())?;
-    let files: u64 = after("--files").map_or(Ok(20_000), |text| text.parse())?;
+    let arguments = Arguments::new();
+    let pairs: usize = arguments.value("--pairs", 15)?;
+    let files: u64 = arguments.value("--files", 20_000)?;
     let folder = folder_in_memory()?;
     RunSpec::new(files, SAMPLES).write(&folder.path().join("run"), &|_| ControlFlow::Continue(()))?;
     let (built, _) = release_binary()?;
-    let trc2npy = after("--now").map_or(built, PathBuf::from);
+    let trc2npy = arguments.text("--now")?.map_or(built, PathBuf::from);
     let counter = Counter::default();
     let endpoint = format!("http://{}", counter.listen()?);
     let work = |program: &Path, more: &[&str]| convert(program, &folder, more);
@@ -85,7 +80,7 @@ fn main() -> Result<(), Failure> {
     )?;
     let spans = counter.0.load(Ordering::Relaxed) / pairs.max(1);
     println!("with a collector, {spans} spans each, against without: {told} (mark: at most 1.03)");
-    if let Some(before) = after("--before").map(PathBuf::from) {
+    if let Some(before) = arguments.text("--before")?.map(PathBuf::from) {
         let silent = Pairs::run(pairs, || clear(&folder), || work(&trc2npy, &[]), || work(&before, &[]))?;
         println!(
             "without a collector, against {}: {silent} (mark: at most 1.01)",

@@ -7,7 +7,6 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::ops::ControlFlow;
@@ -17,7 +16,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use trc2npy_benches::{Failure, folder_in_memory, must, release_binary};
+use trc2npy_benches::{Arguments, Failure, folder_in_memory, must, release_binary};
 use trc2npy_synth::RunSpec;
 
 /// Name, share of a processor: so little that the job takes many times as long as its begin and its end, with the data in
@@ -32,13 +31,9 @@ const PERIOD_US: f64 = 200_000.0;
 const LOOK: Duration = Duration::from_millis(20);
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let number = |name: &str, otherwise: u64| {
-        let at = arguments.iter().position(|argument| argument == name);
-        at.and_then(|at| arguments.get(at + 1))
-            .map_or(Ok(otherwise), |text| text.parse())
-    };
-    let (files, rounds) = (number("--files", 4_000)?, number("--rounds", 3)?);
+    let arguments = Arguments::new();
+    let files = arguments.value("--files", 4_000)?;
+    let rounds = arguments.value("--rounds", 3)?;
     let bench = Bench::new(files)?;
     for _ in 0..rounds {
         bench.round()?;

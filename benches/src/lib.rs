@@ -1,5 +1,6 @@
 //! Helpers shared by the benchmarks: pairs of timings, a bare converter to compare with, a place in memory.
 
+mod arguments;
 pub mod bare;
 pub mod pairs;
 
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
+
+pub use arguments::Arguments;
 
 /// Whatever ends a benchmark.
 pub type Failure = Box<dyn std::error::Error>;
