@@ -365,6 +365,7 @@ fn a_reader_that_has_gone_is_no_error() {
     drop(reader);
     let output = Command::new(env!("CARGO_BIN_EXE_trc2npy"))
         .args(["convert", "--print-config"])
+        .env_clear()
         .stdout(writer)
         .stderr(Stdio::piped())
         .output()

@@ -15,6 +15,9 @@ fn trc2npy(folder: &Path, words: &[&str]) -> Command {
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"] {
         command.env_remove(name);
     }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRC2NPY_")) {
+        command.env_remove(name);
+    }
     command.current_dir(folder).args(words);
     command
 }
