@@ -12,6 +12,9 @@ use crate::pace::Pace;
 const LEASE: Millis = Millis::seconds(15);
 /// Times as long as its worker has been watched a lease may take: what is known of a moment's work is no ground for more.
 const GROWTH: u64 = 8;
+/// A worker's part of what is left of a job is cut into so many leases at least: what is done of the first is put into the
+/// array while the next is made, and toward the end nobody has much more in hand than others.
+const PARTS: u64 = 4;
 /// Of a worker of which nothing has come yet.
 const FIRST: Bytes = Bytes::mib(16);
 /// Of a lease, and of the room on its disk with which a worker is given anything.
@@ -39,8 +42,8 @@ pub(crate) struct Sizing {
     pub(crate) room: Bytes,
 }
 
-/// Bytes that a lease should have: 15 s of work as far as the worker's speed is known, but toward the end no more than half
-/// of what it will have done of the rest when all of it is done.
+/// Bytes that a lease should have: 15 s of work as far as the worker's speed is known, but toward the end no more than a
+/// quarter of what it will have done of the rest when all of it is done.
 pub(crate) fn target(sizing: &Sizing) -> Bytes {
     if let Some(asked) = sizing.asked {
         return Bytes(asked.0.clamp(1, MOST.0));
@@ -52,11 +55,12 @@ pub(crate) fn target(sizing: &Sizing) -> Bytes {
     });
     let by_rest = match speed {
         Some(speed) if sizing.rate >= speed => {
-            let share = u128::from(sizing.remaining.0) * u128::from(speed.0) / (2 * u128::from(sizing.rate.0));
+            let share =
+                u128::from(sizing.remaining.0) * u128::from(speed.0) / (u128::from(PARTS) * u128::from(sizing.rate.0));
             u64::try_from(share).unwrap_or(u64::MAX)
         }
         // Nothing is known: as if all were alike.
-        _ => sizing.remaining.0 / (2 * sizing.slots.max(1)),
+        _ => sizing.remaining.0 / (PARTS * sizing.slots.max(1)),
     };
     Bytes(by_speed.min(by_rest).min(sizing.room.0).clamp(LEAST.0, MOST.0))
 }
@@ -236,13 +240,13 @@ mod tests {
                 },
                 Bytes::gib(4),
             ),
-            // Two for each slot of what is left.
+            // Four for each slot of what is left.
             (
                 Sizing {
                     remaining: Bytes::mib(200),
                     ..sizing
                 },
-                Bytes::mib(10),
+                Bytes::mib(5),
             ),
             (
                 Sizing {
@@ -250,16 +254,16 @@ mod tests {
                     slots: 0,
                     ..sizing
                 },
-                Bytes::mib(100),
+                Bytes::mib(50),
             ),
-            // Of 200 MiB for 10 of the fleet's 50 MiB a second, half of its part.
+            // Of 200 MiB for 10 of the fleet's 50 MiB a second, a quarter of its part.
             (
                 Sizing {
                     remaining: Bytes::mib(200),
                     rate: Bytes::mib(50),
                     ..sizing
                 },
-                Bytes::mib(20),
+                Bytes::mib(10),
             ),
             (
                 Sizing {
