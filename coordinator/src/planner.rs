@@ -378,6 +378,7 @@ impl Planner {
                 trust_size: submission.trust_size,
                 settle_ms: Millis::from(submission.settle).0,
                 checks,
+                packed: assembly.packs(),
             },
             plan,
         };

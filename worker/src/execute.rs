@@ -76,7 +76,8 @@ impl Executor {
             return Err(Fault::Unfit(format!("rows {} are not in the plan", grant.rows)));
         };
         let sizes = self.buffers(plan)?;
-        let writer = ShardWriter::create(folder, plan.id, channel, name).map_err(|error| output(&error))?;
+        let writer = ShardWriter::create(folder, plan.id, channel, name, job.form(channel, grant.rows))
+            .map_err(|error| output(&error))?;
         lease.enter(Step::Converting);
         let waited_for = [grant.rows];
         let options = RangeOptions {

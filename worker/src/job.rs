@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use trc2npy_common::convert::Form;
 use trc2npy_common::fs::Stamp;
-use trc2npy_common::plan::Plan;
+use trc2npy_common::plan::{ChannelPlan, Plan};
 use trc2npy_common::roots::{Place, Roots, is_elsewhere};
 use trc2npy_common::shard::{Sighting, TOKEN};
-use trc2npy_common::units::Bytes;
+use trc2npy_common::units::{Bytes, RowRange};
 use trc2npy_coordinator_core::Grant;
 use trc2npy_proto::v1::{ApartTask, FileCheck};
 
@@ -65,6 +66,15 @@ impl Job {
 
     pub(crate) fn settle(&self) -> Duration {
         Duration::from_millis(self.files.head.settle_ms)
+    }
+
+    /// What a shard holds of these rows of `channel`.
+    pub(crate) fn form(&self, channel: &ChannelPlan, rows: RowRange) -> Form {
+        if self.files.head.packed {
+            Form::smallest(channel, rows)
+        } else {
+            Form::Values
+        }
     }
 
     /// Bytes free where its shards go; none where that is not known yet.

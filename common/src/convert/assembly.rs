@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
+
 use super::error::ConvertError;
 use super::report::Times;
 use super::settings::Overwrite;
@@ -62,6 +64,8 @@ pub struct Assembly {
     plan: Arc<Plan>,
     portable: Plan,
     stitcher: Stitcher,
+    /// Whether its shards are best left as codes.
+    packs: bool,
     is_new: bool,
     watch: Arc<Watch>,
     /// Held for reading while bytes are written; never waited for with `state` in hand.
@@ -86,6 +90,8 @@ struct Progressed {
     findings: Findings,
     times: Times,
     began: Instant,
+    /// Whether the lists of files are written.
+    listed: bool,
 }
 
 /// A shard whose bytes are in their place, and not yet on the disk.
@@ -182,12 +188,15 @@ impl Assembly {
         watch.enter(Phase::Converting);
         times.busy = vec![Duration::ZERO; plan.channels.len()];
         let portable = plan.portable(roots)?;
+        let job = workspace.job_folder(folder);
+        let sharing = fs::takes_blocks(&job);
         let assembly = Self {
             stitcher: Stitcher {
-                job: workspace.job_folder(folder),
+                job,
                 plan: portable.id,
-                sharing: AtomicBool::new(fs::kind(out).is_ok_and(|kind| !kind.network)),
+                sharing: AtomicBool::new(sharing),
             },
+            packs: !sharing,
             is_new: is_new && workspace.committed.is_empty(),
             run,
             plan,
@@ -199,6 +208,7 @@ impl Assembly {
                 findings,
                 times,
                 began: Instant::now(),
+                listed: false,
             }),
         };
         Ok(Opened::Begun(Box::new(assembly)))
@@ -218,6 +228,12 @@ impl Assembly {
     /// Where shards are to be left: the folder that a worker hands to [`ShardWriter`](crate::shard::ShardWriter).
     pub fn job_folder(&self) -> &Path {
         &self.stitcher.job
+    }
+
+    /// Whether shards are best left as codes ([`Form::smallest`](super::Form::smallest)): the array cannot have their
+    /// blocks, so that all bytes of them are written for the second time.
+    pub const fn packs(&self) -> bool {
+        self.packs
     }
 
     /// The output folder.
@@ -367,9 +383,20 @@ impl Assembly {
         self.watch.note_pace();
         state.workspace.commit(new)?;
         drop(state);
-        for name in shards {
+        // To let go of much takes a file system its time, and a network its own for every file.
+        shards.par_iter().for_each(|name| {
             // What cannot be removed now goes with the job's folder.
-            let _ = shard::discard(&self.stitcher.job, &name);
+            let _ = shard::discard(&self.stitcher.job, name);
+        });
+        Ok(())
+    }
+
+    /// Writes the lists of files, which [`Assembly::publish`] does else: for who has nothing to do yet.
+    pub fn write_lists(&self) -> Result<(), ConvertError> {
+        let mut state = self.state();
+        if state.workspace.stage == Stage::Converting && !state.listed {
+            publish::write_lists(&state.workspace)?;
+            state.listed = true;
         }
         Ok(())
     }
@@ -384,17 +411,16 @@ impl Assembly {
             return Err(ConvertError::Incomplete { out, missing });
         }
         self.close();
+        self.write_lists()?;
         let mut state = self.state();
         let Progressed {
             workspace,
             findings,
             times,
             began,
+            ..
         } = &mut *state;
         self.watch.enter(Phase::Publishing);
-        if workspace.stage == Stage::Converting {
-            publish::write_lists(workspace)?;
-        }
         publish::publish(workspace, &self.run.settings)?;
         times.converting = began.elapsed();
         let left = workspace.remove_job_folders(None);

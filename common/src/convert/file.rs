@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 
 use super::budget::BlockSizes;
 use super::error::field_names;
+use super::form::{Form, RowHead};
 use super::input::{Input, ReadFault};
 use super::range::Rows;
 use crate::npy::index::IndexRecord;
@@ -148,6 +149,7 @@ impl Scratch {
         };
         let layout = header.decodable(job.options.selection.array, size)?;
         check_layout(job, &header, &layout)?;
+        check_room(out, &header)?;
         let varying = job.variation.new_in(&header);
         check_mixed(job, varying)?;
         let mut segments = Segments {
@@ -190,6 +192,17 @@ fn check_layout(job: &FileJob<'_>, header: &Header, layout: &Layout) -> Result<(
             ),
             young: false,
         });
+    }
+    Ok(())
+}
+
+/// A range with files of 16 bits is never given rows for 8: their values would be others.
+fn check_room(out: &Rows<'_, '_>, header: &Header) -> Result<(), FileFault> {
+    if out.form() == Form::Octets && header.width() == SampleWidth::Sixteen {
+        return Err(FileFault::Halt(Halt::OtherLayout {
+            planned: "samples of 8 bits".to_owned(),
+            found: "samples of 16 bits".to_owned(),
+        }));
     }
     Ok(())
 }
@@ -247,6 +260,9 @@ impl Segments<'_, '_, '_> {
         let taken = channel.taken(self.layout.shape.samples);
         let samples = taken.end - taken.start;
         let range = place(taken.start)..place(taken.end);
+        let level_code = level.map(|level| level.code);
+        let head = RowHead::new(header.gain(), header.offset(), level_code, samples);
+        written(out.open_row(head))?;
         let mut extrema: Option<Extrema> = None;
         let mut at = range.start;
         while at < range.end {
@@ -258,16 +274,10 @@ impl Segments<'_, '_, '_> {
             };
             at += bytes.len() as u64;
             out.alive(Bytes::from(bytes.len()))?;
-            let found = write_codes(
-                codes,
-                header,
-                level.map(|level| level.code),
-                self.job.channel.element,
-                out,
-            )?;
+            let found = write_codes(codes, header, level_code, out)?;
             extrema = Some(extrema.map_or(found, |so_far| so_far.merge(found)));
         }
-        written(out.blank(u64::from(channel.samples - samples)))?;
+        written(out.close_row(samples))?;
         out.record(self.record(k, time, samples, level, extrema))
             .map_err(|error| FileFault::Halt(Halt::WriteIndex(error)))
     }
@@ -370,20 +380,19 @@ struct Level {
     deviation: f64,
 }
 
-/// Decodes a piece of a row into the array's stream.
+/// Decodes a piece of a row into the array's stream, or leaves its codes there.
 fn write_codes(
     mut codes: Codes<'_>,
     header: &Header,
     level: Option<f64>,
-    element: Element,
     out: &mut Rows<'_, '_>,
 ) -> Result<Extrema, FileFault> {
     let (gain, offset) = (header.gain(), header.offset());
     let mut extrema: Option<Extrema> = None;
     while !codes.bytes.is_empty() {
         let count = codes.len();
-        let (taken, found) = match element {
-            Element::Float32 => {
+        let (taken, found) = match (out.form().width(), out.channel.element) {
+            (None, Element::Float32) => {
                 let room = written(out.data.room::<f32>(count))?;
                 let piece = codes.slice(0..room.len());
                 let found = match level {
@@ -392,11 +401,11 @@ fn write_codes(
                 };
                 (room.len(), found)
             }
-            Element::Int16 => {
+            (None, Element::Int16) | (Some(SampleWidth::Sixteen), _) => {
                 let room = written(out.data.room::<i16>(count))?;
                 (room.len(), decode::words(codes.slice(0..room.len()), room))
             }
-            Element::Int8 => {
+            (None, Element::Int8) | (Some(SampleWidth::Eight), _) => {
                 let room = written(out.data.room::<i8>(count))?;
                 let found =
                     decode::octets(codes.slice(0..room.len()), room).map_err(|_| FileFault::Halt(Halt::NotEightBit))?;

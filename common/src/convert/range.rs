@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::BlockSizes;
 use super::error::ConvertError;
 use super::file::{FileFault, FileJob, Halt, Scratch};
+use super::form::{Form, RowHead};
 use super::freshness::{changed_since, check_unchanged, is_young};
 use super::settings::Io;
 use super::stages::reading;
@@ -175,7 +176,11 @@ impl<'p> RangeConverter<'p> {
             channel,
             target,
             pulse: options.pulse,
-            data: Stream::new(&target.data, target.data_start + behind * channel.row_bytes().0, data),
+            data: Stream::new(
+                &target.data,
+                target.data_start + behind * target.form.row_bytes(channel).0,
+                data,
+            ),
             index: Stream::new(&target.index, target.index_start + behind * IndexRecord::BYTES, index),
         };
         let mut done = RangeDone::default();
@@ -426,12 +431,30 @@ pub(super) struct Rows<'c, 't> {
 }
 
 impl Rows<'_, '_> {
-    /// `count` elements of no value: NaN, or the smallest code.
-    pub(super) fn blank(&mut self, count: u64) -> std::io::Result<()> {
-        match self.channel.element {
-            Element::Float32 => self.data.repeat(f32::NAN, count),
-            Element::Int16 => self.data.repeat(i16::MIN, count),
-            Element::Int8 => self.data.repeat(i8::MIN, count),
+    /// What stands for a row here.
+    pub(super) const fn form(&self) -> Form {
+        self.target.form
+    }
+
+    /// What stands before the samples of a row.
+    pub(super) fn open_row(&mut self, head: RowHead) -> std::io::Result<()> {
+        match self.form() {
+            Form::Values => Ok(()),
+            Form::Octets | Form::Words => self.data.repeat(head, 1),
+        }
+    }
+
+    /// What stands behind the samples of a row, which are `samples`: elements of no value (NaN, or the smallest code).
+    pub(super) fn close_row(&mut self, samples: u32) -> std::io::Result<()> {
+        let count = u64::from(self.channel.samples - samples);
+        match (self.form().width(), self.channel.element) {
+            (Some(width), _) => {
+                let behind = RowHead::BYTES + u64::from(samples) * width.bytes() as u64;
+                self.data.repeat(0_u8, self.form().row_bytes(self.channel).0 - behind)
+            }
+            (None, Element::Float32) => self.data.repeat(f32::NAN, count),
+            (None, Element::Int16) => self.data.repeat(i16::MIN, count),
+            (None, Element::Int8) => self.data.repeat(i8::MIN, count),
         }
     }
 
@@ -455,7 +478,8 @@ impl Rows<'_, '_> {
             if self.alive(self.channel.row_bytes()).is_err() {
                 return Err(ConvertError::Revoked);
             }
-            self.blank(u64::from(self.channel.samples))
+            self.open_row(RowHead::NONE)
+                .and_then(|()| self.close_row(0))
                 .map_err(|source| self.target.array_failed(source))?;
             let (file, segment) = job.map_or((u32::MAX, 0), |job| (job.position, job.segment(row)));
             self.record(IndexRecord::bad(file, segment, status))

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -71,10 +72,22 @@ fn low_word(crc: u64) -> u32 {
     u32::try_from(crc).expect("CRC32C has 32 bits")
 }
 
+/// Whose turn it is to write to a file. A system lets one thread at a time write to a file and has others spin until it is
+/// done, on processors that have better things to do where machines work together: these wait here instead.
+#[derive(Debug, Default)]
+pub(crate) struct Turn(Mutex<()>);
+
+impl Turn {
+    pub(crate) fn take(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A writer of consecutive bytes that can go back to its last mark, as if nothing had been written since.
 #[derive(Debug)]
-pub(super) struct Stream<'t> {
+pub(crate) struct Stream<'t> {
     file: &'t File,
+    turn: Option<&'t Turn>,
     /// Where the buffer's first byte belongs in the file.
     position: u64,
     /// Whole words, so that elements and index records lie aligned.
@@ -90,10 +103,11 @@ pub(super) struct Stream<'t> {
 
 impl<'t> Stream<'t> {
     /// Writes from `position` on.
-    pub(super) fn new(file: &'t File, position: u64, buffer: &'t mut [u64]) -> Self {
+    pub(crate) fn new(file: &'t File, position: u64, buffer: &'t mut [u64]) -> Self {
         let digest = new_digest();
         Self {
             file,
+            turn: None,
             position,
             buffer,
             filled: 0,
@@ -104,10 +118,18 @@ impl<'t> Stream<'t> {
         }
     }
 
+    /// The same, each write of which waits for its turn.
+    pub(crate) fn in_turn(self, turn: &'t Turn) -> Self {
+        Self {
+            turn: Some(turn),
+            ..self
+        }
+    }
+
     /// Room for up to `count` elements of `T` (at least one): fill all of them.
     ///
     /// `T` must have a size that divides every size written before, as the elements of one array do.
-    pub(super) fn room<T>(&mut self, count: usize) -> io::Result<&mut [T]>
+    pub(crate) fn room<T>(&mut self, count: usize) -> io::Result<&mut [T]>
     where
         T: FromBytes + IntoBytes + KnownLayout + Immutable,
     {
@@ -124,7 +146,7 @@ impl<'t> Stream<'t> {
     }
 
     /// Appends `count` times `value`.
-    pub(super) fn repeat<T>(&mut self, value: T, mut count: u64) -> io::Result<()>
+    pub(crate) fn repeat<T>(&mut self, value: T, mut count: u64) -> io::Result<()>
     where
         T: FromBytes + IntoBytes + KnownLayout + Immutable + Copy,
     {
@@ -137,7 +159,7 @@ impl<'t> Stream<'t> {
     }
 
     /// Marks the present end: [`Stream::rewind`] comes back here.
-    pub(super) fn mark(&mut self) {
+    pub(crate) fn mark(&mut self) {
         // A row's bytes are checksummed here, while they are still in the nearest cache.
         self.catch_up();
         self.mark = self.position + self.filled as u64;
@@ -154,7 +176,7 @@ impl<'t> Stream<'t> {
     }
 
     /// Writes what is buffered and returns the checksum of everything.
-    pub(super) fn finish(mut self) -> io::Result<Checksum> {
+    pub(crate) fn finish(mut self) -> io::Result<Checksum> {
         self.flush()?;
         Ok(Checksum::from(&self.digest))
     }
@@ -170,6 +192,7 @@ impl<'t> Stream<'t> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.catch_up();
+        let _turn = self.turn.map(Turn::take);
         writing(|| fs::write_all_at(self.file, &self.buffer.as_bytes()[..self.filled], self.position))?;
         self.position += self.filled as u64;
         (self.filled, self.digested) = (0, 0);

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use super::error::ConvertError;
+use super::form::Form;
+use super::stream::Turn;
 use crate::fs::{self, StorageError};
 
 /// Where the rows of a channel go: the array and its index, both open for positioned writes.
@@ -23,6 +25,10 @@ pub struct Target {
     pub index_start: u64,
     /// The row at both starts.
     pub first_row: u64,
+    /// What stands for a row in the array's file.
+    pub form: Form,
+    /// For threads that bring shards into the array.
+    pub(crate) turn: Turn,
 }
 
 impl Target {

@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use super::ConvertRun;
 use super::error::ConvertError;
+use super::form::Form;
 use super::journal::{Journal, Record};
 use super::settings::Settings;
+use super::stream::Turn;
 use super::synced::SyncedRange;
 use super::target::{Target, prepare};
 use crate::channel::Channel;
@@ -199,6 +201,8 @@ impl Workspace {
             data_start: npy::DATA_START,
             index_start: npy::DATA_START,
             first_row: 0,
+            form: Form::Values,
+            turn: Turn::default(),
         })
     }
 

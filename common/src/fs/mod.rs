@@ -28,7 +28,7 @@ pub(crate) use holes::allow_holes;
 pub use lock::{Lock, LockError, Owner};
 pub use patience::once_seen;
 pub use positioned::{read_at, write_all_at};
-pub use probe::{can_share_blocks, can_write};
+pub use probe::{can_share_blocks, can_write, takes_blocks};
 pub use share::share_blocks;
 pub use volume::{FsKind, Shortage, Space, allocated, kind, nearest_existing, shortage, space};
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{StorageError, share_blocks, write_all_at};
+use super::{StorageError, kind, share_blocks, write_all_at};
 
 /// The largest cluster of the file systems that share blocks (ReFS), so that it is whole blocks on all of them.
 const WHOLE_BLOCKS: usize = 64 << 10;
@@ -55,6 +55,12 @@ pub fn can_share_blocks(folder: &Path) -> Result<bool, StorageError> {
     // Windows shares no blocks beyond the end of a file.
     to.set_len(WHOLE_BLOCKS as u64).map_err(failed)?;
     Ok(share_blocks(from, 0, to, 0, WHOLE_BLOCKS as u64).is_ok())
+}
+
+/// Whether files in `folder` can and should have each other's blocks. Not over a network: there a client that has part of a
+/// file in memory and a server that puts blocks into it are too easily of two minds. Not where it cannot be tried.
+pub fn takes_blocks(folder: &Path) -> bool {
+    kind(folder).is_ok_and(|kind| !kind.network) && can_share_blocks(folder).unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::name::{Lease, ShardName};
-use crate::convert::SyncedRange;
+use crate::convert::{Checksum, Form, SyncedRange};
 use crate::npy;
 use crate::npy::index::{self, IndexRecord};
 use crate::plan::{ChannelPlan, PlanId};
@@ -16,12 +16,22 @@ pub struct ShardRecord {
     pub plan: PlanId,
     /// Whose it is.
     pub lease: Lease,
+    /// What it holds of its rows. The checksum and the length of [`ShardRecord::range`] are those of what it holds.
+    #[serde(default, skip_serializing_if = "is_values")]
+    pub form: Form,
     /// Its channel and rows, checksums, verdicts.
     #[serde(flatten)]
     pub range: SyncedRange,
 }
 
 impl ShardRecord {
+    /// The record of the same rows as values, which have this checksum.
+    pub(crate) const fn hold(&mut self, values: Checksum) {
+        self.form = Form::Values;
+        self.range.data_crc = values.crc;
+        self.range.data_len = values.len;
+    }
+
     /// The shard's name.
     pub const fn name(&self) -> ShardName {
         ShardName {
@@ -30,6 +40,11 @@ impl ShardRecord {
             lease: self.lease,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_values(form: &Form) -> bool {
+    *form == Form::Values
 }
 
 /// What stands before a shard's elements.
@@ -48,11 +63,10 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    pub(crate) fn of(channel: &ChannelPlan, rows: RowRange) -> Self {
-        let shape = [rows.len(), u64::from(channel.samples)];
-        let descr = format!("'{}'", channel.element.descr());
+    pub(crate) fn of(channel: &ChannelPlan, rows: RowRange, form: Form) -> Self {
+        let (shape, descr) = form.shape(channel, rows.len());
         Self {
-            data: Header::new(channel.row_bytes().0, rows, |length| {
+            data: Header::new(form.row_bytes(channel).0, rows, |length| {
                 npy::header_of(length, &descr, &shape)
             }),
             index: Header::new(IndexRecord::BYTES, rows, |length| index::header_of(length, rows.len())),

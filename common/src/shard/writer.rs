@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::ShardError;
 use super::name::{Part, ShardName, must_be_synced};
 use super::record::{Headers, ShardRecord};
-use crate::convert::{RangeDone, SyncedRange, Target, prepare};
+use crate::convert::{Form, RangeDone, SyncedRange, Target, Turn, prepare};
 use crate::fs::{self, StorageError};
 use crate::outputs::sealed;
 use crate::plan::{ChannelPlan, PlanId};
@@ -20,6 +20,7 @@ pub struct ShardWriter {
     job: PathBuf,
     plan: PlanId,
     name: ShardName,
+    form: Form,
     /// None once its files are closed.
     target: Option<Target>,
     /// Whether it is brought to the disk before it gets its names.
@@ -29,18 +30,24 @@ pub struct ShardWriter {
 impl ShardWriter {
     /// Begins a shard below the folder of its job, which is there already, with a folder for the channel in it. `plan`:
     /// the id of the portable plan.
-    pub fn create(job: &Path, plan: PlanId, channel: &ChannelPlan, name: ShardName) -> Result<Self, ShardError> {
-        Self::create_within(job, plan, channel, name, PATIENCE)
+    pub fn create(
+        job: &Path,
+        plan: PlanId,
+        channel: &ChannelPlan,
+        name: ShardName,
+        form: Form,
+    ) -> Result<Self, ShardError> {
+        Self::create_within(job, plan, (channel, form), name, PATIENCE)
     }
 
     fn create_within(
         job: &Path,
         plan: PlanId,
-        channel: &ChannelPlan,
+        (channel, form): (&ChannelPlan, Form),
         name: ShardName,
         patience: Duration,
     ) -> Result<Self, ShardError> {
-        let headers = Headers::of(channel, name.rows);
+        let headers = Headers::of(channel, name.rows, form);
         let data_path = name.unfinished(job, Part::Data);
         let index_path = name.unfinished(job, Part::Index);
         // From here on, whatever fails is tidied up.
@@ -48,6 +55,7 @@ impl ShardWriter {
             job: job.to_owned(),
             plan,
             name,
+            form,
             target: None,
             synced: must_be_synced(job),
         };
@@ -68,6 +76,8 @@ impl ShardWriter {
                 data_start: headers.data.len(),
                 index_start: headers.index.len(),
                 first_row: name.rows.start,
+                form,
+                turn: Turn::default(),
             })
         };
         let target = fs::once_seen(patience, open, StorageError::source_kind);
@@ -101,6 +111,7 @@ impl ShardWriter {
         let record = ShardRecord {
             plan: self.plan,
             lease: self.name.lease,
+            form: self.form,
             range: SyncedRange::new(self.name.channel, self.name.rows, done),
         };
         let unnamed = self.name.unfinished(&self.job, Part::Record);

@@ -10,7 +10,7 @@ use super::error::ShareError;
 use super::pieces::Share;
 use super::site::{HOPELESS, Piece, Run, Shares, Standing};
 use crate::convert::{
-    BlockSizes, Budget, ConvertError, Io, Phase, Pulse, RangeConverter, RangeOptions, Reading, Stop, Watch,
+    BlockSizes, Budget, ConvertError, Form, Io, Phase, Pulse, RangeConverter, RangeOptions, Reading, Stop, Watch,
     unreadable_allowed, wait,
 };
 use crate::fs;
@@ -123,6 +123,7 @@ impl Shares {
             stop,
             made: Mutex::new(worked),
             unreadable: self.runs.iter().map(|_| AtomicU64::new(0)).collect(),
+            packs: self.runs.iter().map(|run| !fs::takes_blocks(&run.job())).collect(),
         };
         let made_some = !tasks.is_empty();
         crew.work_and_settle(tasks, watch)?;
@@ -182,6 +183,8 @@ struct Crew<'c> {
     made: Mutex<Worked>,
     /// Of each run, files that could not be read.
     unreadable: Vec<AtomicU64>,
+    /// Of each run, whether its shards are best left as codes.
+    packs: Vec<bool>,
 }
 
 impl Crew<'_> {
@@ -281,7 +284,12 @@ impl Crew<'_> {
             rows,
         };
         let name = mark.new_shard();
-        let writer = ShardWriter::create(&job, plan.id, channel, name)?;
+        let form = if self.packs[task.piece.run] {
+            Form::smallest(channel, rows)
+        } else {
+            Form::Values
+        };
+        let writer = ShardWriter::create(&job, plan.id, channel, name, form)?;
         let pulse = Pulse::new();
         let options = RangeOptions {
             io: self.means.io,

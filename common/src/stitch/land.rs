@@ -4,7 +4,7 @@
 //! rows are there, and whoever makes them again writes over them.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +13,9 @@ use crc_fast::{CrcAlgorithm, Digest};
 
 use super::error::StitchError;
 use super::pieces::{BLOCK, pieces, whole_pages};
-use crate::convert::{Checksum, Target};
+use super::source::{Source, open, unreadable};
+use super::unpack::unpack;
+use crate::convert::{Checksum, Form, Target, Turn};
 use crate::fs::{self, StorageError};
 use crate::outputs::{Seal, check_seal};
 use crate::plan::{ChannelPlan, PlanId};
@@ -30,9 +32,8 @@ pub(crate) struct Stitcher {
     pub(crate) job: PathBuf,
     /// The portable plan that they were made by.
     pub(crate) plan: PlanId,
-    /// Whether the array may have the shards' blocks instead of a copy; no longer where that failed once. Not over a
-    /// network: there a client that has part of a file in memory and a server that puts blocks into it are too easily of
-    /// two minds.
+    /// Whether the array may have the shards' blocks instead of a copy (see [`fs::takes_blocks`]); no longer where that
+    /// failed once.
     pub(crate) sharing: AtomicBool,
 }
 
@@ -46,17 +47,30 @@ impl Stitcher {
         target: &Target,
         patience: Duration,
     ) -> Result<ShardRecord, StitchError> {
-        let (record, headers) = self.judged(channel, name, patience)?;
+        let (mut record, headers) = self.judged(channel, name, patience)?;
         let range = &record.range;
         let mut buffer = vec![0; Bytes(BLOCK).as_usize()];
         let mut copy = |part, header, sum, to| {
             let path = name.path(&self.job, part);
-            self.copy((&path, patience), header, sum, to, &mut buffer)
+            self.copy((&path, patience), header, sum, (to, &target.turn), &mut buffer)
         };
-        let data = (&target.data, target.data_path.as_path());
-        copy(Part::Data, &headers.data, range.data(), data)?;
         let index = (&target.index, target.index_path.as_path());
         copy(Part::Index, &headers.index, range.index(), index)?;
+        if record.form == Form::Values {
+            let data = (&target.data, target.data_path.as_path());
+            copy(Part::Data, &headers.data, range.data(), data)?;
+            return Ok(record);
+        }
+        let path = name.path(&self.job, Part::Data);
+        let source = Source::open(&path, &headers.data, patience, &mut buffer)?;
+        let values = unpack(
+            source,
+            (channel, record.form),
+            (range, headers.data.len()),
+            target,
+            &mut buffer,
+        )?;
+        record.hold(values);
         Ok(record)
     }
 
@@ -82,7 +96,7 @@ impl Stitcher {
         patience: Duration,
     ) -> Result<(ShardRecord, Headers), StitchError> {
         let record = self.record(name, patience)?;
-        let headers = Headers::of(channel, name.rows);
+        let headers = Headers::of(channel, name.rows, record.form);
         let range = &record.range;
         let json = || name.path(&self.job, Part::Record);
         let told = [(&headers.data, range.data_len), (&headers.index, range.index_len)];
@@ -149,84 +163,30 @@ impl Stitcher {
         (path, patience): (&Path, Duration),
         header: &Header,
         expected: Checksum,
-        (to, to_path): (&File, &Path),
+        ((to, to_path), turn): ((&File, &Path), &Turn),
         buffer: &mut [u8],
     ) -> Result<(), StitchError> {
-        let (file, length) = open(path, Some(header.len() + header.payload), patience)?;
-        let read = |at: u64, into: &mut [u8]| match fs::read_at(&file, into, at) {
-            Ok(found) if found == into.len() => Ok(()),
-            Ok(found) => Err(StitchError::WrongLength {
-                path: path.to_owned(),
-                expected: length,
-                found: at + found as u64,
-            }),
-            Err(source) => Err(unreadable(path, source)),
-        };
-        let found = &mut buffer[..header.bytes.len()];
-        read(0, found)?;
-        if *found != header.bytes {
-            return Err(StitchError::Damaged {
-                path: path.to_owned(),
-                why: "its header is not the one that was written".to_owned(),
-            });
-        }
+        let source = Source::open(path, header, patience, buffer)?;
         let shared = whole_pages(header).filter(|_| self.sharing.load(Ordering::Relaxed));
         let mut sum = Digest::new(CrcAlgorithm::Crc32Iscsi);
         for piece in pieces(header) {
             let bytes = &mut buffer[..Bytes(piece.len).as_usize()];
-            read(piece.from, bytes)?;
+            source.read(piece.from, bytes)?;
             sum.update(bytes);
             if shared.is_none() || !piece.whole_pages {
+                let _turn = turn.take();
                 fs::write_all_at(to, bytes, piece.to)
                     .map_err(|source| StitchError::Output(StorageError::new("write", to_path, source)))?;
             }
         }
-        let found = Checksum::from(&sum);
-        if found != expected {
-            return Err(StitchError::WrongChecksum {
-                path: path.to_owned(),
-                expected: expected.crc,
-                found: found.crc,
-            });
-        }
+        source.check(Checksum::from(&sum), expected)?;
         let Some(piece) = shared else { return Ok(()) };
-        if fs::share_blocks(&file, piece.from, to, piece.to, piece.len).is_ok() {
+        if fs::share_blocks(&source.file, piece.from, to, piece.to, piece.len).is_ok() {
             return Ok(());
         }
         // The bytes are in memory already: written from there they cost less than copied by the system, which where it
         // shares no blocks goes through them page by page.
         self.sharing.store(false, Ordering::Relaxed);
-        self.copy((path, patience), header, expected, (to, to_path), buffer)
+        self.copy((path, patience), header, expected, ((to, to_path), turn), buffer)
     }
-}
-
-/// Opens a file of a shard, with its length; one that is to have a certain length may have grown to it a moment late.
-fn open(path: &Path, expected: Option<u64>, patience: Duration) -> Result<(File, u64), StitchError> {
-    let open = || {
-        let failed = |source| unreadable(path, source);
-        let file = File::open(path).map_err(failed)?;
-        let found = file.metadata().map_err(failed)?.len();
-        match expected {
-            Some(expected) if expected != found => Err(StitchError::WrongLength {
-                path: path.to_owned(),
-                expected,
-                found,
-            }),
-            _ => Ok((file, found)),
-        }
-    };
-    let kind = |error: &StitchError| match error {
-        StitchError::Missing { .. } => ErrorKind::NotFound,
-        StitchError::WrongLength { expected, found, .. } if found < expected => ErrorKind::UnexpectedEof,
-        StitchError::Unreadable(error) => error.source_kind(),
-        _ => ErrorKind::Other,
-    };
-    fs::once_seen(patience, open, kind)
-}
-
-fn unreadable(path: &Path, source: std::io::Error) -> StitchError {
-    if source.kind() == ErrorKind::NotFound {
-        return StitchError::Missing { path: path.to_owned() };
-    }
-    StitchError::Unreadable(StorageError::new("read the shard", path, source))
 }

@@ -5,6 +5,8 @@
 mod error;
 mod land;
 mod pieces;
+mod source;
+mod unpack;
 
 pub use error::StitchError;
 pub(crate) use land::Stitcher;

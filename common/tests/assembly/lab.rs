@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use trc2npy_common::convert::{
-    Assembly, AssemblyJob, BlockSizes, ConvertError, ConvertRun, Converted, Io, Landed, NameTemplate, Opened, Outcome,
-    Overwrite, Pulse, RangeConverter, RangeOptions, Reading, Settings, Stop, Watch, convert,
+    Assembly, AssemblyJob, BlockSizes, ConvertError, ConvertRun, Converted, Form, Io, Landed, NameTemplate, Opened,
+    Outcome, Overwrite, Pulse, RangeConverter, RangeOptions, Reading, Settings, Stop, Watch, convert,
 };
-use trc2npy_common::plan::{self, Out, Plan, PlanProgress, PlanRequest, PlannedRun};
+use trc2npy_common::plan::{self, ChannelPlan, Element, Out, Plan, PlanProgress, PlanRequest, PlannedRun};
 use trc2npy_common::roots::Roots;
 use trc2npy_common::shard::{Lease, ShardName, ShardRecord, ShardWriter};
+use trc2npy_common::trc::SampleWidth;
 use trc2npy_common::units::{Bytes, RowRange};
 use trc2npy_synth::RunSpec;
 
@@ -212,12 +213,29 @@ pub(crate) fn options(pulse: &Pulse) -> RangeOptions<'_> {
 
 /// What a worker does with a lease.
 pub(crate) fn make(plan: &Plan, job: &Path, name: ShardName, options: &RangeOptions<'_>) -> ShardRecord {
+    make_as(Form::Values, plan, job, name, options)
+}
+
+/// Codes for some rows, however short these are; values where the array holds no volts.
+pub(crate) fn codes_of(channel: &ChannelPlan, rows: RowRange) -> Form {
+    let mut layouts = (0..channel.files.len())
+        .map(|at| channel.files.get(at))
+        .filter(|file| file.first_row < rows.end && rows.start < file.first_row + u64::from(file.rows))
+        .map(|file| channel.layout(file.layout));
+    match channel.element {
+        Element::Float32 if layouts.all(|layout| layout.width == Some(SampleWidth::Eight)) => Form::Octets,
+        Element::Float32 => Form::Words,
+        Element::Int16 | Element::Int8 => Form::Values,
+    }
+}
+
+pub(crate) fn make_as(form: Form, plan: &Plan, job: &Path, name: ShardName, options: &RangeOptions<'_>) -> ShardRecord {
     let channel = plan
         .channels
         .iter()
         .find(|channel| channel.channel == name.channel)
         .unwrap();
-    let writer = ShardWriter::create(job, plan.id, channel, name).unwrap();
+    let writer = ShardWriter::create(job, plan.id, channel, name, form).unwrap();
     let mut converter = RangeConverter::new(plan, &SIZES);
     let done = converter
         .convert(channel, name.rows, writer.target(), options, &Watch::new())
@@ -275,7 +293,14 @@ impl Work {
                     let pulse = Pulse::new();
                     loop {
                         let Some(name) = queue.lock().unwrap().pop() else { break };
-                        make(plan, assembly.job_folder(), name, &options(&pulse));
+                        // Shards of both forms lie side by side.
+                        let channel = plan.channels.iter().find(|channel| channel.channel == name.channel);
+                        let form = if name.lease.attempt % 2 == 0 {
+                            Form::Values
+                        } else {
+                            codes_of(channel.unwrap(), name.rows)
+                        };
+                        make_as(form, plan, assembly.job_folder(), name, &options(&pulse));
                         landed.send(assembly.land(&name).unwrap()).unwrap();
                     }
                 });

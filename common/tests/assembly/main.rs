@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its folder has failed")]
 
 mod lab;
+mod packed;
 mod refusals;
 mod resume;
 mod same_bytes;

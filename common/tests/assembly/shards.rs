@@ -4,7 +4,7 @@ use std::fs::File;
 
 use ndarray::{Array2, s};
 use ndarray_npy::ReadNpyExt;
-use trc2npy_common::convert::{ConvertError, Pulse, RangeConverter, RangeDone, RangeOptions, Reading, Watch};
+use trc2npy_common::convert::{ConvertError, Form, Pulse, RangeConverter, RangeDone, RangeOptions, Reading, Watch};
 use trc2npy_common::plan::Plan;
 use trc2npy_common::shard::{Lease, Part, ShardError, ShardName, ShardWriter};
 use trc2npy_common::status::Status;
@@ -61,7 +61,7 @@ fn attempt(
     options: &RangeOptions<'_>,
 ) -> Result<RangeDone, ConvertError> {
     let channel = &plan.channels[0];
-    let writer = ShardWriter::create(job, plan.id, channel, name).unwrap();
+    let writer = ShardWriter::create(job, plan.id, channel, name, Form::Values).unwrap();
     RangeConverter::new(plan, &SIZES).convert(channel, name.rows, writer.target(), options, &Watch::new())
 }
 
@@ -149,7 +149,7 @@ fn files_that_are_still_being_written_are_told_and_leave_nothing() {
         ..options(&pulse)
     };
     let channel = &plan.channels[0];
-    let writer = ShardWriter::create(assembly.job_folder(), plan.id, channel, name(0, 10)).unwrap();
+    let writer = ShardWriter::create(assembly.job_folder(), plan.id, channel, name(0, 10), Form::Values).unwrap();
     let done = RangeConverter::new(&plan, &SIZES)
         .convert(channel, RowRange::new(0, 10), writer.target(), &young, &Watch::new())
         .unwrap();
@@ -170,7 +170,7 @@ fn a_job_whose_folder_is_gone_is_over() {
     let plan = lab.sent(&assembly);
     let channel = &plan.channels[0];
     let job = assembly.job_folder().to_owned();
-    let begun = ShardWriter::create(&job, plan.id, channel, name(0, 10)).unwrap();
+    let begun = ShardWriter::create(&job, plan.id, channel, name(0, 10), Form::Values).unwrap();
     let pulse = Pulse::new();
     let done = RangeConverter::new(&plan, &SIZES)
         .convert(
@@ -188,7 +188,7 @@ fn a_job_whose_folder_is_gone_is_over() {
         matches!(&error, ShardError::JobOver { folder } if *folder == job),
         "{error}"
     );
-    let error = ShardWriter::create(&job, plan.id, channel, name(0, 10)).unwrap_err();
+    let error = ShardWriter::create(&job, plan.id, channel, name(0, 10), Form::Values).unwrap_err();
     assert!(matches!(error, ShardError::JobOver { .. }), "{error}");
     assert!(!job.exists(), "a worker never makes the folder");
 }

@@ -6,6 +6,8 @@
 
 mod common;
 mod faults;
+#[cfg(target_os = "linux")] // Where `stat` names file systems.
+mod packed;
 mod places;
 mod refusals;
 mod replaced;
