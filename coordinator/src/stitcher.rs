@@ -1,5 +1,8 @@
 //! The threads of one job that check its shards, copy them to their places, and give the finished files their names.
 
+mod landers;
+
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +20,7 @@ use trc2npy_coordinator_core::{Ending, Epoch, Found, JobId, Shard};
 use crate::job::Watched;
 use crate::journal::Finished;
 use crate::owner::{Inbox, Message};
+use landers::{Came, Ground, Landers, Landing};
 
 /// How often it is looked whether the job's folder is still there, while nothing comes.
 const LOOK: Duration = Duration::from_secs(10);
@@ -43,16 +47,24 @@ pub(crate) enum Task {
     Close(Ending),
 }
 
+/// What the thread of a job hears of.
+enum Next {
+    Asked(Task),
+    Landed(Box<Landing>),
+    /// Nobody will ask for anything any more.
+    End,
+}
+
 /// Where a job's tasks go.
 pub(crate) struct Stitcher {
-    tasks: Sender<Task>,
+    tasks: Sender<Next>,
     /// It has been told to end: shards that still wait need not be waited for.
     over: Arc<AtomicBool>,
 }
 
 impl Stitcher {
-    /// Starts the thread that has `assembly`. Up to `threads` shards are copied side by side; what is copied is brought
-    /// to the disk whenever it is `sync_every`.
+    /// Starts the thread that has `assembly`. Up to `threads` shards are brought to their places side by side; what is there
+    /// is brought to the disk whenever it is `sync_every`.
     pub(crate) fn start(
         (job, epoch): (JobId, Epoch),
         assembly: Assembly,
@@ -63,16 +75,22 @@ impl Stitcher {
     ) -> std::io::Result<Self> {
         let (tasks, waiting) = mpsc::channel();
         let over = Arc::new(AtomicBool::new(false));
+        let assembly = Arc::new(assembly);
+        let ground = Ground {
+            assembly: Arc::clone(&assembly),
+            epoch,
+            began: Instant::now(),
+            over: Arc::clone(&over),
+        };
         let mut bench = Bench {
             job,
             over: Arc::clone(&over),
+            landers: Landers::new(ground, threads, tasks.clone()),
             assembly,
             watched,
-            threads,
             sync_every,
             inbox,
-            epoch,
-            began: Instant::now(),
+            later: VecDeque::new(),
             landed: Vec::new(),
             unsynced: Bytes(0),
         };
@@ -81,14 +99,12 @@ impl Stitcher {
             let ended = panics::caught(|| bench.work(&waiting)).unwrap_or_else(|why| {
                 let why = format!("the thread that puts the arrays together crashed: {why} (please report this)");
                 inbox.post(Message::StorageFailed(job, why));
-                let ends = waiting.iter().find(|task| matches!(task, Task::Close(_) | Task::LetGo));
-                ends.map(|task| {
-                    if matches!(task, Task::LetGo) {
-                        Message::LetGo(job)
-                    } else {
-                        Message::Closed(job)
-                    }
-                })
+                waiting.iter().find_map(|next| match next {
+                    Next::Asked(Task::LetGo) => Some(Some(Message::LetGo(job))),
+                    Next::Asked(Task::Close(_)) => Some(Some(Message::Closed(job))),
+                    Next::End => Some(None),
+                    Next::Asked(_) | Next::Landed(_) => None,
+                })?
             });
             // Before it is told, so that the output folder is free by then.
             drop(bench);
@@ -104,66 +120,78 @@ impl Stitcher {
             self.over.store(true, Ordering::Relaxed);
         }
         // A thread that is gone has closed its job.
-        let _ = self.tasks.send(task);
+        let _ = self.tasks.send(Next::Asked(task));
+    }
+}
+
+impl Drop for Stitcher {
+    fn drop(&mut self) {
+        // The landers can tell as long as the thread lives: for it nothing else ends.
+        let _ = self.tasks.send(Next::End);
     }
 }
 
 struct Bench {
     job: JobId,
     over: Arc<AtomicBool>,
-    assembly: Assembly,
+    // Declared before what its threads have a part in: whoever drops this has the last part.
+    landers: Landers,
+    assembly: Arc<Assembly>,
     watched: Vec<Watched>,
-    threads: usize,
     sync_every: Bytes,
     inbox: Inbox,
-    /// Raised by each start of the coordinator.
-    epoch: Epoch,
-    began: Instant,
+    /// What was heard while shards were waited for.
+    later: VecDeque<Next>,
     landed: Vec<Landed>,
     unsynced: Bytes,
 }
 
+/// A shard's files by the numbers in its lease; none where the plan has no such channel.
+fn name_of(assembly: &Assembly, shard: &Shard) -> Option<ShardName> {
+    let channel = assembly.plan().channels.get(usize::from(shard.channel.0))?;
+    Some(ShardName {
+        channel: channel.channel,
+        rows: shard.rows,
+        lease: shard.lease.into(),
+    })
+}
+
 impl Bench {
     /// Works until the job is closed or let go of, which is to be told; nothing where the coordinator ends before.
-    fn work(&mut self, waiting: &Receiver<Task>) -> Option<Message> {
-        let mut put_back = None;
+    fn work(&mut self, waiting: &Receiver<Next>) -> Option<Message> {
+        // Nothing has been made yet. Where it cannot be done now, publishing tries again, and tells.
+        let _ = self.assembly.write_lists();
         loop {
-            let next = put_back.take().map_or_else(|| waiting.recv_timeout(LOOK), Ok);
-            let asked = next.is_ok();
+            let next = self.later.pop_front().map_or_else(|| waiting.recv_timeout(LOOK), Ok);
             let task = match next {
-                Ok(task) => task,
-                Err(RecvTimeoutError::Timeout) => Task::Look,
-                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Next::Asked(task)) => task,
+                Ok(Next::Landed(landing)) => {
+                    self.note(*landing);
+                    continue;
+                }
+                Ok(Next::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(why) = self.trouble() {
+                        self.inbox.post(Message::StorageFailed(self.job, why));
+                    }
+                    continue;
+                }
             };
+            // Whatever else is asked was asked after these shards.
+            if !matches!(task, Task::Land(_) | Task::Look) {
+                self.await_landers(waiting);
+            }
             match task {
-                Task::Look if asked => {
+                Task::Look => {
                     if let Some(message) = self.trouble_or_outage() {
                         self.inbox.post(message);
                     }
                 }
-                Task::Look => {
-                    if let Some(why) = self.trouble() {
-                        self.inbox.post(Message::StorageFailed(self.job, why));
-                    }
-                }
                 // Nobody asks for them any more; where the job is only let go of, they are recorded.
                 Task::Land(_) if self.over.load(Ordering::Relaxed) => {}
-                Task::Land(first) => {
-                    let mut shards = vec![first];
-                    while shards.len() < self.threads {
-                        match waiting.try_recv() {
-                            Ok(Task::Land(shard)) => shards.push(shard),
-                            Ok(other) => {
-                                put_back = Some(other);
-                                break;
-                            }
-                            Err(_) => break,
-                        }
-                    }
-                    self.land(&shards);
-                }
+                Task::Land(shard) => self.landers.give(shard),
                 Task::Discard(shard) => {
-                    if let Some(name) = self.name(&shard) {
+                    if let Some(name) = name_of(&self.assembly, &shard) {
                         // Whatever stays goes with the job's folder.
                         let _ = shard::discard(self.assembly.job_folder(), &name);
                     }
@@ -183,8 +211,21 @@ impl Bench {
             }
         }
         // The coordinator ends: what is copied counts the next time.
+        self.over.store(true, Ordering::Relaxed);
+        self.await_landers(waiting);
         let _ = self.sync();
         None
+    }
+
+    /// Waits until nothing is on its way to its place.
+    fn await_landers(&mut self, waiting: &Receiver<Next>) {
+        while self.landers.are_at_work() {
+            match waiting.recv() {
+                Ok(Next::Landed(landing)) => self.note(*landing),
+                Ok(other) => self.later.push_back(other),
+                Err(mpsc::RecvError) => break,
+            }
+        }
     }
 
     /// What is to be told where it is not the fault of a worker or a shard.
@@ -216,86 +257,47 @@ impl Bench {
         removed.then(|| format!("{folder} was removed while the job was running; submit it again"))
     }
 
-    fn land(&mut self, shards: &[Shard]) {
-        let (assembly, shards): (_, Vec<(Shard, Option<ShardName>)>) = (
-            &self.assembly,
-            shards.iter().map(|shard| (*shard, self.name(shard))).collect(),
-        );
-        // Thousands that are recorded and not there, or not whole (the power was cut, the folder was put back from a
-        // snapshot), are not each waited for: they are older than this process, and what will be seen of them is soon.
-        let (epoch, rest) = (self.epoch, Assembly::PATIENCE.saturating_sub(self.began.elapsed()));
-        let patience = |shard: &Shard| {
-            if shard.lease.epoch < epoch {
-                rest
-            } else {
-                Assembly::PATIENCE
+    /// Tells what became of a shard.
+    fn note(&mut self, landing: Landing) {
+        let Landing { shard, came, took } = landing;
+        self.landers.note_told();
+        let why = match came {
+            Came::Unneeded => return,
+            Came::Landed(landed) => {
+                self.inbox.meters().stitched(landed.range().data_len, took);
+                self.unsynced += Bytes(landed.range().data_len);
+                let found = Found {
+                    bad_rows: landed.range().statuses.bad_rows(),
+                    unreadable: landed.range().unreadable,
+                };
+                let bad = landed.range().bad.clone();
+                self.landed.push(landed);
+                self.inbox.post(Message::Landed(shard, found));
+                if !bad.is_empty() {
+                    self.inbox.post(Message::BadFiles(self.job, bad));
+                }
+                if self.unsynced >= self.sync_every
+                    && let Err(why) = self.sync()
+                {
+                    self.inbox.post(Message::StorageAway(self.job, why));
+                }
+                return;
             }
+            Came::Failed(error) if !error.is_of_the_shard() => {
+                self.inbox.post(Message::StorageAway(self.job, error.to_string()));
+                return;
+            }
+            // A shard that cannot be read is no worse than others where nothing can be.
+            Came::Failed(error) => match self.trouble_or_outage() {
+                Some(message) => {
+                    self.inbox.post(message);
+                    return;
+                }
+                None => error.to_string(),
+            },
+            Came::Lost(why) => why,
         };
-        let began = Instant::now();
-        let results: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = shards
-                .iter()
-                .map(|(shard, name)| {
-                    let patience = patience(shard);
-                    name.map(|name| scope.spawn(move || assembly.land_within(&name, patience)))
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.map(thread::ScopedJoinHandle::join))
-                .collect()
-        });
-        let copied = results.iter().flatten().flatten().flatten();
-        let copied = copied.map(|landed| landed.range().data_len).sum();
-        self.inbox.meters().stitched(copied, began.elapsed());
-        for ((shard, _), result) in shards.iter().zip(results) {
-            let why = match result {
-                Some(Ok(Ok(landed))) => {
-                    self.unsynced += Bytes(landed.range().data_len);
-                    let found = Found {
-                        bad_rows: landed.range().statuses.bad_rows(),
-                        unreadable: landed.range().unreadable,
-                    };
-                    let bad = landed.range().bad.clone();
-                    self.landed.push(landed);
-                    self.inbox.post(Message::Landed(*shard, found));
-                    if !bad.is_empty() {
-                        self.inbox.post(Message::BadFiles(self.job, bad));
-                    }
-                    continue;
-                }
-                Some(Ok(Err(error))) if !error.is_of_the_shard() => {
-                    self.inbox.post(Message::StorageAway(self.job, error.to_string()));
-                    continue;
-                }
-                // A shard that cannot be read is no worse than others where nothing can be.
-                Some(Ok(Err(error))) => match self.trouble_or_outage() {
-                    Some(message) => {
-                        self.inbox.post(message);
-                        continue;
-                    }
-                    None => error.to_string(),
-                },
-                Some(Err(_)) => "the stitching thread crashed (please report this)".to_owned(),
-                None => "the plan has no such channel".to_owned(),
-            };
-            self.inbox.post(Message::LandingFailed(*shard, why));
-        }
-        if self.unsynced >= self.sync_every
-            && let Err(why) = self.sync()
-        {
-            self.inbox.post(Message::StorageAway(self.job, why));
-        }
-    }
-
-    /// A shard's files by the numbers in its lease.
-    fn name(&self, shard: &Shard) -> Option<ShardName> {
-        let channel = self.assembly.plan().channels.get(usize::from(shard.channel.0))?;
-        Some(ShardName {
-            channel: channel.channel,
-            rows: shard.rows,
-            lease: shard.lease.into(),
-        })
+        self.inbox.post(Message::LandingFailed(shard, why));
     }
 
     fn close(&mut self, ending: &Ending) {

@@ -111,7 +111,7 @@ impl Meters {
             ),
             stitch: histogram(
                 "stitch_seconds",
-                "Checking and copying of the shards that one job lands together.",
+                "Checking a shard and bringing it to its place.",
                 coarse(),
             ),
             commit: histogram(
@@ -174,7 +174,7 @@ impl Meters {
         self.landing.observe(time.as_secs_f64());
     }
 
-    /// Shards were checked and copied together.
+    /// A shard was checked and copied.
     pub(crate) fn stitched(&self, bytes: u64, time: Duration) {
         self.written.inc_by(bytes);
         self.stitch.observe(time.as_secs_f64());
