@@ -18,7 +18,7 @@ use super::unpack::unpack;
 use crate::convert::{Checksum, Form, Target, Turn};
 use crate::fs::{self, StorageError};
 use crate::outputs::{Seal, check_seal};
-use crate::plan::{ChannelPlan, PlanId};
+use crate::plan::{ChannelPlan, Element, PlanId};
 use crate::shard::{Header, Headers, Part, ShardName, ShardRecord};
 use crate::units::Bytes;
 
@@ -96,9 +96,18 @@ impl Stitcher {
         patience: Duration,
     ) -> Result<(ShardRecord, Headers), StitchError> {
         let record = self.record(name, patience)?;
+        let json = || name.path(&self.job, Part::Record);
+        // Volts alone are made of codes: in an array of anything else they would take other rows' places.
+        if record.form != Form::Values && channel.element != Element::Float32 {
+            return Err(StitchError::Foreign {
+                path: json(),
+                what: "codes that no volts are made of",
+                expected: format!("{:?}", Form::Values),
+                found: format!("{:?}", record.form),
+            });
+        }
         let headers = Headers::of(channel, name.rows, record.form);
         let range = &record.range;
-        let json = || name.path(&self.job, Part::Record);
         let told = [(&headers.data, range.data_len), (&headers.index, range.index_len)];
         if let Some((header, found)) = told.into_iter().find(|(header, told)| header.payload != *told) {
             let expected = header.payload.to_string();

@@ -233,3 +233,24 @@ fn the_form_suits_all_files_of_the_rows() {
         .unwrap_err();
     assert!(matches!(error, ConvertError::OtherLayout { .. }), "{error}");
 }
+
+#[test]
+fn codes_are_refused_where_the_array_holds_no_volts() {
+    let lab = Lab::new();
+    let mut spec = RunSpec::new(4, 300);
+    spec.bits = Bits::Eight;
+    lab.write(&spec, "r005");
+    let assembly = lab.open(&lab.command("out", |run| run.request.options.dtype = Dtype::Int16));
+    let whole = name(0, 4, 1);
+    let plan = lab.sent(&assembly);
+    make_as(
+        Form::Octets,
+        &plan,
+        assembly.job_folder(),
+        whole,
+        &options(&Pulse::new()),
+    );
+    let error = assembly.land(&whole).unwrap_err();
+    assert!(matches!(error, StitchError::Foreign { .. }), "{error}");
+    assert!(error.to_string().ends_with("Values expected, Octets found"), "{error}");
+}
