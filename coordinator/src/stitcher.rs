@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,7 @@ impl Stitcher {
             watched,
             sync_every,
             inbox,
+            listed: false,
             later: VecDeque::new(),
             landed: Vec::new(),
             unsynced: Bytes(0),
@@ -140,6 +141,8 @@ struct Bench {
     watched: Vec<Watched>,
     sync_every: Bytes,
     inbox: Inbox,
+    /// Whether the lists of files were written, or could not be.
+    listed: bool,
     /// What was heard while shards were waited for.
     later: VecDeque<Next>,
     landed: Vec<Landed>,
@@ -159,10 +162,8 @@ fn name_of(assembly: &Assembly, shard: &Shard) -> Option<ShardName> {
 impl Bench {
     /// Works until the job is closed or let go of, which is to be told; nothing where the coordinator ends before.
     fn work(&mut self, waiting: &Receiver<Next>) -> Option<Message> {
-        // Nothing has been made yet. Where it cannot be done now, publishing tries again, and tells.
-        let _ = self.assembly.write_lists();
         loop {
-            let next = self.later.pop_front().map_or_else(|| waiting.recv_timeout(LOOK), Ok);
+            let next = self.later.pop_front().map_or_else(|| self.next(waiting), Ok);
             let task = match next {
                 Ok(Next::Asked(task)) => task,
                 Ok(Next::Landed(landing)) => {
@@ -215,6 +216,20 @@ impl Bench {
         self.await_landers(waiting);
         let _ = self.sync();
         None
+    }
+
+    /// What comes next; none where nothing comes for long.
+    fn next(&mut self, waiting: &Receiver<Next>) -> Result<Next, RecvTimeoutError> {
+        match waiting.try_recv() {
+            Ok(next) => return Ok(next),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {}
+        }
+        if !std::mem::replace(&mut self.listed, true) {
+            // The first moment without work. Where it cannot be done now, publishing tries again, and tells.
+            let _ = self.assembly.write_lists();
+        }
+        waiting.recv_timeout(LOOK)
     }
 
     /// Waits until nothing is on its way to its place.

@@ -121,12 +121,14 @@ fn a_restart_on_a_full_disk_loses_nothing() {
     // Room for notes, and for no row.
     disk.fill(60_000);
     let again = coordinator(&lab, &disk);
-    let rows = job().unwrap()["rows_done"].as_u64().unwrap();
+    // No worker is there: these rows come out of the shards.
+    poll("the rows that were there", || {
+        (job()?["rows_done"].as_u64()? > 0).then_some(())
+    });
     assert!(!again.stderr().contains("waits"), "{}", again.stderr());
     disk.make_room();
     let working = worker(&lab, &disk, "pc1");
     poll("the end of the job", || (job()?["state"] == "done").then_some(()));
     must_equal(&disk.path().join("npy"), &reference);
-    assert!(rows > 0, "nothing was there after the restart");
     drop((working, again, first));
 }
