@@ -142,12 +142,13 @@ fn a_finished_job_never_comes_back() {
 
 #[test]
 fn machines_that_are_switched_off_make_no_bad_rows() {
-    let mut spec = RunSpec::new(2, 20_000);
+    // One lease, long enough to be seen and ended.
+    let mut spec = RunSpec::new(2, 500_000);
     spec.segments = 100;
     let lab = Lab::new(&spec);
     let reference = lab.reference("alone", &[], 0);
     let coordinator = lab.cluster.start_coordinator();
-    submit(&lab, &["data:run", "--out", "data:npy", "--range-size", "100MiB"]);
+    submit(&lab, &["data:run", "--out", "data:npy", "--range-size", "1GiB"]);
     for _ in 0..4 {
         let mut worker = lab.cluster.worker("pc1").start();
         worker.says("connected to");
