@@ -395,11 +395,7 @@ fn write_codes(
             (None, Element::Float32) => {
                 let room = written(out.data.room::<f32>(count))?;
                 let piece = codes.slice(0..room.len());
-                let found = match level {
-                    None => decode::volts(piece, gain, offset, room),
-                    Some(level) => decode::volts_from_level(piece, gain, level, room),
-                };
-                (room.len(), found)
+                (room.len(), decode::volts_of(piece, gain, offset, level, room))
             }
             (None, Element::Int16) | (Some(SampleWidth::Sixteen), _) => {
                 let room = written(out.data.room::<i16>(count))?;

@@ -20,7 +20,7 @@ const WORDS: usize = (1 << 20) / 8;
 /// Brings the rows of `range`, which the shard holds as codes behind `start` bytes of header, to their place. Returns the
 /// checksum of the values, once that of the codes is found to be the one that was written.
 ///
-/// What `form` has no room for is a mistake of the caller.
+/// A `form` of values is a mistake of the caller.
 pub(super) fn unpack(
     source: Source<'_>,
     (channel, form): (&ChannelPlan, Form),
@@ -65,10 +65,7 @@ pub(super) fn unpack(
             while !codes.is_empty() {
                 let room = out.room::<f32>(codes.len()).map_err(failed)?;
                 let piece = codes.slice(0..room.len());
-                match level {
-                    None => decode::volts(piece, head.gain.get(), head.offset.get(), room),
-                    Some(level) => decode::volts_from_level(piece, head.gain.get(), level, room),
-                };
+                decode::volts_of(piece, head.gain.get(), head.offset.get(), level, room);
                 let taken = room.len();
                 codes = codes.slice(taken..codes.len());
             }

@@ -109,6 +109,14 @@ pub fn volts_from_level(codes: Codes<'_>, gain: f32, level: f64, out: &mut [f32]
     kernels::volts_from_level(codes, gain.into(), level, out)
 }
 
+/// [`volts_from_level`] where a baseline is taken off, else [`volts`].
+pub fn volts_of(codes: Codes<'_>, gain: f32, offset: f32, level: Option<f64>, out: &mut [f32]) -> Extrema {
+    match level {
+        None => volts(codes, gain, offset, out),
+        Some(level) => volts_from_level(codes, gain, level, out),
+    }
+}
+
 /// The codes as stored, 8-bit ones widened.
 pub fn words(codes: Codes<'_>, out: &mut [i16]) -> Extrema {
     assert_eq!(codes.len(), out.len(), "one value for each sample");
